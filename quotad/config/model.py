@@ -1,0 +1,149 @@
+"""What a process was told to do: inert frozen values, every default and derived number in place."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from quotad.core.plans import Environment
+from quotad.core.table import PlanTable
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A TCP address to listen on; port 0 lets the system choose."""
+
+    host: str
+    port: int
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamAddress:
+    """Where a backend listens: TCP, or a unix socket when ``path`` is set."""
+
+    host: str
+    port: int
+    path: str = ""
+
+    def __str__(self) -> str:
+        return f"unix:{self.path}" if self.path else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """The callers' port and its bounds."""
+
+    address: Address
+    head_bytes: int = 32 * 1024
+    """Largest message head, start-line included (431; 414 when the target alone is too long)."""
+    target_bytes: int = 16 * 1024
+    header_count: int = 128
+    head_timeout_s: float = 10.0
+    """From a request's first byte to its complete head (408)."""
+    idle_timeout_s: float = 75.0
+    """A kept-alive connection without a request."""
+    body_idle_timeout_s: float = 30.0
+    """Without a byte moving while a body is owed or an answer cannot be written."""
+    pipeline_depth: int = 32
+    """Requests read ahead on one connection before reading pauses."""
+    drain_s: float = 25.0
+    """After SIGTERM: how long requests in flight may go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthRules:
+    """How callers of a route may say who they are (``authentication`` of a route)."""
+
+    hmac: bool = True
+    key_pair: bool = True
+    basic: bool = True
+    check_date: bool = True
+    distinct_refusals: bool = False
+    pass_credentials: bool = False
+    """True: authentication headers go on to the backend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Which service and environment a host and path prefix belong to, and where its backend is."""
+
+    host: str
+    """Lower case, without port; empty matches every host."""
+    path_prefix: str
+    """Starts with ``/``; matches whole segments."""
+    service_id: str
+    environment: Environment
+    upstreams: tuple[UpstreamAddress, ...]
+    strip_prefix: bool = False
+    auth: AuthRules = AuthRules()
+    preflight_pass: bool = False
+    limit_headers: bool = True
+    host_header: Literal["keep", "upstream"] = "keep"
+    body_bytes: int = 0
+    """Largest request body; 0: no bound (413)."""
+    connect_timeout_s: float = 3.0
+    """To the upstream (504)."""
+    response_timeout_s: float = 60.0
+    """From the request's end to the upstream's response head (504)."""
+    pool_connections: int = 128
+    """Connections to one upstream; requests beyond wait in a queue of the same length (503)."""
+    pool_idle_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedStore:
+    """A private server of this machine's own."""
+
+    directory: Path
+
+
+@dataclass(frozen=True, slots=True)
+class StoreConfig:
+    """Where counters live. Exactly one of ``url`` and ``embedded`` is set."""
+
+    url: str = field(default="", repr=False)
+    """``redis://``, ``rediss://`` or ``unix://``; may carry a password, so never shown."""
+    embedded: EmbeddedStore | None = None
+    namespace: str = "quotad"
+    deadline_s: float = 0.050
+    hold_s: float = 60.0
+    """How long a silent process's Holds stay before they are settled by ``onCrash``."""
+    max_waiting: int = 10_000
+    """Requests that may wait for the store; beyond: 503."""
+    allow_eviction: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """The port for probes and metrics, and the access log."""
+
+    address: Address | None
+    access_log: str = "-"
+    """``-`` standard output, a file's path, or empty for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """The management port."""
+
+    address: Address
+    token: str = field(default="", repr=False)
+    """Bearer token; empty only on loopback, when the file asks for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One whole configuration."""
+
+    listen: Listen
+    telemetry: Telemetry
+    admin: Admin | None
+    store: StoreConfig
+    routes: tuple[Route, ...]
+    table: PlanTable
+    version: str
+    """A digest of what was read, for logs and ``quotad_config_version``."""

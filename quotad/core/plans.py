@@ -1,0 +1,102 @@
+"""What is sold to whom: plans, secrets, services, bindings, and the table that finds a caller's plan.
+
+Everything here is immutable; a changed configuration is a new ``PlanTable``.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+UNLIMITED = -1
+"""A limit of -1 never denies; its use is counted and reported all the same. 0 denies everything."""
+
+ENVIRONMENTS = ("release", "prepub", "test")
+
+Environment = Literal["release", "prepub", "test"]
+StatusClass = Literal["2xx", "3xx", "4xx", "5xx", "others"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFailurePolicy:
+    """What happens to requests of a plan while the store does not answer (``onStoreFailure``)."""
+
+    mode: Literal["closed", "open"] = "closed"
+    budget: int = 0
+    """With ``open``: requests admitted per process and outage before it acts as ``closed``."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsagePlan:
+    """The limits of one product, in requests; field meanings as in docs/guarantees.md."""
+
+    usage_plan_id: str
+    usage_plan_name: str
+    usage_plan_desc: str = ""
+    rate_rps: int = UNLIMITED
+    burst: int = UNLIMITED
+    """Bucket size in requests; equals ``rate_rps`` unless the plan says otherwise."""
+    day_quota_request: int = UNLIMITED
+    month_quota_request: int = UNLIMITED
+    max_request_num: int = UNLIMITED
+    quota_condition: frozenset[StatusClass] = frozenset()
+    """Empty: every admitted request counts. Else only answers of these classes use quota."""
+    scope: Literal["plan", "secret"] = "plan"
+    timezone: str = "UTC"
+    month_anchor_day: int = 1
+    on_store_failure: StoreFailurePolicy = StoreFailurePolicy()
+    on_crash: Literal["charge", "release"] = "charge"
+    disabled: bool = False
+    version: int = 0
+    """Of two sidecars with different versions, the higher one's limits bind for the Subject."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A caller's key pair. The key never appears in ``repr``."""
+
+    secret_name: str
+    secret_id: str
+    secret_key: bytes = field(repr=False)
+    enabled: bool = True
+    expires_at_s: float | None = None
+    """Seconds since the epoch; None: does not expire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A backend as callers know it, and the environments in which it is published."""
+
+    service_id: str
+    service_name: str
+    description: str = ""
+    environments: tuple[Environment, ...] = ENVIRONMENTS
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Gives the callers of ``secret_ids`` the plan in each (service_id, environment) listed."""
+
+    usage_plan_id: str
+    secret_ids: tuple[str, ...]
+    environments: tuple[tuple[str, Environment], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What one set of counters belongs to.
+
+    ``tag`` is unique per Subject and made of id characters and ``/`` only: it becomes the Redis
+    hash tag. ``secret_id`` is empty unless the plan's scope is ``secret``.
+    """
+
+    plan: UsagePlan
+    service_id: str
+    environment: Environment
+    secret_id: str = ""
+
+    @property
+    def tag(self) -> str:
+        """``plan/service/environment``, and ``/secret`` under ``scope: secret``."""
+        parts = [self.plan.usage_plan_id, self.service_id, self.environment]
+        if self.secret_id:
+            parts.append(self.secret_id)
+        return "/".join(parts)

@@ -1,0 +1,1 @@
+"""Bytes in, one linear page of decisions, bytes out: asyncio.Protocol, httptools, no Task per request."""

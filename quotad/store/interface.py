@@ -1,0 +1,58 @@
+"""The few verbs that the engine asks of a store.
+
+The hot verb is callback-shaped: a Task and a Future per call would cost more than the call itself.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from quotad.core.plans import Subject
+from quotad.core.quota import Answer, Call, Usage
+from quotad.errors import StoreError
+
+
+class Batch(Protocol):
+    """Calls that were submitted together, and who wants to hear of them."""
+
+    @property
+    def calls(self) -> Sequence[Call]:
+        """The Calls, at most one per Subject."""
+
+    def late(self) -> None:
+        """The deadline passed without an answer; the calls stay open. At most once, before ``done``."""
+
+    def done(self, answers: Sequence[Answer | StoreError]) -> None:
+        """Exactly once, one item per Call in order; after it the store forgets the Batch.
+
+        A StoreError with ``executed`` False grants nothing and never will; with None the call may
+        have run or may still run: only the Entry's numbers in a later Answer tell.
+        """
+
+
+class Store(Protocol):
+    """Counters of Subjects, decided by one clock: the store's own."""
+
+    def submit(self, batch: Batch, settle_only: bool = False) -> None:
+        """Decide all calls of the batch (``reserve``), or only record their numbers (``settle``).
+
+        Returns at once; never calls back before returning. Each Subject is decided on its own:
+        one broken Subject answers a StoreError for itself.
+        """
+
+    def now_us(self) -> int | None:
+        """The store's time as last heard plus what a monotonic clock says has passed since.
+
+        None until the store has been heard. Good for picking windows; never for deciding.
+        """
+
+    async def usage(self, subjects: Sequence[Subject]) -> list[Usage]:
+        """What each Subject has in use now. Raises StoreError."""
+
+    async def start(self) -> None:
+        """Connect, check the server, load the scripts. Raises StoreError when the server is unfit.
+
+        A server that is merely away is no error: it is awaited in the background.
+        """
+
+    async def close(self) -> None:
+        """Let open calls end within the deadline, then disconnect."""
