@@ -92,11 +92,12 @@ class Subject:
     service_id: str
     environment: Environment
     secret_id: str = ""
+    tag: str = field(init=False, compare=False)
+    """``plan/service/environment``, and ``/secret`` under ``scope: secret``. Made once: every
+    request looks its counters up by it."""
 
-    @property
-    def tag(self) -> str:
-        """``plan/service/environment``, and ``/secret`` under ``scope: secret``."""
+    def __post_init__(self) -> None:
         parts = [self.plan.usage_plan_id, self.service_id, self.environment]
         if self.secret_id:
             parts.append(self.secret_id)
-        return "/".join(parts)
+        object.__setattr__(self, "tag", "/".join(parts))
