@@ -1,0 +1,91 @@
+"""This process's own numbers for one Subject."""
+
+from quotad.core.quota import Answer
+from quotad.engine.entries import Entry
+
+DAY = 1_000_000
+NEXT_DAY = 2_000_000
+
+
+def answer(**changes: int) -> Answer:
+    """An Answer of generation 1 in DAY with nothing granted, changed as told."""
+    plain = Answer(**dict.fromkeys(Answer._fields, 0))
+    return plain._replace(generation=1, day_end_us=DAY, **changes)
+
+
+def test_a_grant_on_time_leaves_open_holds_and_nothing_to_give_back() -> None:
+    """Units that someone waits for are open until they are settled."""
+    entry = Entry()
+    assert entry.hear(answer(granted=3, entry_granted=3), 3, conditional=True) == (0, 0)
+    assert entry.open == 3
+
+
+def test_a_settled_hold_is_closed_once_and_given_back_only_when_it_does_not_count() -> None:
+    """Closed grows with each outcome, given back only with those that do not count."""
+    entry = Entry()
+    entry.hear(answer(granted=2, entry_granted=2), 2, conditional=True)
+    assert entry.close(1, DAY, counted=True)
+    assert entry.close(1, DAY, counted=False)
+    assert entry.day.numbers() == (DAY, 2, 1)
+    assert not entry.close(1, DAY, counted=True), "no Hold is left to close"
+
+
+def test_holds_of_a_lost_reply_are_given_back() -> None:
+    """What the store granted to a call that nobody heard of is returned with the next call."""
+    entry = Entry()
+    assert entry.hear(answer(granted=1, entry_granted=4), 1, conditional=True) == (0, 3)
+    assert entry.day.numbers() == (DAY, 3, 3)
+    assert entry.open == 1
+
+
+def test_charged_units_of_a_lost_reply_are_given_back_without_a_hold() -> None:
+    """Without a condition nothing was held, so only given back grows."""
+    entry = Entry()
+    heard = entry.hear(answer(granted=1, entry_granted=5, entry_at_once=5), 1, conditional=False)
+    assert heard == (0, 4)
+    assert entry.day.numbers() == (DAY, 0, 4)
+    assert entry.open == 0
+
+
+def test_lost_units_first_pay_for_what_was_admitted_without_the_store() -> None:
+    """As many as are owed stay charged, the rest goes back."""
+    entry = Entry()
+    assert entry.hear(answer(entry_granted=5), 0, conditional=True, owed=3) == (3, 2)
+    assert entry.day.numbers() == (DAY, 5, 2)
+
+
+def test_a_hold_of_yesterday_is_settled_into_yesterday() -> None:
+    """The day in which a unit was granted takes its outcome, not the day of the outcome."""
+    entry = Entry()
+    entry.hear(answer(granted=2, entry_granted=2), 2, conditional=True)
+    today = answer(day_end_us=0, previous_day_end_us=DAY, entry_previous_granted=2)
+    entry.hear(today._replace(day_end_us=NEXT_DAY), 0, conditional=True)
+    assert entry.close(1, DAY, counted=True)
+    assert entry.previous.numbers() == (DAY, 1, 0)
+    assert entry.day.numbers() == (NEXT_DAY, 0, 0)
+
+
+def test_a_hold_older_than_the_day_before_is_void() -> None:
+    """A day that is no longer kept takes nothing."""
+    entry = Entry()
+    entry.hear(answer(granted=1, entry_granted=1), 1, conditional=True)
+    entry.hear(answer()._replace(day_end_us=5 * DAY, previous_day_end_us=4 * DAY), 0, conditional=True)
+    assert not entry.close(1, DAY, counted=True)
+
+
+def test_an_entry_that_was_reclaimed_voids_its_units() -> None:
+    """A unit that names an older generation changes nothing."""
+    entry = Entry()
+    entry.hear(answer(granted=2, entry_granted=2), 2, conditional=True)
+    entry.hear(answer(granted=1, entry_granted=1)._replace(generation=2), 1, conditional=True)
+    assert not entry.close(1, DAY, counted=True)
+    assert entry.close(2, DAY, counted=True)
+
+
+def test_charged_units_can_be_given_back_by_name() -> None:
+    """A request without a condition that never went upstream returns its unit to its day."""
+    entry = Entry()
+    entry.hear(answer(granted=1, entry_granted=1, entry_at_once=1), 1, conditional=False)
+    assert entry.give_back_charged(1, DAY)
+    assert not entry.give_back_charged(2, DAY)
+    assert entry.day.numbers() == (DAY, 0, 1)
