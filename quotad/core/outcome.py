@@ -3,7 +3,7 @@
 Also the rules of which final status counts (docs/guarantees.md, Q1 and Q2).
 """
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 
 from quotad.core.plans import StatusClass
 
@@ -79,6 +79,6 @@ def status_class(status: int) -> StatusClass:
     return "others"
 
 
-def counts(condition: Set[StatusClass], status: int) -> bool:
+def counts(condition: AbstractSet[StatusClass], status: int) -> bool:
     """Whether an answer of this status uses quota under a plan's ``quota_condition``."""
     return not condition or status_class(status) in condition

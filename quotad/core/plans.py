@@ -9,10 +9,10 @@ from typing import Literal
 UNLIMITED = -1
 """A limit of -1 never denies; its use is counted and reported all the same. 0 denies everything."""
 
-ENVIRONMENTS = ("release", "prepub", "test")
-
 Environment = Literal["release", "prepub", "test"]
 StatusClass = Literal["2xx", "3xx", "4xx", "5xx", "others"]
+
+ENVIRONMENTS: tuple[Environment, ...] = ("release", "prepub", "test")
 
 
 @dataclass(frozen=True, slots=True)
