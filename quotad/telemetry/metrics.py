@@ -1,0 +1,154 @@
+"""The hot side of metrics: one call per request that adds to plain integers.
+
+Nothing here knows Prometheus; ``collector`` reads these numbers at scrape time.
+
+Which series exist is decided by the configuration, never by a caller: a row is made for each
+environment that a route names and for each plan that a caller who proved its Secret reached.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from quotad.core.outcome import Outcome, status_class
+from quotad.core.plans import Subject
+from quotad.core.replies import ROWS
+from quotad.core.table import PlanTable
+from quotad.telemetry.histogram import BOUNDS_S, Histogram
+
+CODE_CLASSES = ("2xx", "3xx", "4xx", "5xx", "others")
+MAX_ROWS = 10_000
+"""Requests of any further (service, environment, plan) are counted in the row without names."""
+
+_STATUSES = 1000
+_CLASS_INDEX = tuple(CODE_CLASSES.index(status_class(status)) for status in range(_STATUSES))
+_UNAUTHORIZED = 401
+_DENIED = frozenset(("rate", "quota", "store", "overload"))
+"""The keys of ``core.replies`` with which the engine refuses."""
+
+
+class RoutePlace(Protocol):
+    """What is read of a route: ``config.model.Route``."""
+
+    @property
+    def service_id(self) -> str:
+        """The service that the route names."""
+
+    @property
+    def environment(self) -> str:
+        """The environment that the route names."""
+
+
+class Row:
+    """Counts of one (service, environment, plan); ``plan`` is empty for callers that reached none."""
+
+    __slots__ = ("classes", "denied", "environment", "plan_id", "secrets", "service_id")
+
+    def __init__(self, service_id: str, environment: str, plan_id: str) -> None:
+        self.service_id = service_id
+        self.environment = environment
+        self.plan_id = plan_id
+        self.classes = [0] * len(CODE_CLASSES)
+        self.denied: dict[str, int] = {}
+        """By the limit that refused, else by the refusal's key in ``core.replies``."""
+        self.secrets: set[str] | None = None
+        """Under ``scope: secret``: whose Subjects this process has served."""
+
+
+class Recorder:
+    """Adds up the Outcomes of requests. One per process, used on the event loop's thread only."""
+
+    __slots__ = (
+        "_anonymous",
+        "_log",
+        "_rows",
+        "auth_failures",
+        "request_duration",
+        "table",
+        "upstream_duration",
+    )
+
+    def __init__(self, log: Callable[[Outcome], None] | None = None) -> None:
+        self._log = log
+        self._anonymous = Row("", "", "")
+        self._rows: dict[tuple[str, str, str], Row] = {("", "", ""): self._anonymous}
+        self.table = PlanTable()
+        self.auth_failures = {key: 0 for key, reply in ROWS.items() if reply.status == _UNAUTHORIZED}
+        """By the refusal's key in ``core.replies``."""
+        self.request_duration = Histogram()
+        self.upstream_duration = Histogram()
+
+    def configure(self, routes: tuple[RoutePlace, ...], table: PlanTable) -> None:
+        """Take over a (changed) configuration. What was counted stays."""
+        self.table = table
+        for route in routes:
+            key = (route.service_id, route.environment, "")
+            self._rows.setdefault(key, Row(*key))
+        for row in self._rows.values():
+            self._match_scope(row)
+
+    def record(self, outcome: Outcome) -> None:
+        """Count one ended request, and hand it to the access log."""
+        row = self._rows.get((outcome.service_id, outcome.environment, outcome.plan_id))
+        if row is None:
+            row = self._row_for(outcome)
+        status = outcome.status
+        row.classes[_CLASS_INDEX[status] if 0 <= status < _STATUSES else -1] += 1
+        if row.secrets is not None:
+            row.secrets.add(outcome.secret_id)
+        duration_s = outcome.ended_s - outcome.started_s
+        histogram = self.request_duration
+        histogram.counts[bisect_left(BOUNDS_S, duration_s)] += 1
+        histogram.sum_s += duration_s
+        upstream_s = outcome.upstream_s
+        if upstream_s:
+            histogram = self.upstream_duration
+            histogram.counts[bisect_left(BOUNDS_S, upstream_s)] += 1
+            histogram.sum_s += upstream_s
+        if outcome.reason:
+            self._refused(row, outcome)
+        if self._log is not None:
+            self._log(outcome)
+
+    def rows(self) -> Iterator[Row]:
+        """Every row; the first has no names and holds what reached no known route."""
+        yield from self._rows.values()
+
+    def served(self) -> Iterator[tuple[Row, list[Subject]]]:
+        """Rows with a plan that is still configured, and the Subjects that this process served in them."""
+        for row in self._rows.values():
+            plan = self.table.plans.get(row.plan_id)
+            service = self.table.services.get(row.service_id)
+            if plan is None or service is None:
+                continue
+            for environment in service.environments:
+                if environment == row.environment:
+                    secret_ids = sorted(row.secrets) if row.secrets is not None else [""]
+                    yield row, [Subject(plan, service.service_id, environment, each) for each in secret_ids]
+
+    def _refused(self, row: Row, outcome: Outcome) -> None:
+        reason = outcome.reason
+        if reason in self.auth_failures:
+            self.auth_failures[reason] += 1
+        elif reason in _DENIED and row.plan_id:
+            if outcome.limit not in ("", "none"):
+                reason = outcome.limit
+            row.denied[reason] = row.denied.get(reason, 0) + 1
+
+    def _row_for(self, outcome: Outcome) -> Row:
+        # Only a proven Secret of the configuration makes a row (semantics S10).
+        if not outcome.secret_id or outcome.plan_id not in self.table.plans or len(self._rows) >= MAX_ROWS:
+            return self._rows.get((outcome.service_id, outcome.environment, ""), self._anonymous)
+        row = Row(outcome.service_id, outcome.environment, outcome.plan_id)
+        self._match_scope(row)
+        self._rows[outcome.service_id, outcome.environment, outcome.plan_id] = row
+        return row
+
+    def _match_scope(self, row: Row) -> None:
+        plan = self.table.plans.get(row.plan_id)
+        if plan is None or plan.scope != "secret":
+            row.secrets = None
+        elif row.secrets is None:
+            row.secrets = set()
+        else:
+            row.secrets &= self.table.secrets.keys()

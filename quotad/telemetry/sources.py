@@ -1,0 +1,43 @@
+"""Where the numbers of a scrape come from: what ``app`` hands to the telemetry port."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from quotad.telemetry.histogram import Histogram
+from quotad.telemetry.loop_lag import LoopLag
+from quotad.telemetry.metrics import Recorder
+from quotad.telemetry.stock import Stock
+
+
+def _none() -> Mapping[str, int]:
+    return {}
+
+
+def _no_durations() -> Mapping[str, Histogram]:
+    return {}
+
+
+def _no_version() -> str:
+    return ""
+
+
+def _zero() -> int:
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Plain numbers, and functions that give them; each is called at every scrape."""
+
+    recorder: Recorder
+    stock: Stock | None = None
+    """None: nothing is known of the store."""
+    store_durations: Callable[[], Mapping[str, Histogram]] = _no_durations
+    """By script."""
+    store_errors: Callable[[], Mapping[str, int]] = _none
+    """By ``StoreError.kind``."""
+    unaccounted: Callable[[], Mapping[str, int]] = _none
+    """By plan id: admitted without the store."""
+    config_version: Callable[[], str] = _no_version
+    log_dropped: Callable[[], int] = _zero
+    loop_lag: LoopLag = field(default_factory=LoopLag)

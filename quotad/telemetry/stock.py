@@ -1,0 +1,125 @@
+"""What the Subjects that this process serves have in use, as the store says: for the stock metrics.
+
+A store that is away or slow neither fails nor holds up a scrape: the old values stand and their age grows.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from quotad.clock import MonotonicClock
+from quotad.core.plans import UNLIMITED, Subject
+from quotad.core.quota import Usage
+from quotad.errors import StoreError
+from quotad.telemetry.metrics import Recorder
+
+REFRESH_S = 1.0
+"""The store is asked at most this often, however many scrapers there are."""
+WAIT_S = 0.25
+"""How long a scrape waits for fresh values."""
+
+WINDOWS = ("day", "month", "total")
+
+
+class UsageReader(Protocol):
+    """The verb of ``store.interface.Store`` that is needed here."""
+
+    async def usage(self, subjects: Sequence[Subject]) -> list[Usage]:
+        """What each Subject has in use now. Raises StoreError."""
+
+
+class StockRow(NamedTuple):
+    """One window of one (plan, service, environment); Subjects of ``scope: secret`` are summed up."""
+
+    plan_id: str
+    service_id: str
+    environment: str
+    window: str
+    in_use: int
+    maximum: int
+    held: int
+
+
+class Stock:
+    """The last heard stock values, refreshed by scrapes."""
+
+    def __init__(self, reader: UsageReader, recorder: Recorder, monotonic_s: MonotonicClock) -> None:
+        self._reader = reader
+        self._recorder = recorder
+        self._monotonic_s = monotonic_s
+        self._asked_s: float | None = None
+        self._heard_s: float | None = None
+        self._reading: asyncio.Future[None] | None = None
+        self.rows: list[StockRow] = []
+        self.errors: dict[str, int] = {}
+        """Failed reads by ``StoreError.kind``."""
+
+    def age_s(self) -> float | None:
+        """Seconds since the store was last heard; None: never."""
+        return None if self._heard_s is None else self._monotonic_s() - self._heard_s
+
+    async def refresh(self) -> None:
+        """Ask the store unless that was done a moment ago, and wait for it at most ``WAIT_S``."""
+        now_s = self._monotonic_s()
+        if self._reading is None and (self._asked_s is None or now_s - self._asked_s >= REFRESH_S):
+            self._asked_s = now_s
+            self._reading = asyncio.ensure_future(self._read())
+        if self._reading is not None:
+            await asyncio.wait((self._reading,), timeout=WAIT_S)
+
+    async def close(self) -> None:
+        """Give up a read that is under way."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.wait((self._reading,))
+
+    async def _read(self) -> None:
+        try:
+            served = list(self._recorder.served())
+            subjects = [subject for _, group in served for subject in group]
+            usages = await self._reader.usage(subjects) if subjects else []
+            rows: list[StockRow] = []
+            start = 0
+            for _, group in served:
+                rows += stock_rows(group, usages[start : start + len(group)])
+                start += len(group)
+            self.rows = rows
+            self._heard_s = self._monotonic_s()
+        except StoreError as error:
+            self.errors[error.kind] = self.errors.get(error.kind, 0) + 1
+        finally:
+            self._reading = None
+
+
+def stock_rows(subjects: Sequence[Subject], usages: Sequence[Usage]) -> list[StockRow]:
+    """Sum up Subjects of one plan, service and environment into a row per window.
+
+    The limit is summed too, so that use never seems to pass it; unlimited stays -1.
+    """
+    if not subjects:
+        return []
+    first = subjects[0]
+    plan = first.plan
+    limits = (plan.day_quota_request, plan.month_quota_request, plan.max_request_num)
+    charged = (
+        sum(usage.day_charged for usage in usages),
+        sum(usage.month_charged for usage in usages),
+        sum(usage.total_charged for usage in usages),
+    )
+    held = (
+        sum(usage.day_open for usage in usages),
+        sum(usage.month_open for usage in usages),
+        sum(usage.total_open for usage in usages),
+    )
+    return [
+        StockRow(
+            plan_id=plan.usage_plan_id,
+            service_id=first.service_id,
+            environment=first.environment,
+            window=window,
+            in_use=charged[index],
+            maximum=UNLIMITED if limits[index] == UNLIMITED else limits[index] * len(subjects),
+            held=held[index],
+        )
+        for index, window in enumerate(WINDOWS)
+    ]
