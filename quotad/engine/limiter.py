@@ -21,9 +21,6 @@ OUTAGE_SETTLE_DELAY_S = 0.5
 HEARTBEATS_PER_HOLD = 3
 """An Entry with Holds is renewed this often within the hold time: two may be lost."""
 
-TOTAL_RETRY_AFTER_S = 86_400
-"""A lifetime quota never comes back by itself; a caller may ask again after a day (a top-up)."""
-
 REASONS = {Limit.RATE: "rate", Limit.DAY: "quota", Limit.MONTH: "quota", Limit.TOTAL: "quota"}
 
 
@@ -188,9 +185,7 @@ class Limiter:
     def _explain(verdict: Verdict, answer: Answer) -> None:
         limit = verdict.limit = Limit(answer.refused_by)
         verdict.reason = REASONS.get(limit, "store")
-        verdict.retry_after_s = max(1, -(-answer.retry_us // 1_000_000))
-        if not answer.retry_us and limit != Limit.NONE:
-            verdict.retry_after_s = TOTAL_RETRY_AFTER_S
+        verdict.retry_after_s = -(-answer.retry_us // 1_000_000)
 
     def _tell(self, waiter: Waiter, verdict: Verdict) -> None:
         if waiter.gone:
@@ -198,7 +193,7 @@ class Limiter:
             return
         try:
             waiter.on_verdict(verdict)
-        except Exception as error:  # one broken request must not take its neighbours' Verdicts
+        except Exception as error:  # noqa: BLE001 - one broken request must not take its neighbours' Verdicts
             self.release(verdict)
             self._loop.call_exception_handler({"message": "a Verdict was not taken", "exception": error})
 

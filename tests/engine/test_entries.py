@@ -10,7 +10,7 @@ NEXT_DAY = 2_000_000
 def answer(**changes: int) -> Answer:
     """An Answer of generation 1 in DAY with nothing granted, changed as told."""
     plain = Answer(**dict.fromkeys(Answer._fields, 0))
-    return plain._replace(generation=1, day_end_us=DAY, **changes)
+    return plain._replace(**{"generation": 1, "day_end_us": DAY, **changes})
 
 
 def test_a_grant_on_time_leaves_open_holds_and_nothing_to_give_back() -> None:
@@ -58,8 +58,8 @@ def test_a_hold_of_yesterday_is_settled_into_yesterday() -> None:
     """The day in which a unit was granted takes its outcome, not the day of the outcome."""
     entry = Entry()
     entry.hear(answer(granted=2, entry_granted=2), 2, conditional=True)
-    today = answer(day_end_us=0, previous_day_end_us=DAY, entry_previous_granted=2)
-    entry.hear(today._replace(day_end_us=NEXT_DAY), 0, conditional=True)
+    today = answer(day_end_us=NEXT_DAY, previous_day_end_us=DAY, entry_previous_granted=2)
+    entry.hear(today, 0, conditional=True)
     assert entry.close(1, DAY, counted=True)
     assert entry.previous.numbers() == (DAY, 1, 0)
     assert entry.day.numbers() == (NEXT_DAY, 0, 0)
@@ -69,7 +69,7 @@ def test_a_hold_older_than_the_day_before_is_void() -> None:
     """A day that is no longer kept takes nothing."""
     entry = Entry()
     entry.hear(answer(granted=1, entry_granted=1), 1, conditional=True)
-    entry.hear(answer()._replace(day_end_us=5 * DAY, previous_day_end_us=4 * DAY), 0, conditional=True)
+    entry.hear(answer(day_end_us=5 * DAY, previous_day_end_us=4 * DAY), 0, conditional=True)
     assert not entry.close(1, DAY, counted=True)
 
 
@@ -77,7 +77,7 @@ def test_an_entry_that_was_reclaimed_voids_its_units() -> None:
     """A unit that names an older generation changes nothing."""
     entry = Entry()
     entry.hear(answer(granted=2, entry_granted=2), 2, conditional=True)
-    entry.hear(answer(granted=1, entry_granted=1)._replace(generation=2), 1, conditional=True)
+    entry.hear(answer(generation=2, granted=1, entry_granted=1), 1, conditional=True)
     assert not entry.close(1, DAY, counted=True)
     assert entry.close(2, DAY, counted=True)
 

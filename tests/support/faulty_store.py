@@ -45,13 +45,14 @@ class FaultyStore:
         """Pass on, or spoil, as ``fault`` says."""
         self.submitted += 1
         loop = asyncio.get_running_loop()
+        count = len(batch.calls)
         if self.fault == "none":
             self.inner.submit(batch, settle_only)
         elif self.fault == "lose_call":
-            loop.call_soon(batch.done, [StoreError("disconnected", "lost", executed=False)] * len(batch.calls))
+            loop.call_soon(batch.done, [StoreError("disconnected", "lost", executed=False)] * count)
         elif self.fault == "lose_reply":
             self.inner.submit(_Intercepted(batch), settle_only)
-            loop.call_soon(batch.done, [StoreError("broken", "lost", executed=None)] * len(batch.calls))
+            loop.call_soon(batch.done, [StoreError("broken", "lost", executed=None)] * count)
         elif self.fault == "hold_call":
             self._held.append((batch, settle_only, None))
             loop.call_soon(batch.late)

@@ -1,0 +1,98 @@
+"""Starts the real `quotad serve` as a child process, as a user would."""
+
+import asyncio
+import contextlib
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+READY = re.compile(r"ready: (.*)$")
+START_S = 15.0
+
+
+class Quotad:
+    """One running quotad. ``ports`` has what it listens on by name: listen, telemetry, admin."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.ports: dict[str, int] = {}
+        self.errors: list[str] = []
+        self._reading: asyncio.Task[None] | None = None
+
+    async def until_ready(self) -> None:
+        """Read its stderr until it says that it is ready; what it said stays in ``errors``."""
+        assert self.process.stderr is not None
+        async with asyncio.timeout(START_S):
+            while line := (await self.process.stderr.readline()).decode():
+                self.errors.append(line)
+                if found := READY.search(line.strip()):
+                    for pair in found[1].split():
+                        name, _, address = pair.partition("=")
+                        self.ports[name] = int(address.rpartition(":")[2])
+                    self._reading = asyncio.ensure_future(self._read_on())
+                    return
+        await self.process.wait()
+        raise AssertionError("quotad did not start: " + "".join(self.errors))
+
+    async def until_said(self, words: str) -> str:
+        """The first line of stderr, past or to come, that contains ``words``."""
+        async with asyncio.timeout(START_S):
+            while True:
+                for line in self.errors:
+                    if words in line:
+                        return line
+                await asyncio.sleep(0.01)
+
+    async def _read_on(self) -> None:
+        assert self.process.stderr is not None
+        while line := (await self.process.stderr.readline()).decode():
+            self.errors.append(line)
+
+    async def stop(self, with_signal: int = signal.SIGTERM) -> int:
+        """End it and answer its exit status."""
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.send_signal(with_signal)
+        status = await self.process.wait()
+        if self._reading is not None:
+            await self._reading
+        return status
+
+
+async def start_quotad(config: Path, *arguments: str) -> Quotad:
+    """Start ``quotad serve -c config`` and wait until it is ready."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "quotad",
+        "serve",
+        "-c",
+        str(config),
+        *arguments,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    quotad = Quotad(process)
+    try:
+        await quotad.until_ready()
+    except BaseException:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        raise
+    return quotad
+
+
+@contextlib.asynccontextmanager
+async def running_quotad(config: Path, count: int = 1) -> AsyncIterator[list[Quotad]]:
+    """``count`` processes of one configuration (its addresses must use port 0), ended at exit."""
+    started: list[Quotad] = []
+    try:
+        for _ in range(count):
+            started.append(await start_quotad(config))
+        yield started
+    finally:
+        for quotad in started:
+            await quotad.stop()
