@@ -1,0 +1,36 @@
+# quotad as an image: no compiler, no pip, no root, nothing written outside /data and /tmp.
+#
+# BASE is any image with python3 (3.11 or newer) and its venv module; both stages use the same one, so it
+# can come from anywhere (docs/operations.md builds it from a Debian mirror, without a hub).
+ARG BASE=python:3.13-slim
+
+FROM ${BASE} AS build
+WORKDIR /src
+COPY pyproject.toml README.md LICENSE ./
+COPY lua lua
+COPY quotad quotad
+# A pip.conf for another index or CA may be given as the build secret "pip"; it stays out of the image.
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf,required=false \
+    python3 -m venv /opt/quotad \
+    && /opt/quotad/bin/pip install --no-cache-dir --disable-pip-version-check '.[embedded]' \
+    && /opt/quotad/bin/pip uninstall --yes --quiet pip \
+    && /opt/quotad/bin/python -m compileall -q /opt/quotad/lib \
+    && install -d -m 0700 -o 10001 -g 10001 /data
+
+FROM ${BASE}
+COPY --from=build /opt/quotad /opt/quotad
+# For an embedded store (store.embedded.dir: /data); not used with store.url.
+COPY --from=build --chown=10001:10001 /data /data
+ENV PATH=/opt/quotad/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    QUOTAD_TELEMETRY_PORT=9090
+# A number, so that Kubernetes' runAsNonRoot can see that it is not root.
+USER 10001:10001
+WORKDIR /data
+EXPOSE 8080 9090
+STOPSIGNAL SIGTERM
+# The telemetry port of the mounted configuration; set QUOTAD_TELEMETRY_PORT where it is another.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
+    CMD ["/opt/quotad/bin/python", "-I", "-c", "import http.client as h, os, sys; c = h.HTTPConnection('127.0.0.1', int(os.environ['QUOTAD_TELEMETRY_PORT']), timeout=2); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]
+ENTRYPOINT ["quotad"]
+CMD ["serve", "-c", "/etc/quotad/quotad.yaml"]
