@@ -1,0 +1,137 @@
+"""The admin port: read-only in this version.
+
+Every answer is JSON and ``no-store``; every error is ``application/problem+json`` (RFC 9457).
+"""
+
+import asyncio
+import http
+import json
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from aiohttp import web, web_response
+
+from quotad.config.model import Admin
+from quotad.controlplane.guard import Guard
+from quotad.controlplane.usage import QueryError, document, parse_query, select
+from quotad.core.plans import Subject
+from quotad.core.quota import Usage
+from quotad.core.table import PlanTable
+from quotad.errors import QuotadError, StoreError
+
+STORE_TIMEOUT_S = 2.0
+_BODY_BYTES = 64 * 1024
+
+logger = logging.getLogger("quotad.admin")
+# A malformed request's text may hold a token, so aiohttp's own words about it go nowhere.
+_silent = logging.getLogger("quotad.admin.protocol")
+_silent.addHandler(logging.NullHandler())
+_silent.propagate = False
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class UsageReader(Protocol):
+    """The verb of ``store.interface.Store`` that is needed here."""
+
+    async def usage(self, subjects: Sequence[Subject]) -> list[Usage]:
+        """What each Subject has in use now. Raises StoreError."""
+
+
+class AdminServer:
+    """Serves ``/v1/usage`` on one address."""
+
+    def __init__(self, admin: Admin, table: Callable[[], PlanTable], store: UsageReader) -> None:
+        """``table`` gives the table in force, also after a reload. Raises QuotadError, see ``Guard``."""
+        self._address = admin.address
+        self._guard = Guard(admin)
+        self._table = table
+        self._store = store
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> int:
+        """Listen; returns the port. Raises QuotadError when the address cannot be had."""
+        # aiohttp names itself and Python to whoever sends it a malformed request; it has no setting for it.
+        vars(web_response)["SERVER_SOFTWARE"] = "quotad"
+        app = web.Application(middlewares=[self._middleware], client_max_size=_BODY_BYTES)
+        app.router.add_get("/v1/usage", self._usage)
+        runner = web.AppRunner(
+            app, handle_signals=False, access_log=None, logger=_silent, keepalive_timeout=30
+        )
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._address.host, self._address.port).start()
+        except OSError as error:
+            await runner.cleanup()
+            place = f"{self._address.host}:{self._address.port}"
+            raise QuotadError(f"admin {place}: {error.strerror or error}") from error
+        self._runner = runner
+        port: int = runner.addresses[0][1]
+        return port
+
+    async def close(self) -> None:
+        """Stop listening and end what is open."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    @web.middleware
+    async def _middleware(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        try:
+            refusal = self._refusal(request)
+            response = refusal if refusal is not None else await handler(request)
+        except web.HTTPException as error:
+            allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+            response = _problem(error.status, error.reason, allow)
+        except QueryError as error:
+            response = _problem(400, str(error))
+        except (StoreError, TimeoutError):
+            response = _problem(503, "The quota store did not answer.", {"Retry-After": "1"})
+        except Exception:
+            logger.exception("an admin request failed")
+            response = _problem(500, "An error inside quotad ended this request.")
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+    def _refusal(self, request: web.Request) -> web.Response | None:
+        hosts = request.headers.getall("Host", [])
+        if not self._guard.host_allowed(hosts):
+            return _problem(421, "The Host header does not name this address.")
+        if not self._guard.origin_allowed(request.headers.get("Origin"), hosts[0]):
+            return _problem(403, "Pages of other origins are not served.")
+        if not self._guard.token_accepted(request.headers.getall("Authorization", [])):
+            challenge = {"WWW-Authenticate": 'Bearer realm="quotad admin"'}
+            return _problem(401, "A valid bearer token is required.", challenge)
+        return None
+
+    async def _usage(self, request: web.Request) -> web.Response:
+        query = parse_query(request.query.items())
+        table = self._table()
+        page, total_count = select(table, query)
+        async with asyncio.timeout(STORE_TIMEOUT_S):
+            usages = await self._store.usage(page) if page else []
+        return _json(200, document(table, query, page, usages, total_count))
+
+
+def _problem(status: int, detail: str, headers: dict[str, str] | None = None) -> web.Response:
+    request_id = secrets.token_hex(12)
+    members = {
+        "type": "about:blank",
+        "title": http.HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "message": detail,
+        "requestId": request_id,
+    }
+    response = _json(status, members, "application/problem+json")
+    response.headers["X-Request-Id"] = request_id
+    response.headers.update(headers or {})
+    return response
+
+
+def _json(status: int, members: object, content_type: str = "application/json") -> web.Response:
+    body = json.dumps(members, separators=(",", ":")).encode()
+    return web.Response(status=status, body=body, content_type=content_type)
