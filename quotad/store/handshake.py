@@ -1,0 +1,193 @@
+"""How a connection comes to be: found, opened, logged in, scripts loaded; and made again when it breaks."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from quotad.errors import StoreError
+from quotad.store.endpoint import Endpoint
+from quotad.store.resp import command
+from quotad.store.wire import OpenCall, Wire, WireOwner, connect
+
+Locate = Callable[[], Awaitable[Endpoint]]
+"""Says where the server is now; asked before every attempt. May raise StoreError or OSError."""
+
+_FIRST_WAIT_S = 0.020
+_LONGEST_WAIT_S = 1.0
+# A connection that lived shorter does not earn the immediate retry: a server that takes
+# connections only to break them must not be hammered.
+_STEADY_S = 1.0
+
+
+class Tenant(WireOwner, Protocol):
+    """Who uses the connections (``link.Link``)."""
+
+    @property
+    def script_loads(self) -> Sequence[bytes]:
+        """Commands to run before any call."""
+
+    def on_connected(self, wire: Wire, server_us: int) -> None:
+        """This connection is ready for calls; the server's time was just heard."""
+
+
+class Replies:
+    """Collects the replies to ``count`` commands. ``all`` is done when the last is in; it never fails."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, count: int) -> None:
+        self.all: asyncio.Future[list[object]] = loop.create_future()
+        """One item per command in order: the reply, or a StoreError."""
+        self._items: list[object] = []
+        self._count = count
+
+    def on_reply(self, reply: object) -> None:
+        """One more reply."""
+        self._add(reply)
+
+    def on_late(self) -> None:
+        """Whoever waits for ``all`` has a time-out of its own."""
+
+    def on_failed(self, error: StoreError) -> None:
+        """One more command that has no reply."""
+        self._add(error)
+
+    def _add(self, item: object) -> None:
+        self._items.append(item)
+        if len(self._items) == self._count and not self.all.done():
+            self.all.set_result(self._items)
+
+
+class Reconnector:
+    """Keeps one connection up: the first retry at once, further ones with growing, random waits."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        locate: Locate,
+        client_name: str,
+        timeout_s: float,
+        tenant: Tenant,
+    ) -> None:
+        self.last_error: StoreError | None = None
+        """Why the latest attempt failed; None once one succeeded."""
+        self.connections = 0
+        """How many connections became ready."""
+        self._loop = loop
+        self._locate = locate
+        self._client_name = client_name
+        self._timeout_s = timeout_s
+        self._tenant = tenant
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def reconnects(self) -> int:
+        """How many connections became ready after the first."""
+        return max(0, self.connections - 1)
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._task = self._loop.create_task(self._keep_connected())
+
+    async def stop(self) -> None:
+        """Make no more connections; one that is ready stays."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    async def _keep_connected(self) -> None:
+        attempt = 0
+        while True:
+            wire = await self._attempt()
+            if wire is not None:
+                begun_s = self._loop.time()
+                await wire.lost.wait()
+                if self._loop.time() - begun_s >= _STEADY_S:
+                    attempt = 0
+            await asyncio.sleep(wait_s(attempt, random.random))
+            attempt += 1
+
+    async def _attempt(self) -> Wire | None:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                wire, server_us = await self._connect(await self._locate())
+        except TimeoutError:
+            self.last_error = _away(f"the store did not answer within {self._timeout_s:g} s")
+        except StoreError as error:
+            self.last_error = error
+        except (OSError, ValueError) as error:
+            # ValueError: names that no resolver takes.
+            self.last_error = _away(f"cannot connect to the store: {_reason(error)}")
+        else:
+            self.last_error = None
+            self.connections += 1
+            self._tenant.on_connected(wire, server_us)
+            return wire
+        return None
+
+    async def _connect(self, endpoint: Endpoint) -> tuple[Wire, int]:
+        wire = await connect(self._loop, endpoint, self._tenant)
+        try:
+            return wire, await self._log_in(wire, endpoint)
+        except BaseException:
+            wire.cut("broken")
+            raise
+
+    async def _log_in(self, wire: Wire, endpoint: Endpoint) -> int:
+        steps = [*login(endpoint, self._client_name)]
+        steps += [("SCRIPT LOAD", load) for load in self._tenant.script_loads]
+        steps.append(("TIME", command("TIME")))
+        replies = Replies(self._loop, len(steps))
+        calls = [OpenCall(payload, replies, 0.0) for _, payload in steps]
+        for call in calls:
+            call.resent = True
+        wire.write(calls)
+        answers = await replies.all
+        for (name, _), answer in zip(steps, answers, strict=True):
+            # The name only helps whoever reads CLIENT LIST; a login may lack the right to set it.
+            if isinstance(answer, StoreError) and name != "CLIENT SETNAME":
+                raise StoreError(answer.kind, f"{endpoint} refused {name}: {answer.kind}", executed=False)
+        server_us = server_time_us(answers[-1])
+        if server_us is None:
+            raise StoreError("protocol", f"{endpoint} does not answer like a Redis server", executed=False)
+        return server_us
+
+
+def login(endpoint: Endpoint, client_name: str) -> list[tuple[str, bytes]]:
+    """The commands, each with its name for messages, that make a connection ours."""
+    steps: list[tuple[str, bytes]] = []
+    if endpoint.username:
+        steps.append(("AUTH", command("AUTH", endpoint.username, endpoint.password)))
+    elif endpoint.password:
+        steps.append(("AUTH", command("AUTH", endpoint.password)))
+    if endpoint.database:
+        steps.append(("SELECT", command("SELECT", endpoint.database)))
+    steps.append(("CLIENT SETNAME", command("CLIENT", "SETNAME", client_name)))
+    return steps
+
+
+def server_time_us(reply: object) -> int | None:
+    """The reply to ``TIME`` in microseconds; None when it is none."""
+    match reply:
+        case [bytes(seconds), bytes(micros)] if seconds.isdigit() and micros.isdigit():
+            return int(seconds) * 1_000_000 + int(micros)
+        case _:
+            return None
+
+
+def wait_s(attempt: int, fraction: Callable[[], float]) -> float:
+    """How long to wait before retry number ``attempt`` (0: at once): doubling, random, at most 1 s."""
+    if attempt == 0:
+        return 0.0
+    longest_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** min(attempt - 1, 16))
+    return longest_s * (0.5 + 0.5 * fraction())
+
+
+def _away(message: str) -> StoreError:
+    return StoreError("disconnected", message, executed=False)
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__

@@ -1,0 +1,380 @@
+"""The hot link: calls of one event-loop tick in one write, one connection, deadlines that hold.
+
+No Task, Future, closure or timer per call. ``Link`` owns what outlives a connection: the queue, the
+deadlines, the server's clock; ``wire.Wire`` is one connection; ``handshake`` makes the next one.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from dataclasses import dataclass
+
+import hiredis
+
+from quotad.clock import MonotonicClock, monotonic_s
+from quotad.errors import StoreError
+from quotad.store.handshake import Locate, Reconnector, Replies, server_time_us
+from quotad.store.resp import RENEWING, command, fault
+from quotad.store.server_clock import ServerClock
+from quotad.store.wire import OpenCall, Sink, Wire, report
+
+_TIME = command("TIME")
+# A timer this much behind says that the loop stood still: answers may wait in the socket, unread.
+_LAG_S = 0.005
+_GRAIN_S = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class LinkOptions:
+    """How a link behaves. Seconds, bytes, counts."""
+
+    deadline_s: float = 0.050
+    scripts: tuple[str, ...] = ()
+    """Loaded at every connect, and again when the server has forgotten them."""
+    client_name: str = "quotad"
+    connect_timeout_s: float = 1.0
+    """Until the connection stands, is logged in and has the scripts."""
+    heartbeat_s: float = 1.0
+    """Between two questions for the server's time."""
+    stuck_s: float = 1.0
+    """Silence for this long while calls are open: the connection is made anew."""
+    late_calls: int = 1024
+    """So many calls open past their deadline: likewise."""
+    queued_calls: int = 4096
+    queued_bytes: int = 4 * 1024 * 1024
+    """What may wait for a connection, or for room in the send buffer; beyond: ``overflow``."""
+
+
+class Link:
+    """One multiplexed connection that is kept up. All methods belong to the event loop's thread.
+
+    Kinds of failure that arise here: ``disconnected`` (no connection within the deadline; or the
+    kind that the last attempt failed with), ``deadline`` (never written for lack of room),
+    ``overflow``, ``closed``: surely not executed. ``broken``, ``stuck``, ``protocol``: may have been.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        locate: Locate,
+        options: LinkOptions,
+        monotonic: MonotonicClock = monotonic_s,
+    ) -> None:
+        self._loop = loop
+        self._options = options
+        self._clock = ServerClock(monotonic)
+        self._reconnector = Reconnector(loop, locate, options.client_name, options.connect_timeout_s, self)
+        self._loads = [command("SCRIPT", "LOAD", text) for text in options.scripts]
+        self._wire: Wire | None = None
+        self._queue: deque[OpenCall] = deque()
+        self._queued_bytes = 0
+        self._waiting: deque[OpenCall] = deque()
+        self._flush_due = False
+        self._loading_scripts = False
+        self._renewing = False
+        self._closed = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_due_s = 0.0
+        self._caught_up = False
+        self._heartbeat_due_s = 0.0
+        self._heartbeat = _Heartbeat(self)
+        self._was_ready = asyncio.Event()
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a connection that is logged in and has the scripts."""
+        return self._wire is not None
+
+    @property
+    def reconnects(self) -> int:
+        """How many connections were made after the first."""
+        return self._reconnector.reconnects
+
+    @property
+    def last_error(self) -> StoreError | None:
+        """Why the latest attempt to connect failed; None once one succeeded."""
+        return self._reconnector.last_error
+
+    def now_us(self) -> int | None:
+        """The server's time, about; None until it was heard. See ``ServerClock``."""
+        return self._clock.now_us()
+
+    def start(self) -> None:
+        """Begin to connect, and keep connected until ``close``."""
+        self._reconnector.start()
+
+    async def wait_ready(self, timeout_s: float) -> bool:
+        """Whether the link became ready within this time."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._was_ready.wait(), timeout_s)
+        return self.ready
+
+    def send(self, payload: bytes, sink: Sink) -> None:
+        """Send whole commands that have one reply, with whatever else is sent in this tick.
+
+        Never raises, never calls the sink before returning.
+        """
+        self.post(payload, sink)
+        if not self._flush_due:
+            self._flush_due = True
+            self._loop.call_soon(self.flush)
+
+    def post(self, payload: bytes, sink: Sink) -> None:
+        """Like ``send``, but it goes out with the next ``flush``, which the caller owes."""
+        options = self._options
+        call = OpenCall(payload, sink, self._loop.time() + options.deadline_s)
+        if self._closed:
+            self._loop.call_soon(self._fail, call, _never("closed", "the store link was closed"))
+            return
+        if (
+            len(self._queue) >= options.queued_calls
+            or self._queued_bytes + len(payload) > options.queued_bytes
+        ):
+            self._loop.call_soon(self._fail, call, _never("overflow", "too much waits for the store"))
+            return
+        self._queue.append(call)
+        self._queued_bytes += len(payload)
+        self._waiting.append(call)
+        if self._timer is None or call.expires_s < self._timer_due_s:
+            self._arm(call.expires_s)
+
+    def flush(self) -> None:
+        """Write what is queued, if the connection stands and has room."""
+        self._flush_due = False
+        wire = self._wire
+        if wire is None or wire.paused or not self._queue:
+            return
+        calls = [call for call in self._queue if not call.done]
+        self._queue.clear()
+        self._queued_bytes = 0
+        if calls:
+            wire.write(calls)
+
+    def renew(self, kind: str) -> None:
+        """Make a new connection; replies that have already arrived are read first."""
+        if not self._renewing:
+            self._renewing = True
+            self._loop.call_soon(self._renew, self._wire, kind)
+
+    async def close(self) -> None:
+        """Let open calls end within the deadline, then disconnect. What is open then fails."""
+        if not self._closed:
+            last = Replies(self._loop, 1)
+            self.send(_TIME, last)
+            self._closed = True
+            with contextlib.suppress(TimeoutError):
+                # Replies come in order: the last one's means that all have come.
+                await asyncio.wait_for(last.all, self._options.deadline_s)
+        await self._reconnector.stop()
+        if self._wire is not None:
+            self._wire.cut("closed")
+        for call in self._queue:
+            self._fail(call, _never("closed", "the store link was closed"))
+        self._queue.clear()
+        self._waiting.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # What connections tell (wire.WireOwner, handshake.Tenant).
+
+    @property
+    def script_loads(self) -> list[bytes]:
+        """The commands that load all scripts."""
+        return self._loads
+
+    def on_connected(self, wire: Wire, server_us: int) -> None:
+        """A connection is ready for calls; those that waited go out."""
+        self._clock.hear(server_us)
+        self._wire = wire
+        self._loading_scripts = self._renewing = False
+        self._heartbeat.open = False
+        self._heartbeat_due_s = self._loop.time() + self._options.heartbeat_s
+        self._was_ready.set()
+        self.flush()
+        if self._timer is None or self._heartbeat_due_s < self._timer_due_s:
+            self._arm(self._heartbeat_due_s)
+
+    def on_lost(self, wire: Wire, kind: str) -> None:
+        """A connection is gone: its open calls may have run."""
+        if wire is self._wire:
+            self._wire = None
+            self._was_ready.clear()
+        error = StoreError(kind, "the connection to the store broke", executed=None)
+        lost, wire.open = wire.open, deque()
+        for call in lost:
+            self._fail(call, error)
+
+    def on_writable(self) -> None:
+        """The send buffer has room again."""
+        self.flush()
+
+    def on_fault(self, call: OpenCall, error: hiredis.ReplyError) -> None:
+        """An error reply: forgotten scripts are loaded and the call repeated once, all else fails."""
+        failure = fault(error)
+        if failure.kind in RENEWING:
+            self.renew(failure.kind)
+        if failure.kind == "noscript" and not (call.resent or call.late or self._closed):
+            self._repeat(call)
+        else:
+            call.sink.on_failed(failure)
+
+    def _repeat(self, call: OpenCall) -> None:
+        call.done = call.written = False
+        call.resent = True
+        if not self._loading_scripts:
+            self._loading_scripts = True
+            done = _ScriptsLoaded(self)
+            for load in self._loads:
+                self.post(load, done)
+        self._queue.append(call)
+        self._queued_bytes += len(call.payload)
+        if not self._flush_due:
+            self._flush_due = True
+            self._loop.call_soon(self.flush)
+
+    def on_time(self, reply: object) -> None:
+        """The answer to a heartbeat."""
+        server_us = server_time_us(reply)
+        if server_us is None:
+            self.renew("protocol")
+        else:
+            self._clock.hear(server_us)
+
+    def on_scripts_loaded(self) -> None:
+        """The server has the scripts again, or refused them: a later NOSCRIPT loads them anew."""
+        self._loading_scripts = False
+
+    def _renew(self, wire: Wire | None, kind: str) -> None:
+        self._renewing = False
+        if wire is not None and wire is self._wire:
+            wire.cut(kind)
+
+    def _fail(self, call: OpenCall, error: StoreError) -> None:
+        if call.done:
+            return
+        call.done = True
+        try:
+            call.sink.on_failed(error)
+        except Exception as problem:  # noqa: BLE001 - one broken sink must not keep the news from others
+            report(self._loop, problem)
+
+    # Time: one timer for all deadlines, the heartbeat and the watch over a silent server.
+
+    def _arm(self, due_s: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_due_s = due_s
+        self._timer = self._loop.call_at(due_s, self._on_timer)
+
+    def _on_timer(self) -> None:
+        now_s = self._loop.time()
+        self._timer = None
+        if now_s - self._timer_due_s > _LAG_S and not self._caught_up:
+            self._caught_up = True
+            self._arm(now_s + _GRAIN_S)
+            return
+        self._caught_up = False
+        self._expire(now_s)
+        if self._wire is not None:
+            self._watch(self._wire, now_s)
+        self._arm_next(now_s)
+
+    def _expire(self, now_s: float) -> None:
+        waiting = self._waiting
+        while waiting and (waiting[0].done or waiting[0].expires_s <= now_s):
+            call = waiting.popleft()
+            if call.done or call.late:
+                continue
+            if call.written:
+                self._mark_late(call)
+            else:
+                self._queued_bytes -= len(call.payload)
+                self._fail(call, self._unwritten())
+        while self._queue and self._queue[0].done:
+            self._queue.popleft()
+
+    def _mark_late(self, call: OpenCall) -> None:
+        call.late = True
+        # A late call is never repeated, so its bytes need not be kept.
+        call.payload = b""
+        if self._wire is not None:
+            self._wire.late_open += 1
+        try:
+            call.sink.on_late()
+        except Exception as problem:  # noqa: BLE001 - as in _fail
+            report(self._loop, problem)
+
+    def _unwritten(self) -> StoreError:
+        if self._wire is not None:
+            return _never("deadline", "the store took no more calls within the deadline")
+        error = self._reconnector.last_error
+        if error is None:
+            return _never("disconnected", "there is no connection to the store")
+        return _never(error.kind, str(error))
+
+    def _watch(self, wire: Wire, now_s: float) -> None:
+        options = self._options
+        if wire.heard or not wire.open:
+            wire.heard = False
+            wire.heard_s = now_s
+        elif now_s - max(wire.heard_s, wire.open[0].expires_s - options.deadline_s) > options.stuck_s:
+            wire.cut("stuck")
+            return
+        if wire.late_open > options.late_calls:
+            wire.cut("stuck")
+        elif now_s >= self._heartbeat_due_s and not self._closed:
+            self._heartbeat_due_s = now_s + options.heartbeat_s
+            if not self._heartbeat.open:
+                self._heartbeat.open = True
+                self.send(_TIME, self._heartbeat)
+
+    def _arm_next(self, now_s: float) -> None:
+        due_s = now_s + self._options.heartbeat_s
+        if self._waiting:
+            due_s = min(due_s, max(self._waiting[0].expires_s, now_s + _GRAIN_S))
+        elif self._wire is None:
+            return
+        if self._wire is not None:
+            due_s = min(due_s, max(self._heartbeat_due_s, now_s + _GRAIN_S))
+            if self._wire.open:
+                due_s = min(due_s, now_s + self._options.stuck_s / 4)
+        self._arm(due_s)
+
+
+class _Heartbeat:
+    """Hears the server's time about once a second."""
+
+    def __init__(self, link: Link) -> None:
+        self.open = False
+        self._link = link
+
+    def on_reply(self, reply: object) -> None:
+        self.open = False
+        self._link.on_time(reply)
+
+    def on_late(self) -> None:
+        """The watch over silence sees to it."""
+
+    def on_failed(self, error: StoreError) -> None:
+        self.open = False
+
+
+class _ScriptsLoaded:
+    """Hears that scripts were loaded again after a NOSCRIPT."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def on_reply(self, reply: object) -> None:
+        self._link.on_scripts_loaded()
+
+    def on_late(self) -> None:
+        """The repeated calls have deadlines of their own."""
+
+    def on_failed(self, error: StoreError) -> None:
+        self._link.on_scripts_loaded()
+
+
+def _never(kind: str, message: str) -> StoreError:
+    return StoreError(kind, message, executed=False)

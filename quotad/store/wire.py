@@ -1,0 +1,166 @@
+"""One connection to one server: payloads out, replies in the same order to whoever waits for them."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+import hiredis
+
+from quotad.errors import StoreError
+from quotad.store.endpoint import Endpoint
+
+_WRITE_HIGH_BYTES = 256 * 1024
+_UNPARSED_BYTES = 16 * 1024 * 1024
+
+_NOTHING = object()
+
+
+class Sink(Protocol):
+    """Who waits for one reply. Hears exactly one of ``on_reply`` and ``on_failed``. Must not raise."""
+
+    def on_reply(self, reply: object) -> None:
+        """The reply, decoded by hiredis; error replies inside an array stay ``ReplyError`` values."""
+
+    def on_late(self) -> None:
+        """The deadline passed after the call was written; it stays open. At most once, before the others."""
+
+    def on_failed(self, error: StoreError) -> None:
+        """There is no reply to use; ``error.executed`` says whether the server may have run the call."""
+
+
+class OpenCall:
+    """One payload on its way, from ``send`` until its sink heard the end of it."""
+
+    __slots__ = ("done", "expires_s", "late", "payload", "resent", "sink", "written")
+
+    def __init__(self, payload: bytes, sink: Sink, expires_s: float) -> None:
+        self.payload = payload
+        self.sink = sink
+        self.expires_s = expires_s
+        self.written = False
+        self.late = False
+        self.resent = False
+        self.done = False
+
+
+class WireOwner(Protocol):
+    """What a connection needs of the link that made it."""
+
+    def on_fault(self, call: OpenCall, error: hiredis.ReplyError) -> None:
+        """The server answered this call with an error."""
+
+    def on_writable(self) -> None:
+        """The send buffer has room again."""
+
+    def on_lost(self, wire: "Wire", kind: str) -> None:
+        """The connection is gone; ``wire.open`` holds the calls that will hear nothing from it."""
+
+
+class Wire(asyncio.Protocol):
+    """One connection. ``open`` are the calls written and not yet answered, oldest first."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, owner: WireOwner) -> None:
+        self.open: deque[OpenCall] = deque()
+        self.late_open = 0
+        """How many of ``open`` are past their deadline."""
+        self.heard = False
+        """A byte arrived since the owner last put this to False."""
+        self.heard_s = loop.time()
+        """When the owner last saw ``heard``."""
+        self.paused = False
+        self.lost = asyncio.Event()
+        """Set when the connection is gone."""
+        self._loop = loop
+        self._owner = owner
+        self._reader = hiredis.Reader(notEnoughData=_NOTHING)
+        self._transport: asyncio.WriteTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio: the connection stands."""
+        # uvloop's transports are none of asyncio's classes, so isinstance cannot tell.
+        self._transport = cast(asyncio.WriteTransport, transport)
+        self._transport.set_write_buffer_limits(high=_WRITE_HIGH_BYTES)
+
+    def write(self, calls: Sequence[OpenCall]) -> None:
+        """Send the payloads in this order with one write."""
+        for call in calls:
+            call.written = True
+        self.open.extend(calls)
+        if self._transport is not None:
+            self._transport.write(
+                calls[0].payload if len(calls) == 1 else b"".join([call.payload for call in calls])
+            )
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: bytes arrived. Every complete reply goes to the oldest open call."""
+        self.heard = True
+        reader = self._reader
+        try:
+            reader.feed(data)
+            reply = reader.gets()
+            while reply is not _NOTHING:
+                if not self.open:
+                    # Also after a loss: what still arrives belongs to nobody.
+                    self.cut("protocol")
+                    return
+                self._deliver(self.open.popleft(), reply)
+                reply = reader.gets()
+        except hiredis.ProtocolError:
+            self.cut("protocol")
+            return
+        if reader.len() > _UNPARSED_BYTES:
+            self.cut("protocol")
+
+    def _deliver(self, call: OpenCall, reply: object) -> None:
+        call.done = True
+        if call.late:
+            self.late_open -= 1
+        try:
+            if type(reply) is hiredis.ReplyError:
+                self._owner.on_fault(call, reply)
+            else:
+                call.sink.on_reply(reply)
+        except Exception as error:  # noqa: BLE001 - one broken sink must not take the replies of others
+            report(self._loop, error)
+
+    def pause_writing(self) -> None:
+        """asyncio: the send buffer is full; nothing more is written until it drains."""
+        self.paused = True
+
+    def resume_writing(self) -> None:
+        """asyncio: the send buffer has room again."""
+        self.paused = False
+        self._owner.on_writable()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio: the connection ended, by either side."""
+        self._lose("broken")
+
+    def cut(self, kind: str) -> None:
+        """End the connection now. What was written may have run."""
+        if self._transport is not None:
+            self._transport.abort()
+        self._lose(kind)
+
+    def _lose(self, kind: str) -> None:
+        if self.lost.is_set():
+            return
+        self.lost.set()
+        self._owner.on_lost(self, kind)
+
+
+def report(loop: asyncio.AbstractEventLoop, error: Exception) -> None:
+    """A sink raised, against its contract: say so the way asyncio does."""
+    loop.call_exception_handler({"message": "a store reply's receiver failed", "exception": error})
+
+
+async def connect(loop: asyncio.AbstractEventLoop, endpoint: Endpoint, owner: WireOwner) -> Wire:
+    """Open a connection. Raises OSError; bound it with a timeout."""
+    if endpoint.path:
+        _, wire = await loop.create_unix_connection(lambda: Wire(loop, owner), endpoint.path)
+    else:
+        _, wire = await loop.create_connection(
+            lambda: Wire(loop, owner), endpoint.host, endpoint.port, ssl=endpoint.tls
+        )
+    return wire
