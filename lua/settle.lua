@@ -1,0 +1,14 @@
+-- Records what was done with granted units and keeps the caller's Entries alive. Decides nothing,
+-- grants nothing (the cost sent is ignored) and never creates a key.
+--
+-- KEYS, ARGV and reply as in reserve.lua. A Subject without a hash answers generation 0.
+
+--@include clock
+--@include subject
+--@include windows
+--@include entry
+--@include bucket
+--@include failure
+--@include batch
+
+return run(false)

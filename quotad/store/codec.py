@@ -1,0 +1,64 @@
+"""Between the words of ``core.quota`` and the bytes that the scripts take and answer (lua/README.md).
+
+Requests travel as little-endian doubles, which hold every whole number below 2**53; answers as
+64-bit integers, since turning 27 doubles back into ints costs more than the rest of the decoding.
+"""
+
+from struct import Struct, error
+
+from quotad.core.quota import Answer, Call, Terms, Usage
+from quotad.errors import StoreError
+
+_BATCH = Struct("<2d")
+_TERMS = Struct("<14d")
+_CALL = Struct("<10d")
+_ANSWER = Struct(f"<{len(Answer._fields)}q")
+_USAGE = Struct(f"<{len(Usage._fields)}q")
+
+_pack_call = _CALL.pack
+_unpack_answer = _ANSWER.unpack
+_new_answer = Answer._make
+
+
+def pack_batch(hold_us: int, plan_count: int) -> bytes:
+    """What every Call of one script call shares: the hold time and how many Terms follow."""
+    return _BATCH.pack(hold_us, plan_count)
+
+
+def pack_terms(terms: Terms) -> bytes:
+    """A plan's Terms. Worth keeping by the identity of ``terms``: they change at most daily."""
+    return _TERMS.pack(*terms.limits, *terms.windows, terms.conditional, terms.release_on_crash)
+
+
+def pack_call(plan_index: int, call: Call) -> bytes:
+    """One Call; ``plan_index`` is the place of its Terms in the script call, from 1."""
+    day_end_us, closed, given_back = call.day
+    previous_day_end_us, previous_closed, previous_given_back = call.previous
+    return _pack_call(
+        plan_index,
+        call.cost,
+        call.generation,
+        call.number,
+        day_end_us,
+        closed,
+        given_back,
+        previous_day_end_us,
+        previous_closed,
+        previous_given_back,
+    )
+
+
+def unpack_answer(reply: bytes) -> Answer:
+    """One Subject's reply. Raises StoreError(``reply``) when it is not one; the call may have run."""
+    try:
+        return _new_answer(_unpack_answer(reply))
+    except (error, TypeError) as problem:
+        raise StoreError("reply", "the store's answer cannot be read", executed=None) from problem
+
+
+def unpack_usage(reply: bytes) -> Usage:
+    """One Subject's reply of ``usage.lua``. Raises StoreError(``reply``) when it is not one."""
+    try:
+        return Usage._make(_USAGE.unpack(reply))
+    except (error, TypeError) as problem:
+        raise StoreError("reply", "the store's usage cannot be read", executed=True) from problem

@@ -1,0 +1,65 @@
+"""Finds the Lua verbs, assembles each with what it includes, and names it by its SHA1.
+
+A verb is one file of ``lua/``; a line ``--@include name`` in it is replaced by ``name.lua``.
+"""
+
+import re
+from dataclasses import dataclass, field
+from hashlib import sha1
+from pathlib import Path
+
+from quotad.errors import StoreError
+
+VERBS = ("reserve", "settle", "usage")
+"""Every script that the store runs."""
+
+_INCLUDE = re.compile(r"^--@include ([a-z]+)$", re.MULTILINE)
+_PACKAGE = Path(__file__).resolve().parent.parent
+_PLACES = (_PACKAGE / "_lua", _PACKAGE.parent / "lua")
+"""Inside an installed wheel, and beside the package in a checkout (which editable installs use)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One verb, ready for ``SCRIPT LOAD`` and ``EVALSHA``."""
+
+    name: str
+    text: str = field(repr=False)
+    sha: bytes
+    """What ``EVALSHA`` takes: 40 lower-case hex digits."""
+
+
+def directory() -> Path:
+    """Where the Lua files are. Raises StoreError when the installation lacks them."""
+    for place in _PLACES:
+        if (place / "reserve.lua").is_file():
+            return place
+    raise StoreError("script", "the Lua scripts are missing from this installation of quotad", executed=False)
+
+
+def load(name: str, clock_text: str | None = None) -> Script:
+    """Assemble one verb. ``clock_text`` takes the place of ``clock.lua``: tests settle the time with it.
+
+    Raises StoreError when a file is missing.
+    """
+    root = directory()
+
+    def included(match: re.Match[str]) -> str:
+        if match[1] == "clock" and clock_text is not None:
+            return clock_text
+        return _read(root / f"{match[1]}.lua")
+
+    text = _INCLUDE.sub(included, _read(root / f"{name}.lua"))
+    return Script(name, text, sha1(text.encode(), usedforsecurity=False).hexdigest().encode())
+
+
+def load_all(clock_text: str | None = None) -> dict[str, Script]:
+    """Every verb by its name."""
+    return {name: load(name, clock_text) for name in VERBS}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise StoreError("script", f"the Lua file {path.name} cannot be read", executed=False) from error
