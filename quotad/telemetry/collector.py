@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder
 from prometheus_client.registry import Collector
 
-from quotad.telemetry.histogram import Histogram
+from quotad.core.histogram import Histogram
 from quotad.telemetry.metrics import CODE_CLASSES
 from quotad.telemetry.sources import Sources
 from quotad.telemetry.stock import StockRow

@@ -10,11 +10,11 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from quotad.core.histogram import BOUNDS_S, Histogram
 from quotad.core.outcome import Outcome, status_class
 from quotad.core.plans import Subject
 from quotad.core.replies import ROWS
 from quotad.core.table import PlanTable
-from quotad.telemetry.histogram import BOUNDS_S, Histogram
 
 CODE_CLASSES = ("2xx", "3xx", "4xx", "5xx", "others")
 MAX_ROWS = 10_000

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from quotad.telemetry.histogram import Histogram
+from quotad.core.histogram import Histogram
 from quotad.telemetry.loop_lag import LoopLag
 from quotad.telemetry.metrics import Recorder
 from quotad.telemetry.stock import Stock
