@@ -15,12 +15,12 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf,required=false \
     && /opt/quotad/bin/pip install --no-cache-dir --disable-pip-version-check '.[embedded]' \
     && /opt/quotad/bin/pip uninstall --yes --quiet pip \
     && /opt/quotad/bin/python -m compileall -q /opt/quotad/lib \
-    && install -d -m 0700 -o 10001 -g 10001 /data
+    && install -d -m 0700 -o 10001 -g 10001 /out/data
 
 FROM ${BASE}
 COPY --from=build /opt/quotad /opt/quotad
 # For an embedded store (store.embedded.dir: /data); not used with store.url.
-COPY --from=build --chown=10001:10001 /data /data
+COPY --from=build --chown=10001:10001 /out/ /
 ENV PATH=/opt/quotad/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     QUOTAD_TELEMETRY_PORT=9090

@@ -1,0 +1,49 @@
+"""The documents: what they show must work."""
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from quotad.config.file import load
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "lua").glob("*.md")])
+
+_LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+_YAML = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(document: Path) -> None:
+    """Every relative link of a document names a file or folder that exists."""
+    broken = [
+        link
+        for link in _LINK.findall(document.read_text(encoding="utf-8"))
+        if not (document.parent / link).exists()
+    ]
+    assert not broken
+
+
+def test_the_configuration_of_the_readme_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the README shows as a configuration is one, with the one variable that it names."""
+    monkeypatch.setenv("ACME_SECRET_KEY", "a-key-of-the-test")
+    (text,) = _YAML.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    path = tmp_path / "quotad.yaml"
+    path.write_text(text, encoding="utf-8")
+    config = load(path)
+    assert [subject.tag for subject in config.table.subjects()] == [
+        "usagePlan-starter1/service-orders01/release"
+    ]
+
+
+@pytest.mark.parametrize("picture", sorted((ROOT / "docs").rglob("*.svg")), ids=lambda path: path.name)
+def test_pictures_stand_alone(picture: Path) -> None:
+    """A picture is well-formed, described in words, and fetches nothing."""
+    text = picture.read_text(encoding="utf-8")
+    tags = {element.tag.rpartition("}")[2] for element in ElementTree.fromstring(text).iter()}
+    assert {"title", "desc"} <= tags
+    assert tags.isdisjoint({"image", "script", "foreignObject", "use"})
+    assert "url(http" not in text
+    assert "@import" not in text
