@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -42,7 +42,7 @@ def test_the_configuration_of_the_readme_is_accepted(tmp_path: Path, monkeypatch
 def test_pictures_stand_alone(picture: Path) -> None:
     """A picture is well-formed, described in words, and fetches nothing."""
     text = picture.read_text(encoding="utf-8")
-    tags = {element.tag.rpartition("}")[2] for element in ElementTree.fromstring(text).iter()}
+    tags = {element.tag.rpartition("}")[2] for element in ET.fromstring(text).iter()}
     assert {"title", "desc"} <= tags
     assert tags.isdisjoint({"image", "script", "foreignObject", "use"})
     assert "url(http" not in text
