@@ -136,7 +136,7 @@ class Limiter:
         self.waiting -= len(waiters)
         present = [waiter for waiter in waiters if not waiter.gone]
         admitted = min(answer.granted, len(present))
-        if answer.day_end_us != lane.entry.day.end_us:
+        if 0 != lane.entry.day.end_us != answer.day_end_us:
             lane.owed = 0
         paid, returned = lane.entry.hear(answer, admitted, terms.conditional, lane.owed)
         lane.owed -= paid
@@ -218,9 +218,10 @@ class Limiter:
             elif lane.dirty:
                 self._combiner.send(lane)
 
-    def _beat(self) -> None:
+    def beat(self) -> None:
+        """Renew Entries that hold units and were silent for a while; comes back by itself."""
         every_s = self._hold_s / HEARTBEATS_PER_HOLD
-        self._heartbeat = self._loop.call_later(every_s / 2, self._beat)
+        self._heartbeat = self._loop.call_later(every_s / 2, self.beat)
         silent_since_s = self._monotonic_s() - every_s
         for lane in self._lanes.values():
             if lane.entry.open and lane.sent_s <= silent_since_s:
@@ -228,7 +229,7 @@ class Limiter:
 
     def start(self) -> None:
         """Begin to renew Entries that hold units."""
-        self._beat()
+        self.beat()
 
     async def close(self, within_s: float) -> bool:
         """Tell the store what it has not heard yet. False when that took longer than allowed."""

@@ -91,7 +91,7 @@ async def running_quotad(config: Path, count: int = 1) -> AsyncIterator[list[Quo
     started: list[Quotad] = []
     try:
         for _ in range(count):
-            started.append(await start_quotad(config))
+            started += [await start_quotad(config)]
         yield started
     finally:
         for quotad in started:
