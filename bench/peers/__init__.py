@@ -1,0 +1,1 @@
+"""One folder per proxy with what it runs on; ``catalog`` lists them, ``peer`` says what one is."""
