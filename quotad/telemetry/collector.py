@@ -83,11 +83,12 @@ class QuotadCollector(Collector):
         for script, histogram in self._sources.store_durations().items():
             durations.add_metric((script,), histogram.cumulative(), histogram.sum_s)
         yield durations
-        errors = dict(self._sources.store_errors())
-        if self._sources.stock is not None:
-            for kind, count in self._sources.stock.errors.items():
-                errors[kind] = errors.get(kind, 0) + count
-        yield _counter("quotad_store_errors", "Store calls that gave no answer to trust.", "kind", errors)
+        yield _counter(
+            "quotad_store_errors",
+            "Store calls that gave no answer to trust.",
+            "kind",
+            self._sources.store_errors(),
+        )
 
     def _stock(self) -> Iterator[Metric]:
         stock = self._sources.stock

@@ -51,8 +51,6 @@ class Stock:
         self._heard_s: float | None = None
         self._reading: asyncio.Future[None] | None = None
         self.rows: list[StockRow] = []
-        self.errors: dict[str, int] = {}
-        """Failed reads by ``StoreError.kind``."""
 
     def age_s(self) -> float | None:
         """Seconds since the store was last heard; None: never."""
@@ -85,8 +83,8 @@ class Stock:
                 start += len(group)
             self.rows = rows
             self._heard_s = self._monotonic_s()
-        except StoreError as error:
-            self.errors[error.kind] = self.errors.get(error.kind, 0) + 1
+        except StoreError:
+            return  # the store counts its errors itself; here only the age grows
         finally:
             self._reading = None
 

@@ -1,0 +1,200 @@
+"""The commands: parse, call, print. No logic, and each imports only what it needs.
+
+Exit status: 0 done, 1 failed (one line on stderr says why), 2 wrong usage.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from quotad import __version__
+from quotad.errors import ConfigError, QuotadError
+
+if TYPE_CHECKING:
+    from quotad.client.caller import KeyPair
+
+KEY_VARIABLE = "QUOTAD_SECRET_KEY"
+
+_KEY_HELP = f"""
+The SecretKey comes from --key-file, else from --key, else from the environment variable {KEY_VARIABLE}.
+Everybody on this machine can read a command line (ps), so keep --key for tests.
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command line (without the program's name) and answer its exit status."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return command(options)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"{options.config}: {problem}", file=sys.stderr)
+        return 1
+    except QuotadError as error:
+        print(f"quotad: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # Whoever read our output has enough; Python would complain once more while flushing at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="quotad", description="Exact request quotas in front of any HTTP service."
+    )
+    parser.add_argument("--version", action="version", version=f"quotad {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_server_commands(commands)
+    _add_caller_commands(commands)
+    demo = commands.add_parser("demo", help="quotad, a store and a backend of their own, with lines to try")
+    demo.add_argument("--check", action="store_true", help="run the lines, check the answers, exit 0 or 1")
+    demo.add_argument(
+        "--dir", type=Path, default=Path(".demo"), help="its folder, made anew (default: .demo)"
+    )
+    demo.add_argument("--keep", action="store_true", help="go on with the counters and keys of the last run")
+    demo.add_argument(
+        "--port", type=int, help="callers' port (default: 8080, or a free one when it is taken)"
+    )
+    demo.set_defaults(run=_demo)
+    return parser
+
+
+def _add_server_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    serve = commands.add_parser("serve", help="stand in front of the backends that the configuration names")
+    check = commands.add_parser("check", help="report everything that is wrong with a configuration")
+    for command, run in ((serve, _serve), (check, _check)):
+        command.add_argument("-c", "--config", type=Path, required=True, metavar="FILE", help="the YAML file")
+        command.set_defaults(run=run)
+    commands.add_parser("schema", help="print the JSON Schema of the configuration").set_defaults(run=_schema)
+    commands.add_parser("version", help="print the version").set_defaults(run=_version)
+
+
+def _add_caller_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    call = commands.add_parser("call", help="send a request, with credentials", epilog=_KEY_HELP)
+    call.add_argument("url")
+    _add_credentials(call)
+    call.add_argument("--hmac", action="store_true", help="sign instead of sending the key pair")
+    call.add_argument("--method", "-X", help="default: GET, or POST with --data")
+    call.add_argument("--data", "-d", help="the body; @FILE reads a file")
+    call.add_argument("-n", type=int, default=1, metavar="N", help="send it N times, one line per answer")
+    call.add_argument("-i", action="store_true", help="print every header, not only those about limits")
+    call.set_defaults(run=_call)
+    sign = commands.add_parser(
+        "sign",
+        help="print a fresh Date and Authorization header",
+        epilog=_KEY_HELP + "A signature is good for 900 seconds: sign when you call.",
+    )
+    _add_credentials(sign)
+    sign.add_argument("--curl", metavar="URL", help="print a curl line for this URL instead")
+    sign.set_defaults(run=_sign)
+
+
+def _add_credentials(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--id", metavar="ID", help="SecretId")
+    command.add_argument("--key", metavar="KEY", help="SecretKey (others can see it: see below)")
+    command.add_argument("--key-file", type=Path, metavar="FILE", help="a file that holds the SecretKey")
+    command.add_argument(
+        "--algorithm",
+        default="hmac-sha256",
+        choices=("hmac-sha1", "hmac-sha256", "hmac-sha384", "hmac-sha512"),
+        help="of the signature (default: hmac-sha256)",
+    )
+    command.add_argument(
+        "--header",
+        "-H",
+        action="append",
+        default=[],
+        metavar="'NAME: VALUE'",
+        help="also send (and sign) this",
+    )
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from quotad.app import run
+
+    return run(options.config)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from quotad.config.file import load
+
+    config = load(options.config)
+    table = config.table
+    counts = (
+        (config.routes, "route"),
+        (table.services, "service"),
+        (table.plans, "plan"),
+        (table.secrets, "secret"),
+    )
+    found = ", ".join(f"{len(items)} {noun}{'' if len(items) == 1 else 's'}" for items, noun in counts)
+    print(f"{options.config}: OK: {found} (version {config.version})")
+    return 0
+
+
+def _schema(_options: argparse.Namespace) -> int:
+    import json
+
+    from quotad.config.file import json_schema
+
+    print(json.dumps(json_schema(), indent=2))
+    return 0
+
+
+def _version(_options: argparse.Namespace) -> int:
+    print(f"quotad {__version__}")
+    return 0
+
+
+def _call(options: argparse.Namespace) -> int:
+    from quotad.client.commands import CallOptions, call
+
+    return call(
+        CallOptions(
+            url=options.url,
+            pair=_key_pair(options) if options.id else None,
+            algorithm=options.algorithm if options.hmac else "",
+            method=options.method or ("GET" if options.data is None else "POST"),
+            data=options.data,
+            headers=tuple(options.header),
+            count=options.n,
+            all_headers=options.i,
+        )
+    )
+
+
+def _sign(options: argparse.Namespace) -> int:
+    from quotad.client.commands import sign
+
+    if not options.id:
+        raise QuotadError("sign: --id is needed")
+    return sign(_key_pair(options), options.algorithm, tuple(options.header), options.curl)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    import asyncio
+
+    from quotad.demo.show import DemoOptions, show
+
+    return asyncio.run(
+        show(DemoOptions(folder=options.dir, check=options.check, keep=options.keep, port=options.port))
+    )
+
+
+def _key_pair(options: argparse.Namespace) -> "KeyPair":
+    from quotad.client.caller import KeyPair
+    from quotad.client.commands import read_key
+
+    if options.key_file is not None:
+        key = read_key(options.key_file)
+    else:
+        key = options.key or os.environ.get(KEY_VARIABLE, "")
+    if not key:
+        raise QuotadError(f"no SecretKey: use --key-file, --key or {KEY_VARIABLE}")
+    return KeyPair(options.id, key)

@@ -1,0 +1,1 @@
+"""``quotad call`` and ``quotad sign``: ``caller`` sends and signs, ``commands`` prints."""
