@@ -28,6 +28,9 @@ class Tenant(WireOwner, Protocol):
     def script_loads(self) -> Sequence[bytes]:
         """Commands to run before any call."""
 
+    def inspect(self, endpoint: Endpoint, info: bytes) -> None:
+        """Raises StoreError when a server that says this of itself (``INFO``) is unfit."""
+
     def on_connected(self, wire: Wire, server_us: int) -> None:
         """This connection is ready for calls; the server's time was just heard."""
 
@@ -71,6 +74,8 @@ class Reconnector:
     ) -> None:
         self.last_error: StoreError | None = None
         """Why the latest attempt failed; None once one succeeded."""
+        self.attempted = asyncio.Event()
+        """Set once the first attempt has ended, either way."""
         self.connections = 0
         """How many connections became ready."""
         self._loop = loop
@@ -101,6 +106,7 @@ class Reconnector:
         attempt = 0
         while True:
             wire = await self._attempt()
+            self.attempted.set()
             if wire is not None:
                 begun_s = self._loop.time()
                 await wire.lost.wait()
@@ -138,7 +144,7 @@ class Reconnector:
     async def _log_in(self, wire: Wire, endpoint: Endpoint) -> int:
         steps = [*login(endpoint, self._client_name)]
         steps += [("SCRIPT LOAD", load) for load in self._tenant.script_loads]
-        steps.append(("TIME", command("TIME")))
+        steps += [("INFO", command("INFO")), ("TIME", command("TIME"))]
         replies = Replies(self._loop, len(steps))
         calls = [OpenCall(payload, replies, 0.0) for _, payload in steps]
         for call in calls:
@@ -148,10 +154,11 @@ class Reconnector:
         for (name, _), answer in zip(steps, answers, strict=True):
             # The name only helps whoever reads CLIENT LIST; a login may lack the right to set it.
             if isinstance(answer, StoreError) and name != "CLIENT SETNAME":
-                raise StoreError(answer.kind, f"{endpoint} refused {name}: {answer.kind}", executed=False)
-        server_us = server_time_us(answers[-1])
-        if server_us is None:
+                raise _refusal(endpoint, name, answer)
+        info, server_us = answers[-2], server_time_us(answers[-1])
+        if server_us is None or not isinstance(info, bytes):
             raise StoreError("protocol", f"{endpoint} does not answer like a Redis server", executed=False)
+        self._tenant.inspect(endpoint, info)
         return server_us
 
 
@@ -183,6 +190,15 @@ def wait_s(attempt: int, fraction: Callable[[], float]) -> float:
         return 0.0
     longest_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** min(attempt - 1, 16))
     return longest_s * (0.5 + 0.5 * fraction())
+
+
+def _refusal(endpoint: Endpoint, step: str, error: StoreError) -> StoreError:
+    text = str(error)
+    if endpoint.password:
+        text = text.replace(endpoint.password, "***")
+    # A server without passwords answers AUTH with a plain ERR.
+    kind = "wrongpass" if step == "AUTH" and error.kind == "script" else error.kind
+    return StoreError(kind, f"{endpoint} refused {step}: {text}", executed=False)
 
 
 def _away(message: str) -> StoreError:

@@ -7,12 +7,14 @@ deadlines, the server's clock; ``wire.Wire`` is one connection; ``handshake`` ma
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import hiredis
 
 from quotad.clock import MonotonicClock, monotonic_s
 from quotad.errors import StoreError
+from quotad.store.endpoint import Endpoint
 from quotad.store.handshake import Locate, Reconnector, Replies, server_time_us
 from quotad.store.resp import RENEWING, command, fault
 from quotad.store.server_clock import ServerClock
@@ -32,6 +34,8 @@ class LinkOptions:
     scripts: tuple[str, ...] = ()
     """Loaded at every connect, and again when the server has forgotten them."""
     client_name: str = "quotad"
+    inspect: Callable[[Endpoint, bytes], None] | None = None
+    """Asked at every connect: raises StoreError when a server that says this (``INFO``) is unfit."""
     connect_timeout_s: float = 1.0
     """Until the connection stands, is logged in and has the scripts."""
     heartbeat_s: float = 1.0
@@ -102,6 +106,10 @@ class Link:
     def start(self) -> None:
         """Begin to connect, and keep connected until ``close``."""
         self._reconnector.start()
+
+    async def wait_attempt(self) -> None:
+        """Return when the first attempt to connect has ended, well or not (``ready``, ``last_error``)."""
+        await self._reconnector.attempted.wait()
 
     async def wait_ready(self, timeout_s: float) -> bool:
         """Whether the link became ready within this time."""
@@ -182,6 +190,11 @@ class Link:
     def script_loads(self) -> list[bytes]:
         """The commands that load all scripts."""
         return self._loads
+
+    def inspect(self, endpoint: Endpoint, info: bytes) -> None:
+        """Whether the server is fit."""
+        if self._options.inspect is not None:
+            self._options.inspect(endpoint, info)
 
     def on_connected(self, wire: Wire, server_us: int) -> None:
         """A connection is ready for calls; those that waited go out."""

@@ -1,0 +1,87 @@
+"""EVALSHA commands as bytes, built by hand: what never changes is encoded once."""
+
+from collections.abc import Sequence
+
+from quotad.core.plans import Subject
+from quotad.core.quota import Call, Terms
+from quotad.store.codec import pack_batch, pack_call, pack_terms
+from quotad.store.keys import subject_keys
+from quotad.store.resp import bulk
+
+_KEPT = 65_536
+"""Encoded keys that are kept; a table with more Subjects starts over now and then."""
+
+
+class PayloadBuilder:
+    """Encodes script calls of one process: namespace, Sidecar id and hold time are the same for all."""
+
+    def __init__(self, namespace: str, sidecar_id: bytes, hold_us: int) -> None:
+        self._namespace = namespace
+        self._sidecar_id = bulk(sidecar_id)
+        self._hold_us = hold_us
+        # By identity: a table hands out the same objects again and again, and hashing a whole plan
+        # costs more than encoding. The object is kept beside its bytes, so no id is used twice.
+        self._keys: dict[int, tuple[Subject, bytes]] = {}
+        self._terms: dict[int, tuple[Terms, bytes]] = {}
+        self._batches: dict[int, bytes] = {}
+
+    def keys(self, subject: Subject) -> bytes:
+        """A Subject's two keys as two bulk strings. Raises ValueError for characters keys may not have."""
+        known = self._keys.get(id(subject))
+        if known is None:
+            state, total = subject_keys(self._namespace, subject)
+            known = (subject, bulk(state) + bulk(total))
+            if len(self._keys) >= _KEPT:
+                self._keys.clear()
+            self._keys[id(subject)] = known
+        return known[1]
+
+    def decide(self, sha: bytes, calls: Sequence[Call], keys: Sequence[bytes]) -> bytes:
+        """One call of ``reserve`` or ``settle``; a Terms object that several Calls share travels once.
+
+        ``keys`` are those of the Calls' Subjects, from ``keys()``.
+        """
+        places: dict[int, int] = {}
+        terms: list[bytes] = []
+        packed: list[bytes] = []
+        for call in calls:
+            place = places.get(id(call.terms))
+            if place is None:
+                place = places[id(call.terms)] = len(terms) + 1
+                terms.append(self._pack_terms(call.terms))
+            packed.append(bulk(pack_call(place, call)))
+        return b"".join(
+            [
+                _head(sha, len(calls), 2 + len(terms) + len(calls)),
+                *keys,
+                self._sidecar_id,
+                self._pack_batch(len(terms)),
+                *terms,
+                *packed,
+            ]
+        )
+
+    def usage(self, sha: bytes, subjects: Sequence[Subject]) -> bytes:
+        """One call of ``usage`` for these Subjects."""
+        return b"".join([_head(sha, len(subjects), 0), *[self.keys(subject) for subject in subjects]])
+
+    def _pack_terms(self, terms: Terms) -> bytes:
+        known = self._terms.get(id(terms))
+        if known is None:
+            known = (terms, bulk(pack_terms(terms)))
+            if len(self._terms) >= _KEPT:
+                self._terms.clear()
+            self._terms[id(terms)] = known
+        return known[1]
+
+    def _pack_batch(self, plan_count: int) -> bytes:
+        packed = self._batches.get(plan_count)
+        if packed is None:
+            packed = self._batches[plan_count] = bulk(pack_batch(self._hold_us, plan_count))
+        return packed
+
+
+def _head(sha: bytes, subject_count: int, argument_count: int) -> bytes:
+    key_count = b"%d" % (2 * subject_count)
+    parts = 3 + 2 * subject_count + argument_count
+    return b"*%d\r\n$7\r\nEVALSHA\r\n$40\r\n%b\r\n$%d\r\n%b\r\n" % (parts, sha, len(key_count), key_count)
