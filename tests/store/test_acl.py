@@ -1,0 +1,105 @@
+"""The rights that docs/operations.md gives quotad's user: enough for everything, too little for EVAL."""
+
+import asyncio
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import redis
+
+from quotad.core.plans import Subject, UsagePlan
+from quotad.core.quota import Answer, AnswerStatus, Call, DayNumbers, Limits, Terms
+from quotad.core.windows import windows
+from quotad.errors import StoreError
+from quotad.store.redis_store import RedisStore
+from tests.support.servers import Engine, StoreServer, engines, running_server
+
+DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "operations.md"
+PASSWORD = "of-the-test"
+
+
+@pytest.fixture(scope="module", params=engines())
+def server(request: pytest.FixtureRequest) -> Iterator[StoreServer]:
+    """A server on which the documented user was made by the documented line."""
+    line = re.search(r"^ACL SETUSER .*$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+    assert line is not None
+    engine: Engine = request.param
+    with running_server(engine) as started, started.client() as client:
+        client.execute_command(*line[0].replace("PASSWORD", PASSWORD).split())
+        yield started
+
+
+def as_quotad(server: StoreServer, database: int = 0) -> str:
+    """The server's URL for the documented user."""
+    return f"redis://quotad:{PASSWORD}@127.0.0.1:{server.port}/{database}"
+
+
+class Asked:
+    """A Batch of one Call, and a way to wait for its answer."""
+
+    def __init__(self, call: Call) -> None:
+        self.calls: Sequence[Call] = [call]
+        self.answered: asyncio.Future[Answer | StoreError] = asyncio.get_running_loop().create_future()
+
+    def late(self) -> None:
+        """A slow machine is no failure here."""
+
+    def done(self, answers: Sequence[Answer | StoreError]) -> None:
+        """One answer, to the one Call."""
+        self.answered.set_result(answers[0])
+
+
+async def ask(store: RedisStore, call: Call, *, settle_only: bool = False) -> Answer:
+    """Submit one Call and answer what the store said of it."""
+    asked = Asked(call)
+    store.submit(asked, settle_only)
+    answer = await asked.answered
+    assert isinstance(answer, Answer), answer
+    return answer
+
+
+@pytest.mark.parametrize("database", [0, 3])
+async def test_the_documented_rights_are_enough(server: StoreServer, database: int) -> None:
+    """As the documented user the store starts, loads its scripts, reserves, settles and reads use."""
+    store = RedisStore.from_url(as_quotad(server, database))
+    await store.start()
+    try:
+        now_us = store.now_us()
+        assert now_us is not None
+        subject = Subject(UsagePlan("usagePlan-acl00001", "acl"), "service-acl00001", "release")
+        terms = Terms(Limits(1, 100, 100, 50, 500, 5000), windows(now_us, "UTC", 1), True, False)
+        held = await ask(store, Call(subject, terms, 3, 0, 1, DayNumbers(), DayNumbers()))
+        assert (held.status, held.granted) == (AnswerStatus.DECIDED, 3)
+        settled = DayNumbers(held.day_end_us, 2, 1)
+        after = await ask(
+            store, Call(subject, terms, 0, held.generation, 2, settled, DayNumbers()), settle_only=True
+        )
+        assert (after.day_charged, after.day_open) == (1, 1)
+        (usage,) = await store.usage([subject])
+        assert (usage.total_charged, usage.total_open) == (1, 1)
+        assert not store.stats.errors
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["EVAL", "return 1", "0"],
+        ["CONFIG", "GET", "*"],
+        ["KEYS", "*"],
+        ["FLUSHALL"],
+        ["SCRIPT", "FLUSH"],
+        ["DEL", "quotad:x"],
+        ["GET", "another:key"],
+    ],
+    ids=" ".join,
+)
+def test_the_documented_rights_go_no_further(server: StoreServer, command: list[str]) -> None:
+    """The documented user may neither run a script of its own, nor administer, nor leave its namespace."""
+    with (
+        redis.Redis.from_url(as_quotad(server)) as client,
+        pytest.raises(redis.exceptions.NoPermissionError),
+    ):
+        client.execute_command(*command)
