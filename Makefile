@@ -37,7 +37,7 @@ test-all: ## lint, and all tests, also those that need programs from Debian
 
 bench: ## quotad and its rivals on one core; writes bench/results/ (QUICK=1: under two minutes)
 	@sh .ci/tools $(RIVALS)
-	@sh .ci/venv embedded,dev,bench
+	@sh .ci/venv embedded,bench
 	$(BIN)/python -m bench
 
 clean: ## removes .venv, caches, builds and the demo's folder; keeps counters in quotad-data/
