@@ -9,6 +9,7 @@ from bench.counters import granted
 from bench.errors import BenchError
 from bench.load.wrk import Load
 from bench.peers.peer import Peer, Site
+from bench.plan import POLICY
 from bench.processes import START_S
 from bench.store import BenchStore
 
@@ -40,6 +41,8 @@ def before(peer: Peer, site: Site) -> int:
         _require(peer, status == 200, f"a right key got {status}")
         missing = [name for name in peer.headers if name.lower() not in headers]
         _require(peer, not missing, f"the answer lacks {', '.join(missing)}")
+        told = headers.get("ratelimit-policy", POLICY)
+        _require(peer, told == POLICY, f"its RateLimit-Policy is {told}")
     if not peer.checks_callers:
         return len(site.callers) + 1
     for secret_id in (site.callers[0].secret_id, "AKIDnobody"):

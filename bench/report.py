@@ -123,7 +123,7 @@ def markdown(result: Result, picture: str) -> str:
 def _method(result: Result) -> str:
     effort = result.effort
     return (
-        f"Medians of {effort.rounds} rounds of {effort.measured_s} s, peers in turn; the proxy alone on core\n"
+        f"Medians of {effort.rounds} rounds of {effort.measured_s} s, peers in turn; proxy alone on core\n"
         f"{PROXY_CORE}, backend, load tool and Redis together on core {OTHER_CORE}. CPU is user and system\n"
         "time of the proxy's processes over the requests counted; ratios are taken within a round, then\n"
         "the median. Latencies are of a closed loop: they say how a proxy queues at its limit.\n"

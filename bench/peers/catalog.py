@@ -5,6 +5,8 @@ from bench.peers.aiohttp_redis.command import command as aiohttp_redis
 from bench.peers.aiohttp_redis.command import version as aiohttp_version
 from bench.peers.nginx_lua.command import command as nginx_lua
 from bench.peers.peer import LIMIT_HEADERS, PEERS, Peer, Site, fill
+from bench.peers.quotad.command import command as quotad
+from bench.peers.quotad.command import version as quotad_version
 
 
 def _nginx_version() -> str:
@@ -44,6 +46,16 @@ def _traefik_version() -> str:
 
 
 CATALOG = (
+    Peer(
+        "quotad",
+        "quotad",
+        "the whole job",
+        quotad,
+        quotad_version,
+        headers=LIMIT_HEADERS,
+        checks_callers=True,
+        counts="script",
+    ),
     Peer(
         "nginx_lua",
         "nginx + Lua + EVALSHA",

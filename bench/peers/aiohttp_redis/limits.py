@@ -13,7 +13,7 @@ def limit_headers(answer: Answer) -> dict[str, str]:
     month = (answer.month_limit, max(0, month_left), _seconds(answer.month_end_us - answer.now_us))
     total_left = max(0, answer.total_limit - answer.total_charged - answer.total_open)
     total = (answer.total_limit, total_left, 0)
-    limit, left, reset = min((rate, day, month, total), key=lambda item: item[1] / item[0])
+    limit, left, reset = min((total, month, day, rate), key=lambda item: item[1] / item[0])
     told = {
         "RateLimit-Policy": POLICY,
         "RateLimit": f'"rate";r={rate[1]};t=1, "day";r={day[1]};t={day[2]}, '

@@ -115,13 +115,14 @@ local function write_limit_headers()
     local total_left = quota_left(24)
 
     local limit, left, reset = number(14), rate_left, rate_reset
-    if day_left / number(17) < left / limit then
+    -- Of equal shares the longer window binds, as in quotad.
+    if day_left / number(17) <= left / limit then
         limit, left, reset = number(17), day_left, day_reset
     end
-    if month_left / number(21) < left / limit then
+    if month_left / number(21) <= left / limit then
         limit, left, reset = number(21), month_left, month_reset
     end
-    if total_left / number(24) < left / limit then
+    if total_left / number(24) <= left / limit then
         limit, left, reset = number(24), total_left, nil
     end
 

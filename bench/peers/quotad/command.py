@@ -1,0 +1,52 @@
+"""Writes quotad's configuration and says how it is started: as anyone would."""
+
+import json
+import sys
+from pathlib import Path
+
+from bench.callers import ENVIRONMENT, PLAN_ID, SERVICE_ID
+from bench.peers.peer import Site, fill
+from bench.plan import NAMESPACE, PLAN
+from bench.processes import free_port
+from quotad import __version__
+
+HERE = Path(__file__).parent
+
+
+def command(site: Site) -> list[str]:
+    """Configuration into the Site's folder."""
+    secrets = [
+        {"secretName": f"caller_{n}", "secretId": caller.secret_id, "secretKey": caller.secret_key}
+        for n, caller in enumerate(site.callers)
+    ]
+    config = fill(
+        HERE / "quotad.yaml",
+        site,
+        TELEMETRY_PORT=free_port(),
+        NAMESPACE=NAMESPACE,
+        SERVICE=SERVICE_ID,
+        ENVIRONMENT=ENVIRONMENT,
+        PLAN_ID=PLAN_ID,
+        PLAN=json.dumps(_plan()),
+        SECRETS=json.dumps(secrets),
+        SECRET_IDS=json.dumps([caller.secret_id for caller in site.callers]),
+    )
+    return [sys.executable, "-m", "quotad", "serve", "-c", str(config)]
+
+
+def version() -> str:
+    """Of the package."""
+    return __version__
+
+
+def _plan() -> dict[str, object]:
+    return {
+        "usagePlanId": PLAN.usage_plan_id,
+        "usagePlanName": PLAN.usage_plan_name,
+        "rateRps": PLAN.rate_rps,
+        "burst": PLAN.burst,
+        "dayQuotaRequest": PLAN.day_quota_request,
+        "monthQuotaRequest": PLAN.month_quota_request,
+        "maxRequestNum": PLAN.max_request_num,
+        "scope": PLAN.scope,
+    }
