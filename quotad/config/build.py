@@ -1,0 +1,137 @@
+"""Sections that are each valid -> one Config: what spans several of them, and every number derived."""
+
+from pathlib import Path
+
+from quotad.config import schema
+from quotad.config.model import (
+    Admin,
+    AuthRules,
+    EmbeddedStore,
+    Listen,
+    Route,
+    StoreConfig,
+    Telemetry,
+)
+from quotad.core.plans import UNLIMITED, Binding, Secret, Service, UsagePlan
+
+
+def listen_of(section: schema.ListenSection) -> Listen:
+    """The callers' port."""
+    return Listen(
+        address=section.address,
+        head_bytes=section.max_head_bytes,
+        target_bytes=section.max_target_bytes,
+        header_count=section.max_header_count,
+        head_timeout_s=section.head_timeout_ms / 1000,
+        idle_timeout_s=section.idle_timeout_ms / 1000,
+        body_idle_timeout_s=section.body_idle_timeout_ms / 1000,
+        pipeline_depth=section.pipeline_depth,
+        drain_s=section.drain_ms / 1000,
+    )
+
+
+def telemetry_of(section: schema.TelemetrySection, folder: Path) -> Telemetry:
+    """Probes, metrics, access log; a relative path starts from the configuration's folder."""
+    log = section.access_log
+    return Telemetry(section.address, log if log in ("", "-") else str(folder / log))
+
+
+def admin_of(section: schema.AdminSection) -> Admin:
+    """The management port."""
+    return Admin(section.address, section.token or "")
+
+
+def store_of(section: schema.StoreSection, folder: Path) -> StoreConfig:
+    """Where counters live; a relative data folder starts from the configuration's folder."""
+    return StoreConfig(
+        url=section.url or "",
+        embedded=EmbeddedStore(folder / section.embedded.dir) if section.embedded else None,
+        namespace=section.namespace,
+        deadline_s=section.deadline_ms / 1000,
+        hold_s=section.hold_ms / 1000,
+        max_waiting=section.max_waiting,
+        allow_eviction=section.allow_eviction,
+    )
+
+
+def route_of(section: schema.RouteSection, service_id: str) -> Route:
+    """A route whose service was found."""
+    auth = section.authentication
+    return Route(
+        host=section.host,
+        path_prefix=section.path_prefix,
+        service_id=service_id,
+        environment=section.environment,
+        upstreams=tuple(section.upstreams),
+        strip_prefix=section.strip_prefix,
+        auth=AuthRules(
+            hmac=auth.hmac,
+            key_pair=auth.key_pair,
+            basic=auth.basic,
+            check_date=auth.check_date,
+            distinct_refusals=auth.distinct_refusals,
+            pass_credentials=auth.pass_credentials,
+        ),
+        preflight_pass=section.preflight == "pass",
+        limit_headers=section.limit_headers,
+        host_header=section.host_header,
+        body_bytes=section.max_body_bytes,
+        connect_timeout_s=section.connect_timeout_ms / 1000,
+        response_timeout_s=section.response_timeout_ms / 1000,
+        pool_connections=section.pool_connections,
+        pool_idle_s=section.pool_idle_ms / 1000,
+    )
+
+
+def service_of(section: schema.ServiceSection) -> Service:
+    """A service; each environment once, in the order given."""
+    return Service(
+        section.service_id,
+        section.service_name or section.service_id,
+        section.service_desc,
+        tuple(dict.fromkeys(section.environments)),
+    )
+
+
+def plan_of(section: schema.PlanSection) -> UsagePlan:
+    """A plan; the burst is the rate unless the plan says otherwise."""
+    burst = UNLIMITED if section.burst is None else section.burst
+    return UsagePlan(
+        usage_plan_id=section.usage_plan_id,
+        usage_plan_name=section.usage_plan_name or section.usage_plan_id,
+        usage_plan_desc=section.usage_plan_desc,
+        rate_rps=section.rate_rps,
+        burst=section.rate_rps if burst == UNLIMITED else burst,
+        day_quota_request=section.day_quota_request,
+        month_quota_request=section.month_quota_request,
+        max_request_num=section.max_request_num,
+        quota_condition=frozenset(section.quota_condition or ()),
+        scope=section.scope,
+        timezone=section.timezone,
+        month_anchor_day=section.month_anchor_day,
+        on_store_failure=section.on_store_failure,
+        on_crash=section.on_crash,
+        disabled=section.disabled,
+        version=section.version,
+    )
+
+
+def secret_of(section: schema.SecretSection) -> Secret:
+    """A key pair."""
+    return Secret(
+        section.secret_name or section.secret_id,
+        section.secret_id,
+        section.secret_key.encode("ascii"),
+        section.enabled,
+        section.expires_at,
+    )
+
+
+def binding_of(section: schema.BindingSection, service_ids: list[str]) -> Binding:
+    """A binding whose services were found, in the order of its environments."""
+    pairs = zip(service_ids, section.environments, strict=True)
+    return Binding(
+        section.usage_plan_id,
+        tuple(section.secret_ids),
+        tuple((service_id, bound.environment) for service_id, bound in pairs),
+    )

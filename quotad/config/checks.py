@@ -1,0 +1,129 @@
+"""Rules that span several sections of a file. Each adds every Problem that it finds."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from quotad.config import schema
+from quotad.config.document import Document, Path_
+from quotad.config.model import Address
+from quotad.core.plans import Environment
+
+
+class ServiceNames:
+    """Finds a service by id or unique name; knows also the services whose own fields are wrong."""
+
+    def __init__(self, valid: Mapping[int, schema.ServiceSection], named: Iterable[str]) -> None:
+        self.by_id = {service.service_id: service for service in valid.values()}
+        self._ids_by_name: dict[str, list[str]] = {}
+        for service in valid.values():
+            name = service.service_name or service.service_id
+            self._ids_by_name.setdefault(name, []).append(service.service_id)
+        self._named = set(named)
+
+    def find(self, reference: str, path: Path_, document: Document) -> schema.ServiceSection | None:
+        """The service that ``reference`` names, or None, with a Problem unless it has its own."""
+        if reference in self.by_id:
+            return self.by_id[reference]
+        ids = self._ids_by_name.get(reference, [])
+        if len(ids) == 1:
+            return self.by_id[ids[0]]
+        if ids:
+            document.refuse(path, f"{reference} is the name of {len(ids)} services; use an id")
+        elif reference not in self._named:
+            document.refuse(path, f"there is no service {reference}")
+        return None
+
+    def published(
+        self, reference: str, environment: Environment, path: Path_, document: Document
+    ) -> str | None:
+        """The id of a service that is published in ``environment``, or None, with a Problem."""
+        service = self.find(reference, (*path, "service"), document)
+        if service is None:
+            return None
+        if environment not in service.environments:
+            document.refuse((*path, "environment"), f"{service.service_id} is not published in {environment}")
+            return None
+        return service.service_id
+
+
+def unique(section: str, field: str, values: Sequence[tuple[int, str]], document: Document) -> None:
+    """No two items of a section have the same id."""
+    first: dict[str, int] = {}
+    for at, value in values:
+        if value in first:
+            document.refuse((section, at, field), f"{value} is taken by {section}[{first[value]}]")
+        first.setdefault(value, at)
+
+
+def routes_differ(routes: Mapping[int, schema.RouteSection], document: Document) -> None:
+    """No two routes match the same host and prefix; every route can be called by somebody."""
+    first: dict[tuple[str, str], int] = {}
+    for at, route in routes.items():
+        key = (route.host, route.path_prefix)
+        if key in first:
+            document.refuse(("routes", at), f"matches the same host and pathPrefix as routes[{first[key]}]")
+        first.setdefault(key, at)
+        forms = route.authentication
+        if not (forms.hmac or forms.key_pair or forms.basic):
+            document.refuse(("routes", at, "authentication"), "one of hmac, keyPair and basic must be on")
+
+
+def plans_mean_something(plans: Mapping[int, schema.PlanSection], document: Document) -> None:
+    """A burst needs a rate: alone it would limit nothing."""
+    for at, plan in plans.items():
+        if plan.burst is not None and plan.burst >= 0 and plan.rate_rps < 0:
+            document.refuse(("plans", at, "burst"), "needs rateRps: without a rate it limits nothing")
+
+
+def store_is_one(store: schema.StoreSection, document: Document) -> None:
+    """Exactly one place for the counters."""
+    if (store.url is None) == (store.embedded is None):
+        document.refuse(("store",), "exactly one of url and embedded must be given")
+
+
+def admin_is_safe(admin: schema.AdminSection, document: Document) -> None:
+    """Nobody without a token, except on loopback and on purpose."""
+    if admin.token is not None:
+        if admin.unauthenticated_loopback:
+            document.refuse(("admin", "unauthenticatedLoopback"), "contradicts token; give one of the two")
+    elif not admin.address.is_loopback:
+        document.refuse(("admin", "token"), "is required: the address is not on loopback")
+    elif not admin.unauthenticated_loopback:
+        document.refuse(("admin", "token"), "is required, or unauthenticatedLoopback: true")
+
+
+def ports_differ(addresses: Iterable[tuple[str, Address | None]], document: Document) -> None:
+    """No two listeners on one address."""
+    first: dict[Address, str] = {}
+    for section, address in addresses:
+        if address is None or address.port == 0:
+            continue
+        if address in first:
+            document.refuse((section, "address"), f"is the same as {first[address]}.address")
+        first.setdefault(address, section)
+
+
+class Reach(NamedTuple):
+    """A binding's claim on one Secret in one environment."""
+
+    plan_id: str
+    at: int
+
+
+def one_plan_each(
+    bindings: Mapping[int, tuple[schema.BindingSection, list[str]]], document: Document
+) -> None:
+    """A Secret reaches one (service, environment) through at most one plan, whichever is bound last."""
+    reached: dict[tuple[str, str, Environment], Reach] = {}
+    for at, (binding, service_ids) in bindings.items():
+        for service_id, bound in zip(service_ids, binding.environments, strict=True):
+            for secret_id in binding.secret_ids:
+                key = (secret_id, service_id, bound.environment)
+                before = reached.setdefault(key, Reach(binding.usage_plan_id, at))
+                if before.plan_id != binding.usage_plan_id:
+                    document.refuse(
+                        ("bindings", at),
+                        f"secret {secret_id} would reach {service_id}/{bound.environment} through plan"
+                        f" {binding.usage_plan_id}, but does so through plan {before.plan_id}"
+                        f" (bindings[{before.at}])",
+                    )

@@ -1,0 +1,233 @@
+"""Kinds of field, each with its rule in words and in the JSON Schema."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from functools import cache
+from importlib import resources
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from quotad.config.model import Address, UpstreamAddress
+from quotad.config.values import Outside
+
+MAX_RATE = 2**31 - 1
+MAX_QUOTA = 2**53 - 1
+
+_RFC3339 = (
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def refusal(words: str) -> PydanticCustomError:
+    """An error with exactly these words."""
+    return PydanticCustomError("rule", "{words}", {"words": words})
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Text that matches a pattern as a whole: a newline at the end, which ``$`` lets by, is refused."""
+
+    pattern: str
+    words: str
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Check after the type."""
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """The same rule for editors."""
+        return {**handler(schema), "pattern": f"^(?:{self.pattern})$"}
+
+    def _check(self, text: str) -> str:
+        if re.fullmatch(self.pattern, text, re.ASCII) is None:
+            raise refusal(self.words)
+        return text
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """Text that a function takes apart; its ValueError's words are the Problem."""
+
+    parse: Callable[[str], Any]
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Text in, whatever ``parse`` makes of it out."""
+        return core_schema.no_info_after_validator_function(self._check, core_schema.str_schema(strict=True))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Editors see text."""
+        return {"type": "string"}
+
+    def _check(self, text: str) -> Any:
+        try:
+            return self.parse(text)
+        except ValueError as error:
+            raise refusal(str(error)) from None
+
+
+def _whole(value: object) -> object:
+    """A number that came from the environment or a file; anything else stays as strict as it is."""
+    if isinstance(value, Outside) and re.fullmatch(r"[-+]?[0-9]{1,20}", value, re.ASCII):
+        return int(value)
+    return value
+
+
+def _truth(value: object) -> object:
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, Outside) else value
+
+
+def parse_address(text: str) -> Address:
+    """``host:port``, ``[::1]:port``, or ``:port`` for all interfaces. Raises ValueError."""
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]*)):([0-9]{1,5})", text, re.ASCII)
+    if match is None or int(match[3]) > 65535:
+        raise ValueError("must be host:port, [::1]:port, or :port for all interfaces")
+    return Address(match[1] or match[2], int(match[3]))
+
+
+def parse_upstream(text: str) -> UpstreamAddress:
+    """``http://host:port`` or ``unix:/path``. Raises ValueError."""
+    if text.startswith("unix:"):
+        path = text.removeprefix("unix:")
+        if not path.startswith("/") or "\0" in path:
+            raise ValueError("must be unix: and an absolute path")
+        return UpstreamAddress("", 0, path)
+    if text.startswith("https://"):
+        raise ValueError("https:// backends are not supported in this version")
+    words = "must be http://host:port or unix:/path, without a path after the port"
+    try:
+        parts = urlsplit(text)
+        port = 80 if parts.port is None else parts.port
+        host = parts.hostname or ""
+    except ValueError:
+        raise ValueError(words) from None
+    odd = parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc
+    if parts.scheme != "http" or odd or not port or not re.fullmatch(r"[A-Za-z0-9._:-]+", host, re.ASCII):
+        raise ValueError(words)
+    return UpstreamAddress(host, port)
+
+
+def parse_host(text: str) -> str:
+    """A host name to match, lower case; ``*`` and nothing match every host. Raises ValueError."""
+    if text in ("", "*"):
+        return ""
+    if re.fullmatch(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", text, re.ASCII) is None:
+        raise ValueError(
+            "must be a host name without port (ASCII, no wildcard inside), or absent for every host"
+        )
+    return text.lower()
+
+
+def parse_prefix(text: str) -> str:
+    """A path prefix, without its trailing slash. Raises ValueError."""
+    if re.fullmatch(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*", text, re.ASCII) is None:
+        raise ValueError("must begin with / and hold plain path characters only (no %, ?, #)")
+    if "//" in text or any(segment in (".", "..") for segment in text.split("/")):
+        raise ValueError("must not hold //, /./ or /../")
+    return text.rstrip("/") or "/"
+
+
+def parse_expiry(text: str) -> float:
+    """An RFC 3339 instant, in seconds since the epoch. Raises ValueError."""
+    words = "must be a date and time with zone like 2027-01-31T00:00:00Z (RFC 3339)"
+    if re.fullmatch(_RFC3339, text, re.ASCII) is None:
+        raise ValueError(words)
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC).timestamp()
+    except (ValueError, OverflowError):
+        raise ValueError(words) from None
+
+
+@cache
+def zones() -> frozenset[str]:
+    """The IANA zones of the ``tzdata`` package: the same on every machine."""
+    return frozenset(resources.files("tzdata").joinpath("zones").read_text().split())
+
+
+def parse_zone(text: str) -> str:
+    """An IANA zone's name. Raises ValueError."""
+    if text in zones():
+        return text
+    near = get_close_matches(text, zones(), 1)
+    raise ValueError("must be an IANA time zone like UTC or Europe/Berlin" + did_you_mean(near))
+
+
+def parse_store_url(text: str) -> str:
+    """``redis://``, ``rediss://`` or ``unix://``. Raises ValueError that does not show it."""
+    words = "must be redis://host:port/0, rediss://host:port/0 or unix:///path"
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise ValueError(words) from None
+    where = parts.path if parts.scheme == "unix" else parts.hostname
+    if parts.scheme not in ("redis", "rediss", "unix") or not where:
+        raise ValueError(words)
+    return text
+
+
+def did_you_mean(near: list[str]) -> str:
+    """``; did you mean x?``, or nothing."""
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+Flag = Annotated[bool, BeforeValidator(_truth)]
+Rate = Annotated[Whole, Field(ge=-1, le=MAX_RATE)]
+Quota = Annotated[Whole, Field(ge=-1, le=MAX_QUOTA)]
+DurationMs = Annotated[Whole, Field(ge=1, le=86_400_000)]
+
+Id = Annotated[
+    str,
+    Matches(r"[A-Za-z0-9_-]{1,64}", "must be 1 to 64 characters of A-Z a-z 0-9 _ -"),
+]
+SecretId = Annotated[
+    str,
+    Matches(r"[A-Za-z0-9_-]{5,50}", "must be 5 to 50 characters of A-Z a-z 0-9 _ -"),
+]
+SecretKey = Annotated[
+    str,
+    Matches(r"[A-Za-z0-9_-]{10,50}", "must be 10 to 50 characters of A-Z a-z 0-9 _ -"),
+]
+SecretName = Annotated[
+    str,
+    Matches(r"[A-Za-z0-9_-]{1,50}", "must be 1 to 50 characters of A-Z a-z 0-9 _ -"),
+]
+Name = Annotated[
+    str,
+    Matches(r"[^\x00-\x1f\x7f]{1,50}", "must be 1 to 50 characters, none of them a control character"),
+]
+Description = Annotated[
+    str,
+    Matches(
+        r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]{0,200}", "must be at most 200 characters, no control character"
+    ),
+]
+Namespace = Annotated[
+    str,
+    Matches(r"[A-Za-z0-9_.:-]{1,64}", "must be 1 to 64 characters of A-Z a-z 0-9 _ . : -"),
+]
+Token = Annotated[
+    str,
+    Matches(r"[\x21-\x7e]{20,512}", "must be 20 to 512 visible ASCII characters"),
+]
+Text = Annotated[str, Matches(r"[^\x00]{1,1024}", "must be 1 to 1024 characters")]
+
+ListenAddress = Annotated[Address, Parsed(parse_address)]
+Upstream = Annotated[UpstreamAddress, Parsed(parse_upstream)]
+Host = Annotated[str, Parsed(parse_host)]
+PathPrefix = Annotated[str, Parsed(parse_prefix)]
+Expiry = Annotated[float, Parsed(parse_expiry)]
+Zone = Annotated[str, Parsed(parse_zone)]
+StoreUrl = Annotated[str, Parsed(parse_store_url)]

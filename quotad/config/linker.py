@@ -1,0 +1,188 @@
+"""Resolved values -> Config: each section on its own first, so that one wrong field hides no other."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from json import dumps
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from quotad.config import build, checks, schema
+from quotad.config.document import Document, Path_
+from quotad.config.model import Config, Route
+from quotad.config.problems import note, unknown_field
+from quotad.core.plans import Binding
+from quotad.core.table import PlanTable
+
+_S = TypeVar("_S", bound=schema.Section)
+
+NO_STORE = (
+    "is required: name the Redis that all sidecars share (url), or ask for a private server for this"
+    " machine alone (embedded); without it every process would grant a whole quota of its own"
+)
+
+
+class Linker:
+    """Builds one Config; what is wrong goes to the document's problems."""
+
+    def __init__(self, document: Document, values: object, folder: Path) -> None:
+        self._document = document
+        self._folder = folder
+        self._values: dict[str, object] = {}
+        if isinstance(values, dict):
+            # A key without a value, as in "routes:", is an absent one.
+            self._values = {key: value for key, value in values.items() if value is not None}
+        elif values is not None:
+            document.refuse((), "must be a mapping of fields")
+
+    def config(self) -> Config | None:
+        """The whole configuration, or None when anything is wrong."""
+        for key in self._values.keys() - {field.alias for field in schema.File.model_fields.values()}:
+            self._document.refuse((key,), unknown_field(key, schema.File))
+        listen = self._section("listen", schema.ListenSection)
+        telemetry = self._section("telemetry", schema.TelemetrySection)
+        admin = self._section("admin", schema.AdminSection) if "admin" in self._values else None
+        store = self._store()
+        if admin is not None:
+            checks.admin_is_safe(admin, self._document)
+        sections = (("listen", listen), ("telemetry", telemetry), ("admin", admin))
+        checks.ports_differ(((name, part.address) for name, part in sections if part), self._document)
+        routes, table = self._nouns()
+        if self._document.problems or listen is None or telemetry is None or store is None:
+            return None
+        return Config(
+            listen=build.listen_of(listen),
+            telemetry=build.telemetry_of(telemetry, self._folder),
+            admin=build.admin_of(admin) if admin is not None else None,
+            store=build.store_of(store, self._folder),
+            routes=tuple(routes),
+            table=table,
+            version=version_of(self._values),
+        )
+
+    def _nouns(self) -> tuple[list[Route], PlanTable]:
+        """Routes, services, plans, secrets and bindings, as far as they are right."""
+        services = self._items("services", schema.ServiceSection)
+        plans = self._items("plans", schema.PlanSection)
+        secrets = self._items("secrets", schema.SecretSection)
+        routes = self._items("routes", schema.RouteSection)
+        checks.plans_mean_something(plans, self._document)
+        checks.routes_differ(routes, self._document)
+        names = checks.ServiceNames(
+            services, self._named("services", "serviceId") | self._named("services", "serviceName")
+        )
+        for section, field in (("services", "serviceId"), ("plans", "usagePlanId"), ("secrets", "secretId")):
+            checks.unique(section, field, self._given(section, field), self._document)
+        linked = self._linked_routes(routes, names)
+        bindings = self._linked_bindings(names)
+        if self._document.problems:
+            return [], PlanTable()
+        table = PlanTable(
+            [build.service_of(service) for service in services.values()],
+            [build.plan_of(plan) for plan in plans.values()],
+            [build.secret_of(secret) for secret in secrets.values()],
+            bindings,
+        )
+        return linked, table
+
+    def _linked_routes(
+        self, routes: Mapping[int, schema.RouteSection], names: checks.ServiceNames
+    ) -> list[Route]:
+        linked = []
+        for at, route in routes.items():
+            service_id = names.published(route.service, route.environment, ("routes", at), self._document)
+            if service_id is not None:
+                linked.append(build.route_of(route, service_id))
+        return linked
+
+    def _linked_bindings(self, names: checks.ServiceNames) -> list[Binding]:
+        plan_ids = self._named("plans", "usagePlanId")
+        secret_ids = self._named("secrets", "secretId")
+        whole: dict[int, tuple[schema.BindingSection, list[str]]] = {}
+        for at, binding in self._items("bindings", schema.BindingSection).items():
+            path: Path_ = ("bindings", at)
+            if binding.usage_plan_id not in plan_ids:
+                self._document.refuse((*path, "usagePlanId"), f"there is no plan {binding.usage_plan_id}")
+            for place, secret_id in enumerate(binding.secret_ids):
+                if secret_id not in secret_ids:
+                    self._document.refuse((*path, "secretIds", place), f"there is no secret {secret_id}")
+            found = [
+                names.published(
+                    bound.service, bound.environment, (*path, "environments", place), self._document
+                )
+                for place, bound in enumerate(binding.environments)
+            ]
+            service_ids = [service_id for service_id in found if service_id is not None]
+            if len(service_ids) == len(found):
+                whole[at] = (binding, service_ids)
+        checks.one_plan_each(whole, self._document)
+        return [build.binding_of(binding, service_ids) for binding, service_ids in whole.values()]
+
+    def _store(self) -> schema.StoreSection | None:
+        if "store" not in self._values:
+            self._document.refuse(("store",), NO_STORE)
+            return None
+        store = self._section("store", schema.StoreSection)
+        if store is not None:
+            checks.store_is_one(store, self._document)
+        return store
+
+    def _section(self, name: str, model: type[_S]) -> _S | None:
+        return self._validated(self._values.get(name, {}), model, (name,))
+
+    def _items(self, name: str, model: type[_S]) -> dict[int, _S]:
+        """The valid items of a list, by their place in it."""
+        values = self._values.get(name, [])
+        if not isinstance(values, list):
+            self._document.refuse((name,), "must be a list")
+            return {}
+        valid = {}
+        for at, value in enumerate(values):
+            item = self._validated(value, model, (name, at))
+            if item is not None:
+                valid[at] = item
+        return valid
+
+    def _validated(self, value: object, model: type[_S], path: Path_) -> _S | None:
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            note(error, model, path, self._document)
+            return None
+
+    def _given(self, section: str, field: str) -> list[tuple[int, str]]:
+        """Every text given as ``field``, also in items that are wrong elsewhere."""
+        values = self._values.get(section, [])
+        items = enumerate(values) if isinstance(values, list) else ()
+        return [
+            (at, str(item[field]))
+            for at, item in items
+            if isinstance(item, dict) and isinstance(item.get(field), str)
+        ]
+
+    def _named(self, section: str, field: str) -> set[str]:
+        return {value for _, value in self._given(section, field)}
+
+
+def version_of(values: dict[str, object]) -> str:
+    """A digest of what was read: 12 hex digits, equal wherever the same was read.
+
+    SecretKeys, the admin token and whatever of the store's URL is no address are left out: a short
+    secret could be guessed from a digest. A rotated key thus keeps the version.
+    """
+    canonical = dumps(_without_secrets(values), sort_keys=True, separators=(",", ":"), default=str)
+    return sha256(canonical.encode()).hexdigest()[:12]
+
+
+def _without_secrets(value: object) -> object:
+    if isinstance(value, list):
+        return [_without_secrets(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {key: _without_secrets(item) for key, item in value.items() if key not in ("secretKey", "token")}
+    if isinstance(kept.get("url"), str):
+        parts = urlsplit(str(kept["url"]))
+        kept["url"] = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return kept

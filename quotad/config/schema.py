@@ -1,0 +1,331 @@
+"""The file's sections as pydantic reads them: field names, ranges and defaults, nothing that spans two.
+
+Unknown fields are refused. Numbers and true/false are strict: ``"5"`` and ``yes`` are neither. A
+docstring is a field's description in the JSON Schema.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+from quotad.config import fields as kind
+from quotad.config.values import Outside
+from quotad.core.plans import ENVIRONMENTS, Environment, StatusClass, StoreFailurePolicy
+
+_SAID_OTHERWISE = {"publish": "release", "pre-publish": "prepub", "testing": "test"}
+
+
+def _environment(value: object) -> object:
+    if isinstance(value, str) and value in _SAID_OTHERWISE:
+        raise kind.refusal(f"must be release, prepub or test; in a file {value} is {_SAID_OTHERWISE[value]}")
+    return value
+
+
+def _one_or_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _store_failure(value: object) -> object:
+    """``closed`` or ``{open: {budget: n}}``."""
+    words = "must be closed, or {open: {budget: n}} with n from 1 to 2147483647"
+    if value == "closed":
+        return StoreFailurePolicy()
+    if value == "local":
+        raise kind.refusal("local is not supported in this version; use closed, or {open: {budget: n}}")
+    terms = value.get("open") if isinstance(value, dict) and len(value) == 1 else None
+    budget = terms.get("budget") if isinstance(terms, dict) and len(terms) == 1 else None
+    budget = int(budget) if isinstance(budget, Outside) and budget.isdecimal() else budget
+    if type(budget) is not int or not 1 <= budget <= kind.MAX_RATE:
+        raise kind.refusal(words)
+    return StoreFailurePolicy("open", budget)
+
+
+EnvironmentName = Annotated[Environment, BeforeValidator(_environment)]
+StatusClasses = Annotated[
+    list[StatusClass],
+    BeforeValidator(_one_or_list),
+    Field(min_length=1),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": ["2xx", "3xx", "4xx", "5xx", "others"]},
+                {"type": "array", "minItems": 1, "items": {"enum": ["2xx", "3xx", "4xx", "5xx", "others"]}},
+            ]
+        }
+    ),
+]
+OnStoreFailure = Annotated[
+    StoreFailurePolicy,
+    BeforeValidator(_store_failure),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"const": "closed"},
+                {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": ["open"],
+                    "properties": {
+                        "open": {
+                            "type": "object",
+                            "additionalProperties": False,
+                            "required": ["budget"],
+                            "properties": {
+                                "budget": {
+                                    "type": "integer",
+                                    "minimum": 1,
+                                    "maximum": kind.MAX_RATE,
+                                    "description": "Requests admitted per process and outage.",
+                                }
+                            },
+                            "description": "Admit without the store, up to a budget.",
+                        }
+                    },
+                },
+            ]
+        }
+    ),
+]
+
+
+class Section(BaseModel):
+    """What all sections share."""
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        alias_generator=to_camel,
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+    )
+
+
+class ListenSection(Section):
+    """The callers' port and its bounds."""
+
+    address: kind.ListenAddress = Field(default="127.0.0.1:8080", validate_default=True)
+    """host:port; :port is all interfaces; port 0 lets the system choose."""
+    max_head_bytes: Annotated[kind.Whole, Field(ge=1024, le=1_048_576)] = 32 * 1024
+    """Largest request head, request line included."""
+    max_target_bytes: Annotated[kind.Whole, Field(ge=256, le=1_048_576)] = 16 * 1024
+    """Longest request target."""
+    max_header_count: Annotated[kind.Whole, Field(ge=8, le=10_000)] = 128
+    """Most header fields in one head."""
+    head_timeout_ms: kind.DurationMs = 10_000
+    """From a request's first byte to its complete head."""
+    idle_timeout_ms: kind.DurationMs = 75_000
+    """How long a kept-alive connection may stay without a request."""
+    body_idle_timeout_ms: kind.DurationMs = 30_000
+    """How long no byte may move while a body is owed or an answer cannot be written."""
+    pipeline_depth: Annotated[kind.Whole, Field(ge=1, le=1024)] = 32
+    """Requests read ahead on one connection."""
+    drain_ms: kind.DurationMs = 25_000
+    """How long requests in flight may go on after SIGTERM."""
+
+
+class TelemetrySection(Section):
+    """Probes, metrics, access log."""
+
+    address: kind.ListenAddress | None = None
+    """host:port of /metrics, /healthz and /readyz; absent: no such port."""
+    access_log: Annotated[str, kind.Matches(r"[^\x00]{0,1024}", "must be at most 1024 characters")] = "-"
+    """- is standard output; else a file's path, from the configuration's folder; empty: none."""
+
+
+class AdminSection(Section):
+    """The management port; without this section there is none."""
+
+    address: kind.ListenAddress
+    """host:port; beyond loopback only with a token."""
+    token: kind.Token | None = None
+    """Bearer token of at least 20 characters; best given as ${VAR} or file:."""
+    unauthenticated_loopback: kind.Flag = False
+    """true: no token is asked for. Only on loopback."""
+
+
+class EmbeddedSection(Section):
+    """A private server of this machine's own: its limits hold for this machine only."""
+
+    dir: kind.Text
+    """Data folder, from the configuration's folder."""
+
+
+class StoreSection(Section):
+    """Where counters live: exactly one of url and embedded."""
+
+    url: kind.StoreUrl | None = None
+    """redis://, rediss:// or unix:// of the server that all sidecars share."""
+    embedded: EmbeddedSection | None = None
+    """A private server, for one machine."""
+    namespace: kind.Namespace = "quotad"
+    """Prefix of every key."""
+    deadline_ms: Annotated[kind.Whole, Field(ge=1, le=60_000)] = 50
+    """How long a decision may take before onStoreFailure applies."""
+    hold_ms: Annotated[kind.Whole, Field(ge=1000, le=3_600_000)] = 60_000
+    """How long a silent process's Holds stay before onCrash settles them."""
+    max_waiting: Annotated[kind.Whole, Field(ge=1, le=1_000_000)] = 10_000
+    """Requests that may wait for the store; more are answered 503."""
+    allow_eviction: kind.Flag = False
+    """true: start although the server may evict keys, which forgets counters."""
+
+
+class AuthenticationSection(Section):
+    """How callers of a route may say who they are."""
+
+    hmac: kind.Flag = True
+    """HMAC signature in Authorization."""
+    key_pair: kind.Flag = True
+    """X-Secret-Id and X-Secret-Key."""
+    basic: kind.Flag = True
+    """Authorization: Basic."""
+    check_date: kind.Flag = True
+    """false: a signed Date may be any age (x-date never)."""
+    distinct_refusals: kind.Flag = False
+    """true: a wrong signature of a known Secret is told apart from an unknown Secret."""
+    pass_credentials: kind.Flag = False
+    """true: authentication headers go on to the backend."""
+
+
+class RouteSection(Section):
+    """Which service and environment a host and path prefix belong to, and where its backend is."""
+
+    host: kind.Host = ""
+    """Host name without port; absent: every host."""
+    path_prefix: kind.PathPrefix = "/"
+    """Matches whole segments."""
+    service: kind.Text
+    """A service's id, or its name where no other service has it."""
+    environment: EnvironmentName
+    """release, prepub or test."""
+    upstreams: Annotated[list[kind.Upstream], Field(min_length=1, max_length=64)]
+    """http://host:port or unix:/path of each backend."""
+    strip_prefix: kind.Flag = False
+    """true: the backend does not see the prefix."""
+    authentication: AuthenticationSection = AuthenticationSection()
+    """How callers may say who they are."""
+    preflight: Literal["authenticate", "pass"] = "authenticate"
+    """pass: a CORS preflight without credentials goes through uncounted."""
+    limit_headers: kind.Flag = True
+    """false: answers do not tell limits."""
+    host_header: Literal["keep", "upstream"] = "keep"
+    """keep: the backend sees the caller's Host; upstream: its own address."""
+    max_body_bytes: Annotated[kind.Whole, Field(ge=0, le=kind.MAX_QUOTA)] = 0
+    """Largest request body; 0: no bound."""
+    connect_timeout_ms: kind.DurationMs = 3_000
+    """To open a connection to the backend."""
+    response_timeout_ms: kind.DurationMs = 60_000
+    """From the request's end to the head of the backend's answer."""
+    pool_connections: Annotated[kind.Whole, Field(ge=1, le=65_535)] = 128
+    """Connections to one backend; as many requests more may wait for one."""
+    pool_idle_ms: kind.DurationMs = 60_000
+    """How long an idle connection to the backend is kept."""
+
+
+class ServiceSection(Section):
+    """A backend as callers know it."""
+
+    service_id: kind.Id
+    """Names its counters: a new name keeps them, a new id does not."""
+    service_name: kind.Name | None = None
+    """Absent: the id."""
+    service_desc: kind.Description = ""
+    """For people."""
+    environments: Annotated[list[EnvironmentName], Field(min_length=1)] = list(ENVIRONMENTS)
+    """Where it is published."""
+
+
+class PlanSection(Section):
+    """The limits of one product, in requests: -1 or absent is unlimited, 0 is nothing."""
+
+    usage_plan_id: kind.Id
+    """Names its counters: a new name keeps them, a new id does not."""
+    usage_plan_name: kind.Name | None = None
+    """Absent: the id."""
+    usage_plan_desc: kind.Description = ""
+    """For people."""
+    rate_rps: kind.Rate = -1
+    """Requests a second."""
+    burst: kind.Rate | None = None
+    """Requests at one instant; absent or -1: as many as rateRps."""
+    day_quota_request: kind.Quota = -1
+    """Requests a calendar day."""
+    month_quota_request: kind.Quota = -1
+    """Requests a calendar month."""
+    max_request_num: kind.Quota = -1
+    """Requests in all, ever."""
+    quota_condition: StatusClasses | None = None
+    """Only answers of these classes use quota: one or several of 2xx 3xx 4xx 5xx others."""
+    scope: Literal["plan", "secret"] = "plan"
+    """plan: all Secrets of the plan eat one quota; secret: each has its own."""
+    timezone: kind.Zone = "UTC"
+    """IANA zone in which days and months begin."""
+    month_anchor_day: Annotated[kind.Whole, Field(ge=1, le=31)] = 1
+    """Day on which a month begins; the last day where a month is shorter."""
+    on_store_failure: OnStoreFailure = Field(default="closed", validate_default=True)
+    """closed: 503 while the store does not answer; {open: {budget: n}}: admit up to n more."""
+    on_crash: Literal["charge", "release"] = "charge"
+    """What becomes of the Holds of a process that died."""
+    disabled: kind.Flag = False
+    """true: its callers get 403."""
+    version: Annotated[kind.Whole, Field(ge=0, le=kind.MAX_QUOTA)] = 0
+    """Of two sidecars with different versions the higher one's limits bind."""
+
+
+class SecretSection(Section):
+    """A caller's key pair."""
+
+    secret_name: kind.SecretName | None = None
+    """Absent: the id."""
+    secret_id: kind.SecretId
+    """5 to 50 characters."""
+    secret_key: kind.SecretKey
+    """10 to 50 characters; best given as ${VAR} or file:."""
+    enabled: kind.Flag = True
+    """false: refused like an unknown one."""
+    expires_at: kind.Expiry | None = None
+    """RFC 3339; from then on refused like an unknown one."""
+
+
+class BoundEnvironment(Section):
+    """One environment of one service."""
+
+    service: kind.Text
+    """A service's id, or its name where no other service has it."""
+    environment: EnvironmentName
+    """release, prepub or test."""
+
+
+class BindingSection(Section):
+    """Gives callers a plan in some environments."""
+
+    usage_plan_id: kind.Id
+    """The plan."""
+    secret_ids: Annotated[list[kind.SecretId], Field(min_length=1)]
+    """Its callers."""
+    environments: Annotated[list[BoundEnvironment], Field(min_length=1)]
+    """Where they may call."""
+
+
+class File(Section):
+    """A quotad configuration."""
+
+    listen: ListenSection = ListenSection()
+    """The callers' port."""
+    telemetry: TelemetrySection = TelemetrySection()
+    """Probes, metrics, access log."""
+    admin: AdminSection | None = None
+    """The management port; absent: none."""
+    store: StoreSection
+    """Where counters live."""
+    routes: list[RouteSection] = Field(default=[])
+    """What is served; the longest prefix of the most exact host wins."""
+    services: list[ServiceSection] = Field(default=[])
+    """Backends."""
+    plans: list[PlanSection] = Field(default=[])
+    """Limits."""
+    secrets: list[SecretSection] = Field(default=[])
+    """Callers."""
+    bindings: list[BindingSection] = Field(default=[])
+    """Which caller has which plan, and where."""
