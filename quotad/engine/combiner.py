@@ -120,6 +120,11 @@ class Combiner:
         self.in_flight = 0
         """Calls that are not resolved yet."""
 
+    @property
+    def idle(self) -> bool:
+        """Whether every call is resolved and none is about to go out."""
+        return not self.in_flight and not self._ready
+
     def send(self, lane: Lane) -> None:
         """The Lane has waiters, or numbers to tell; it goes out with this tick or its next turn."""
         if lane.busy or lane.queued:

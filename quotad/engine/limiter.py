@@ -1,7 +1,8 @@
 """reserve, settle, release: all that the exchange calls (``core.verdict.Admission``)."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 from quotad.clock import MonotonicClock, WallClock
 from quotad.core.plans import Subject
@@ -22,6 +23,16 @@ HEARTBEATS_PER_HOLD = 3
 """An Entry with Holds is renewed this often within the hold time: two may be lost."""
 
 REASONS = {Limit.RATE: "rate", Limit.DAY: "quota", Limit.MONTH: "quota", Limit.TOTAL: "quota"}
+
+
+class Timer(Protocol):
+    """What ``call_later`` answers."""
+
+    def cancel(self) -> None:
+        """Do not call any more."""
+
+
+CallLater = Callable[[float, Callable[[], None]], Timer]
 
 
 class Grant:
@@ -57,19 +68,23 @@ class Limiter:
         max_waiting: int,
         monotonic_s: MonotonicClock,
         wall_s: WallClock,
+        call_later: CallLater | None = None,
     ) -> None:
+        """``call_later`` is the running loop's unless a test moves the time."""
         self._store = store
         self._hold_s = hold_s
         self._max_waiting = max_waiting
         self._monotonic_s = monotonic_s
         self._wall_s = wall_s
         self._loop = asyncio.get_running_loop()
+        self._call_later: CallLater = call_later or self._loop.call_later
+        self._resolved = asyncio.Event()
         self._combiner = Combiner(store, self, self._loop.call_soon, monotonic_s)
         self._terms = TermsBook()
         self._refit_us: int | None = None
         self._lanes: dict[str, Lane] = {}
         self._dirty: list[Lane] = []
-        self._heartbeat: asyncio.TimerHandle | None = None
+        self._heartbeat: Timer | None = None
         self.outage = Outage(monotonic_s)
         self.waiting = 0
         """Requests that wait for their Verdict."""
@@ -132,6 +147,7 @@ class Limiter:
     def decided(self, lane: Lane, waiters: Sequence[Waiter], terms: Terms, answer: Answer) -> None:
         """Admit the first ``granted`` of those who still wait, refuse the rest."""
         self._refit_us = None
+        self._resolved.set()
         self.outage.answered()
         self.waiting -= len(waiters)
         present = [waiter for waiter in waiters if not waiter.gone]
@@ -156,6 +172,7 @@ class Limiter:
     def failed(self, lane: Lane, waiters: Sequence[Waiter], kind: str) -> None:
         """The failure policy answers; what the store may have granted shows in a later Answer."""
         del kind
+        self._resolved.set()
         self.outage.failed()
         self.waiting -= len(waiters)
         for waiter in waiters:
@@ -206,7 +223,7 @@ class Limiter:
         lane.listed = True
         if not self._dirty:
             delay_s = OUTAGE_SETTLE_DELAY_S if self.outage.failing else SETTLE_DELAY_S
-            self._loop.call_later(delay_s, self._wash)
+            self._call_later(delay_s, self._wash)
         self._dirty.append(lane)
 
     def _wash(self) -> None:
@@ -221,7 +238,7 @@ class Limiter:
     def beat(self) -> None:
         """Renew Entries that hold units and were silent for a while; comes back by itself."""
         every_s = self._hold_s / HEARTBEATS_PER_HOLD
-        self._heartbeat = self._loop.call_later(every_s / 2, self.beat)
+        self._heartbeat = self._call_later(every_s / 2, self.beat)
         silent_since_s = self._monotonic_s() - every_s
         for lane in self._lanes.values():
             if lane.entry.open and lane.sent_s <= silent_since_s:
@@ -235,11 +252,18 @@ class Limiter:
         """Tell the store what it has not heard yet. False when that took longer than allowed."""
         if self._heartbeat is not None:
             self._heartbeat.cancel()
-        ends_s = self._monotonic_s() + within_s
-        while self._combiner.in_flight or self._dirty:
-            if self._monotonic_s() >= ends_s:
-                return False
-            await asyncio.sleep(SETTLE_DELAY_S / 5)
+        try:
+            async with asyncio.timeout(within_s):
+                while self._dirty or not self._combiner.idle:
+                    self._wash()
+                    if self._combiner.idle:
+                        continue
+                    self._resolved.clear()
+                    await self._resolved.wait()
+                    if self.outage.failing:
+                        await asyncio.sleep(SETTLE_DELAY_S)
+        except TimeoutError:
+            return False
         return True
 
     def subjects(self) -> Iterator[Subject]:

@@ -1,6 +1,7 @@
 """Limiters as tests use them: on the reference store, with a time that moves when told."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from quotad.core.plans import Subject, UsagePlan
@@ -15,12 +16,26 @@ HOLD_S = 60.0
 
 
 @dataclass
+class Timer:
+    """A callback and when it is due."""
+
+    due_us: int
+    callback: Callable[[], None]
+    cancelled: bool = False
+
+    def cancel(self) -> None:
+        """Do not call any more."""
+        self.cancelled = True
+
+
+@dataclass
 class World:
     """One store, one time, and as many sidecars as are asked for."""
 
     now_us: int = START_US
     reference: Reference = field(default_factory=Reference)
     stores: list[FaultyStore] = field(default_factory=list)
+    timers: list["Timer"] = field(default_factory=list)
 
     def sidecar(self, max_waiting: int = 10_000) -> Limiter:
         """A new Limiter of its own Sidecar."""
@@ -33,7 +48,22 @@ class World:
             max_waiting=max_waiting,
             monotonic_s=lambda: self.now_us / 1e6,
             wall_s=lambda: self.now_us / 1e6,
+            call_later=self.call_later,
         )
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> "Timer":
+        """Timers of this world go off when its time passes them and ``fire`` is called."""
+        timer = Timer(self.now_us + int(delay_s * 1e6), callback)
+        self.timers.append(timer)
+        return timer
+
+    def fire(self) -> None:
+        """Let every timer go off whose time has come."""
+        due = [timer for timer in self.timers if timer.due_us <= self.now_us]
+        self.timers = [timer for timer in self.timers if timer.due_us > self.now_us]
+        for timer in due:
+            if not timer.cancelled:
+                timer.callback()
 
     def used(self, subject: Subject) -> tuple[int, int]:
         """(charged, open) of the day."""
