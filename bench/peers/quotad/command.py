@@ -7,7 +7,8 @@ from pathlib import Path
 from bench.callers import ENVIRONMENT, PLAN_ID, SERVICE_ID
 from bench.peers.peer import Site, fill
 from bench.plan import NAMESPACE, PLAN
-from bench.processes import free_port
+from bench.processes import ROOT, free_port
+from bench.tools import output_of
 from quotad import __version__
 
 HERE = Path(__file__).parent
@@ -35,8 +36,10 @@ def command(site: Site) -> list[str]:
 
 
 def version() -> str:
-    """Of the package."""
-    return __version__
+    """Of the package, and the commit when this is a checkout."""
+    command = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+    commit = output_of(command, r"^(\w+)$")
+    return f"{__version__} (commit {commit})"
 
 
 def _plan() -> dict[str, object]:
