@@ -107,7 +107,7 @@ class QuotadCollector(Collector):
             "quotad_leased_request_num", "Requests taken ahead by sidecars." + _SHARED, rows, _leased
         )
         age = GaugeMetricFamily(
-            "quotad_usage_age_seconds", "Since the store was last heard for the *_request_num values."
+            "quotad_usage_age_seconds", "Since the store was last heard for the request_num values."
         )
         age_s = stock.age_s()
         if age_s is not None:
@@ -148,7 +148,7 @@ def render(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
     try:
         encoder, content_type = choose_encoder(accept[:_ACCEPT_LENGTH])
         return encoder(registry), content_type
-    except ValueError:  # a version that is no number
+    except (ValueError, TypeError):  # a version that is no number
         return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
 
 

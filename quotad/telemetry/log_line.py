@@ -1,10 +1,11 @@
 """What stands in a line of the access log.
 
-Members, always all of them and in this order: ``time`` (UTC, RFC 3339, when the request ended),
-``requestId``, ``client``, ``method``, ``host``, ``path``, ``status``, ``reason``, ``limit``,
-``serviceId``, ``environment``, ``usagePlanId``, ``secretId``, ``counted``, ``upstream``, ``durationUs``,
-``upstreamUs``, ``storeUs`` (whole microseconds), ``bytesIn``, ``bytesOut``.
+Members, always all of them and in this order: ``time``, ``requestId``, ``client``, ``method``, ``host``,
+``path``, ``status``, ``reason``, ``limit``, ``serviceId``, ``environment``, ``usagePlanId``, ``secretId``,
+``counted``, ``upstream``, ``durationUs``, ``upstreamUs``, ``storeUs``, ``bytesIn``, ``bytesOut``.
 
+``time`` is when the request ended: UTC, RFC 3339. Durations are whole microseconds. ``status`` is 0 when
+the caller left before any, ``counted`` null when the request was never admitted.
 ``path`` ends at the ``?``: a query may hold anything, secrets included. What a caller sent is cut to a
 bound and escaped to ASCII, so a line is one line whatever was sent.
 """

@@ -9,22 +9,6 @@ from quotad.telemetry.metrics import Recorder
 from quotad.telemetry.stock import Stock
 
 
-def _none() -> Mapping[str, int]:
-    return {}
-
-
-def _no_durations() -> Mapping[str, Histogram]:
-    return {}
-
-
-def _no_version() -> str:
-    return ""
-
-
-def _zero() -> int:
-    return 0
-
-
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Plain numbers, and functions that give them; each is called at every scrape."""
@@ -32,12 +16,12 @@ class Sources:
     recorder: Recorder
     stock: Stock | None = None
     """None: nothing is known of the store."""
-    store_durations: Callable[[], Mapping[str, Histogram]] = _no_durations
+    store_durations: Callable[[], Mapping[str, Histogram]] = dict
     """By script."""
-    store_errors: Callable[[], Mapping[str, int]] = _none
+    store_errors: Callable[[], Mapping[str, int]] = dict
     """By ``StoreError.kind``."""
-    unaccounted: Callable[[], Mapping[str, int]] = _none
+    unaccounted: Callable[[], Mapping[str, int]] = dict
     """By plan id: admitted without the store."""
-    config_version: Callable[[], str] = _no_version
-    log_dropped: Callable[[], int] = _zero
+    config_version: Callable[[], str] = str
+    log_dropped: Callable[[], int] = int
     loop_lag: LoopLag = field(default_factory=LoopLag)

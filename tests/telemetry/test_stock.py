@@ -1,0 +1,113 @@
+import asyncio
+from collections.abc import Sequence
+
+from quotad.core.plans import Subject
+from quotad.core.quota import Usage
+from quotad.telemetry import stock as module
+from quotad.telemetry.metrics import Recorder
+from quotad.telemetry.stock import Stock, StockRow, stock_rows
+from tests.support.samples import OWN, SERVICE, SHARED, TABLE, FixedReader, Place, outcome, usage
+
+
+class Clock:
+    """Seconds that pass when told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def served_recorder() -> Recorder:
+    """A recorder that has served one plan."""
+    recorder = Recorder()
+    recorder.configure((Place(),), TABLE)
+    recorder.record(outcome())
+    return recorder
+
+
+async def test_rows_of_served_subjects() -> None:
+    """A refresh gives day, month and total of what this process serves, and nothing else."""
+    reader = FixedReader(usage(7, 2))
+    stock = Stock(reader, served_recorder(), Clock())
+    await stock.refresh()
+    place = (SHARED.usage_plan_id, SERVICE.service_id, "release")
+    assert stock.rows == [
+        StockRow(*place, "day", 7, 100, 2),
+        StockRow(*place, "month", 7, -1, 2),
+        StockRow(*place, "total", 7, 1000, 2),
+    ]
+    assert reader.asked == [["usagePlan-shared/service-aaaaaaaa/release"]]
+
+
+async def test_at_most_once_a_second() -> None:
+    """However many scrapes there are, the store is asked once a second."""
+    clock, reader = Clock(), FixedReader()
+    stock = Stock(reader, served_recorder(), clock)
+    await asyncio.gather(*(stock.refresh() for _ in range(5)))
+    await stock.refresh()
+    assert len(reader.asked) == 1
+    clock.now_s += 1.0
+    await stock.refresh()
+    assert len(reader.asked) == 2
+
+
+async def test_nothing_served_asks_nothing() -> None:
+    """Before the first request there is nothing to read, and that is fresh."""
+    reader = FixedReader()
+    stock = Stock(reader, Recorder(), Clock())
+    await stock.refresh()
+    assert (reader.asked, stock.rows, stock.age_s()) == ([], [], 0.0)
+
+
+async def test_a_store_that_is_away_leaves_old_values_and_a_growing_age() -> None:
+    """A failed read changes no row; the age says how old they are."""
+    clock, reader = Clock(), FixedReader()
+    stock = Stock(reader, served_recorder(), clock)
+    assert stock.age_s() is None
+    await stock.refresh()
+    rows = stock.rows
+    assert rows
+    reader.away = True
+    clock.now_s += 5.0
+    await stock.refresh()
+    assert stock.rows == rows
+    assert stock.age_s() == 5.0
+
+
+class SilentReader:
+    """Accepts and never answers."""
+
+    def __init__(self) -> None:
+        self.cancelled = False
+
+    async def usage(self, subjects: Sequence[Subject]) -> list[Usage]:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.cancelled = True
+        return []
+
+
+async def test_a_silent_store_delays_a_scrape_by_a_bound() -> None:
+    """A read that never ends does not hold up refresh; close gives it up."""
+    reader = SilentReader()
+    stock = Stock(reader, served_recorder(), Clock())
+    async with asyncio.timeout(20 * module.WAIT_S):
+        await stock.refresh()
+        await stock.refresh()
+    await stock.close()
+    assert reader.cancelled
+
+
+def test_secrets_of_one_plan_are_summed_up() -> None:
+    """Under scope: secret use, Holds and the limit of a row are sums over the served Secrets."""
+    subjects = [Subject(OWN, SERVICE.service_id, "test", secret_id) for secret_id in ("AKIDc", "AKIDd")]
+    rows = stock_rows(subjects, [usage(3, 1), usage(4, 0)])
+    assert [(row.window, row.in_use, row.maximum, row.held) for row in rows] == [
+        ("day", 7, -1, 1),
+        ("month", 7, 100, 1),
+        ("total", 7, -1, 1),
+    ]
+    assert stock_rows([], []) == []
