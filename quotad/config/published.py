@@ -32,9 +32,6 @@ def _section(section: dict[str, Any]) -> dict[str, Any]:
 def _field(field: dict[str, Any]) -> dict[str, Any]:
     outer: dict[str, Any] = {key: field[key] for key in ("description", "default") if key in field}
     rule = {key: value for key, value in field.items() if key not in ("title", "description", "default")}
-    if isinstance(outer.get("default"), dict):
-        # A section's own fields say their defaults.
-        del outer["default"]
     return {**outer, **_with_reference(rule)}
 
 

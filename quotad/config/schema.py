@@ -203,7 +203,7 @@ class RouteSection(Section):
     """http://host:port or unix:/path of each backend."""
     strip_prefix: kind.Flag = False
     """true: the backend does not see the prefix."""
-    authentication: AuthenticationSection = AuthenticationSection()
+    authentication: AuthenticationSection = Field(default_factory=AuthenticationSection)
     """How callers may say who they are."""
     preflight: Literal["authenticate", "pass"] = "authenticate"
     """pass: a CORS preflight without credentials goes through uncounted."""
@@ -311,10 +311,10 @@ class BindingSection(Section):
 class File(Section):
     """A quotad configuration."""
 
-    listen: ListenSection = ListenSection()
+    listen: ListenSection = Field(default_factory=ListenSection)
     """The callers' port."""
-    telemetry: TelemetrySection = TelemetrySection()
-    """Probes, metrics, access log."""
+    telemetry: TelemetrySection = Field(default_factory=TelemetrySection)
+    """Where probes and metrics are read, and what is logged."""
     admin: AdminSection | None = None
     """The management port; absent: none."""
     store: StoreSection
