@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "lua").glob("*.md")])
 
 _LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+_TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 _YAML = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -24,6 +25,19 @@ def test_links_lead_somewhere(document: Path) -> None:
         if not (document.parent / link).exists()
     ]
     assert not broken
+
+
+def test_the_guarantees_name_tests_that_exist() -> None:
+    """Every test that is named as a proof is there."""
+    text = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
+    named = set(_TEST.findall(text))
+    assert named
+    missing = [
+        f"{path}::{name}"
+        for path, name in sorted(named)
+        if not (ROOT / path).is_file() or f"def {name}(" not in (ROOT / path).read_text(encoding="utf-8")
+    ]
+    assert not missing
 
 
 def test_the_configuration_of_the_readme_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
