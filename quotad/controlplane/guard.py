@@ -43,7 +43,10 @@ class Guard:
         """Whether a browser's page, if it was one, came from this very port."""
         if origin is None:
             return True
-        parts = urlsplit(origin)
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return False
         return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
 
     def token_accepted(self, authorization: Iterable[str]) -> bool:

@@ -27,8 +27,7 @@ _BODY_BYTES = 64 * 1024
 logger = logging.getLogger("quotad.admin")
 # A malformed request's text may hold a token, so aiohttp's own words about it go nowhere.
 _silent = logging.getLogger("quotad.admin.protocol")
-_silent.addHandler(logging.NullHandler())
-_silent.propagate = False
+_silent.disabled = True
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
