@@ -3,9 +3,8 @@
 import ast
 import statistics
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "quotad").rglob("*.py"))
@@ -15,7 +14,7 @@ CODE = sorted([*SOURCES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "bench").rglo
 # Put together here, so that this file does not find itself.
 FOREIGN = ["/" + "work/", "/" + "root/", "/" + "home/", "/" + "opt/py", "pypi" + ".org", "python" + "hosted"]
 TEXTS = {"", ".cfg", ".conf", ".css", ".html", ".js", ".json", ".lua", ".md", ".py", ".svg", ".toml", ".yaml"}
-SKIPPED = {".git", ".venv", ".demo", "build", "dist", "quotad-data", "__pycache__"}
+SKIPPED = {"build", "dist", "quotad-data", "__pycache__"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -25,11 +24,16 @@ def relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def functions(path: Path) -> Iterator[Function]:
+@cache
+def tree(path: Path) -> ast.Module:
+    """A file's syntax."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def functions(path: Path) -> list[Function]:
     """Every function of a file, methods and inner ones too."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, Function):
-            yield node
+    return [node for node in ast.walk(tree(path)) if isinstance(node, Function)]
 
 
 def length(node: Function) -> int:
@@ -47,12 +51,12 @@ def lines(path: Path) -> int:
 
 
 def committed_texts() -> Iterator[Path]:
-    """Every text file that is or may be committed: caches and environments left out."""
-    for path in sorted(ROOT.rglob("*")):
-        inside = path.relative_to(ROOT).parts
-        hidden_cache = any(part.startswith(".") and part.endswith("_cache") for part in inside)
-        if SKIPPED.isdisjoint(inside) and not hidden_cache and path.suffix in TEXTS and path.is_file():
-            yield path
+    """Every text file that is or may be committed: environments, caches, builds and data left out."""
+    tops = (top for top in ROOT.iterdir() if top.is_file() or top.name == ".ci" or top.name[0] != ".")
+    for top in sorted(tops):
+        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
+            if SKIPPED.isdisjoint(path.parts) and path.suffix in TEXTS and path.is_file():
+                yield path
 
 
 def does_something(path: Path) -> bool:
@@ -60,23 +64,23 @@ def does_something(path: Path) -> bool:
     return any(len(node.body) > (ast.get_docstring(node) is not None) for node in functions(path))
 
 
-@pytest.mark.parametrize(
-    "source",
-    [path for path in SOURCES if path.name not in ("__init__.py", "__main__.py") and does_something(path)],
-    ids=relative,
-)
-def test_mirror(source: Path) -> None:
+def test_every_module_has_its_mirror() -> None:
     """Every module that does something has its test module at the same place under tests/."""
-    mirror = ROOT / "tests" / source.relative_to(ROOT / "quotad").with_name(f"test_{source.name}")
-    assert mirror.is_file(), f"{relative(source)} has no {relative(mirror)}"
+    tested = [path for path in SOURCES if path.name not in ("__init__.py", "__main__.py")]
+    mirrors = {
+        path: ROOT / "tests" / path.relative_to(ROOT / "quotad").with_name(f"test_{path.name}")
+        for path in tested
+        if does_something(path)
+    }
+    assert not [f"{relative(path)} has no {relative(to)}" for path, to in mirrors.items() if not to.is_file()]
 
 
 def test_every_package_has_its_map() -> None:
     """Each package says in prose what it holds, and its __init__ re-exports nothing."""
     for init in (ROOT / "quotad").rglob("__init__.py"):
-        tree = ast.parse(init.read_text(encoding="utf-8"))
-        assert ast.get_docstring(tree), relative(init)
-        assert not any(isinstance(node, ast.Import | ast.ImportFrom) for node in tree.body), relative(init)
+        module = tree(init)
+        assert ast.get_docstring(module), relative(init)
+        assert not any(isinstance(node, ast.Import | ast.ImportFrom) for node in module.body), relative(init)
 
 
 def test_every_test_says_what_must_hold() -> None:
