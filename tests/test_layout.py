@@ -55,7 +55,7 @@ def committed_texts() -> Iterator[Path]:
     tops = (top for top in ROOT.iterdir() if top.is_file() or top.name == ".ci" or top.name[0] != ".")
     for top in sorted(tops):
         for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
-            if SKIPPED.isdisjoint(path.parts) and path.suffix in TEXTS and path.is_file():
+            if SKIPPED.isdisjoint(path.relative_to(ROOT).parts) and path.suffix in TEXTS and path.is_file():
                 yield path
 
 
