@@ -16,6 +16,7 @@ from quotad.clock import MonotonicClock, monotonic_s
 from quotad.errors import StoreError
 from quotad.store.endpoint import Endpoint
 from quotad.store.handshake import Locate, Reconnector, Replies, server_time_us
+from quotad.store.outbox import Outbox
 from quotad.store.resp import RENEWING, command, fault
 from quotad.store.server_clock import ServerClock
 from quotad.store.wire import OpenCall, Sink, Wire, report
@@ -70,9 +71,7 @@ class Link:
         self._reconnector = Reconnector(loop, locate, options.client_name, options.connect_timeout_s, self)
         self._loads = [command("SCRIPT", "LOAD", text) for text in options.scripts]
         self._wire: Wire | None = None
-        self._queue: deque[OpenCall] = deque()
-        self._queued_bytes = 0
-        self._waiting: deque[OpenCall] = deque()
+        self._outbox = Outbox(options.queued_calls, options.queued_bytes)
         self._flush_due = False
         self._loading_scripts = False
         self._renewing = False
@@ -129,34 +128,22 @@ class Link:
 
     def post(self, payload: bytes, sink: Sink) -> None:
         """Like ``send``, but it goes out with the next ``flush``, which the caller owes."""
-        options = self._options
-        call = OpenCall(payload, sink, self._loop.time() + options.deadline_s)
+        call = OpenCall(payload, sink, self._loop.time() + self._options.deadline_s)
         if self._closed:
             self._loop.call_soon(self._fail, call, _never("closed", "the store link was closed"))
-            return
-        if (
-            len(self._queue) >= options.queued_calls
-            or self._queued_bytes + len(payload) > options.queued_bytes
-        ):
+        elif not self._outbox.has_room(payload):
             self._loop.call_soon(self._fail, call, _never("overflow", "too much waits for the store"))
-            return
-        self._queue.append(call)
-        self._queued_bytes += len(payload)
-        self._waiting.append(call)
-        if self._timer is None or call.expires_s < self._timer_due_s:
-            self._arm(call.expires_s)
+        else:
+            self._outbox.put(call)
+            if self._timer is None or call.expires_s < self._timer_due_s:
+                self._arm(call.expires_s)
 
     def flush(self) -> None:
-        """Write what is queued, if the connection stands and has room."""
+        """Write what waits, if the connection stands and has room."""
         self._flush_due = False
         wire = self._wire
-        if wire is None or wire.paused or not self._queue:
-            return
-        calls = [call for call in self._queue if not call.done]
-        self._queue.clear()
-        self._queued_bytes = 0
-        if calls:
-            wire.write(calls)
+        if wire is not None and not wire.paused and self._outbox:
+            wire.write(self._outbox.take())
 
     def renew(self, kind: str) -> None:
         """Make a new connection; replies that have already arrived are read first."""
@@ -166,20 +153,22 @@ class Link:
 
     async def close(self) -> None:
         """Let open calls end within the deadline, then disconnect. What is open then fails."""
-        if not self._closed:
-            last = Replies(self._loop, 1)
-            self.send(_TIME, last)
-            self._closed = True
-            with contextlib.suppress(TimeoutError):
-                # Replies come in order: the last one's means that all have come.
-                await asyncio.wait_for(last.all, self._options.deadline_s)
-        await self._reconnector.stop()
+        last = Replies(self._loop, 1)
         if self._wire is not None:
-            self._wire.cut("closed")
-        for call in self._queue:
+            self.send(_TIME, last)
+        else:
+            last.on_reply(None)
+        self._closed = True
+        with contextlib.suppress(TimeoutError):
+            # Replies come in order: the last one's means that all have come.
+            await asyncio.wait_for(last.all, self._options.deadline_s)
+        await self._reconnector.stop()
+        wire = self._wire
+        if wire is not None:
+            wire.cut("closed")
+            await wire.closed.wait()
+        for call in self._outbox.take():
             self._fail(call, _never("closed", "the store link was closed"))
-        self._queue.clear()
-        self._waiting.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -240,8 +229,7 @@ class Link:
             done = _ScriptsLoaded(self)
             for load in self._loads:
                 self.post(load, done)
-        self._queue.append(call)
-        self._queued_bytes += len(call.payload)
+        self._outbox.put_again(call)
         if not self._flush_due:
             self._flush_due = True
             self._loop.call_soon(self.flush)
@@ -294,18 +282,11 @@ class Link:
         self._arm_next(now_s)
 
     def _expire(self, now_s: float) -> None:
-        waiting = self._waiting
-        while waiting and (waiting[0].done or waiting[0].expires_s <= now_s):
-            call = waiting.popleft()
-            if call.done or call.late:
-                continue
+        for call in self._outbox.overdue(now_s):
             if call.written:
                 self._mark_late(call)
             else:
-                self._queued_bytes -= len(call.payload)
                 self._fail(call, self._unwritten())
-        while self._queue and self._queue[0].done:
-            self._queue.popleft()
 
     def _mark_late(self, call: OpenCall) -> None:
         call.late = True
@@ -343,16 +324,15 @@ class Link:
                 self.send(_TIME, self._heartbeat)
 
     def _arm_next(self, now_s: float) -> None:
-        due_s = now_s + self._options.heartbeat_s
-        if self._waiting:
-            due_s = min(due_s, max(self._waiting[0].expires_s, now_s + _GRAIN_S))
-        elif self._wire is None:
+        deadline_s = self._outbox.due_s
+        if self._wire is None:
+            if deadline_s is not None:
+                self._arm(max(deadline_s, now_s + _GRAIN_S))
             return
-        if self._wire is not None:
-            due_s = min(due_s, max(self._heartbeat_due_s, now_s + _GRAIN_S))
-            if self._wire.open:
-                due_s = min(due_s, now_s + self._options.stuck_s / 4)
-        self._arm(due_s)
+        due_s = self._heartbeat_due_s if deadline_s is None else min(deadline_s, self._heartbeat_due_s)
+        if self._wire.open:
+            due_s = min(due_s, now_s + self._options.stuck_s / 4)
+        self._arm(max(due_s, now_s + _GRAIN_S))
 
 
 class _Heartbeat:

@@ -165,6 +165,10 @@ class RedisStore:
             self._link.renew(error.kind)
         return error
 
+    def distrust(self) -> None:
+        """The server said what it cannot mean: connect anew."""
+        self._link.renew("protocol")
+
     def _inspect(self, endpoint: Endpoint, info: bytes) -> None:
         self.facts = topology.judge(endpoint, info, self._allow_eviction)
 
@@ -243,6 +247,8 @@ class Flight:
         """One item per Subject, each read on its own."""
         store = self._store
         if not isinstance(reply, list) or len(reply) != len(self.calls):
+            # Perhaps another call's reply: none that follows on this connection can be trusted.
+            store.distrust()
             self.on_failed(_unreadable())
             return
         store.stats.answered(self.verb, len(reply), monotonic_s() - self._begun_s)

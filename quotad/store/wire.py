@@ -70,7 +70,9 @@ class Wire(asyncio.Protocol):
         """When the owner last saw ``heard``."""
         self.paused = False
         self.lost = asyncio.Event()
-        """Set when the connection is gone."""
+        """Set when the connection is of no more use."""
+        self.closed = asyncio.Event()
+        """Set when asyncio has let go of its socket."""
         self._loop = loop
         self._owner = owner
         self._reader = hiredis.Reader(notEnoughData=_NOTHING)
@@ -135,6 +137,7 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: the connection ended, by either side."""
+        self.closed.set()
         self._lose("broken")
 
     def cut(self, kind: str) -> None:
