@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,6 @@ from quotad.client.caller import Client, KeyPair, Reply
 from quotad.clock import wall_s
 from quotad.demo.backend import Backend
 from quotad.demo.lines import Line
-from quotad.demo.server import ServeProcess
 from quotad.demo.setup import BUSINESS, TRIAL, TRIAL_DAY, TRIAL_RATE, Ground
 from quotad.errors import QuotadError
 
@@ -34,14 +33,15 @@ class Scene:
     """What a check is run against."""
 
     ground: Ground
-    serve: ServeProcess
+    addresses: Mapping[str, str]
+    """What quotad listens on: listen, telemetry, admin."""
     backend: Backend
     lines: list[Line]
     say: Say
 
     def url(self, name: str) -> str:
-        """The URL of one of quotad's ports: listen, telemetry, admin."""
-        return f"http://{self.serve.addresses[name]}"
+        """The URL of one of quotad's ports."""
+        return f"http://{self.addresses[name]}"
 
 
 class Check:

@@ -59,16 +59,16 @@ async def show(options: DemoOptions) -> int:
         if folder is None and options.check:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="quotad-demo-")))
         ground = prepare(folder or FOLDER, keep=options.keep)
-        async with _running(ground, _port(options)) as scene:
+        async with _running(ground, _port(options)) as (scene, serve):
             if options.check:
-                return await _check(scene, stop)
+                return await _check(scene, serve, stop)
             _introduce(scene)
-            await _live(scene, stop)
+            await _live(scene, serve, stop)
     return 0
 
 
 @contextlib.asynccontextmanager
-async def _running(ground: Ground, port: int) -> AsyncIterator[Scene]:
+async def _running(ground: Ground, port: int) -> AsyncIterator[tuple[Scene, ServeProcess]]:
     backend = Backend()
     serve: ServeProcess | None = None
     try:
@@ -76,21 +76,21 @@ async def _running(ground: Ground, port: int) -> AsyncIterator[Scene]:
         serve = await start_serve(ground.config, ground.log)
         url = f"http://{serve.addresses['listen']}"
         ready_lines = lines(ground, url, with_curl=shutil.which("curl") is not None)
-        yield Scene(ground, serve, backend, ready_lines, _say)
+        yield Scene(ground, serve.addresses, backend, ready_lines, _say), serve
     finally:
         if serve is not None:
             await serve.stop()
         await backend.close()
 
 
-async def _check(scene: Scene, stop: asyncio.Event) -> int:
+async def _check(scene: Scene, serve: ServeProcess, stop: asyncio.Event) -> int:
     checking = asyncio.ensure_future(asyncio.to_thread(Check(scene).run))
     interrupted = asyncio.ensure_future(stop.wait())
     await asyncio.wait((checking, interrupted), return_when=asyncio.FIRST_COMPLETED)
     interrupted.cancel()
     if not checking.done():
         _say("interrupted")
-        await scene.serve.stop()  # the calls under way fail, and with them the thread ends
+        await serve.stop()  # the calls under way fail, and with them the thread ends
         await checking
         return 1
     return 0 if checking.result() else 1
@@ -125,8 +125,8 @@ def _introduce(scene: Scene) -> None:
     _say("\nCtrl-C stops all of it. In use now:")
 
 
-async def _live(scene: Scene, stop: asyncio.Event) -> None:
-    ended = asyncio.ensure_future(scene.serve.wait())
+async def _live(scene: Scene, serve: ServeProcess, stop: asyncio.Event) -> None:
+    ended = asyncio.ensure_future(serve.wait())
     stopped = asyncio.ensure_future(stop.wait())
     last = ""
     try:
