@@ -86,10 +86,9 @@ def read_document(path: Path) -> Document:
     try:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
-        # Only the reader's own words and the line: the text around it may hold a key.
         mark = error.problem_mark
         line = f" (line {mark.line + 1})" if mark is not None else ""
-        raise ConfigError([Problem(str(path), f"is not YAML: {error.problem}{line}")]) from None
+        raise ConfigError([Problem(str(path), f"is not YAML: {_reason(error)}{line}")]) from None
     except yaml.YAMLError:
         raise ConfigError(
             [Problem(str(path), "is not YAML: it holds a character that is not allowed")]
@@ -98,6 +97,12 @@ def read_document(path: Path) -> Document:
     if root is not None:
         document.value = _Builder(document).build(root, ())
     return document
+
+
+def _reason(error: yaml.MarkedYAMLError) -> str:
+    """The reader's own words; what it quotes of the file may be a key."""
+    words = ", ".join(part for part in (error.context, error.problem) if part)
+    return re.sub(r""" ('(?!<)[^']{2,}'|"[^"]{2,}")""", "", words)
 
 
 class _Builder:
@@ -141,8 +146,7 @@ class _Builder:
                 continue
             key = str(key_node.value)
             if key in values:
-                first = self._document.lines[(*path, key)]
-                self._document.refuse((*path, key), f"is given twice, first on line {first}, again on {line}")
+                self._document.refuse((*path, key), f"is given again on line {line}")
                 continue
             self._document.lines[(*path, key)] = line
             values[key] = self.build(value_node, (*path, key))

@@ -182,11 +182,13 @@ def did_you_mean(near: list[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
+WHOLE = BeforeValidator(_whole)
+"""Stands after a number's range, which the JSON Schema would lose otherwise."""
+
 Flag = Annotated[bool, BeforeValidator(_truth)]
-Rate = Annotated[Whole, Field(ge=-1, le=MAX_RATE)]
-Quota = Annotated[Whole, Field(ge=-1, le=MAX_QUOTA)]
-DurationMs = Annotated[Whole, Field(ge=1, le=86_400_000)]
+Rate = Annotated[int, Field(ge=-1, le=MAX_RATE), WHOLE]
+Quota = Annotated[int, Field(ge=-1, le=MAX_QUOTA), WHOLE]
+DurationMs = Annotated[int, Field(ge=1, le=86_400_000), WHOLE]
 
 Id = Annotated[
     str,

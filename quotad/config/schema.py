@@ -107,11 +107,11 @@ class ListenSection(Section):
 
     address: kind.ListenAddress = Field(default="127.0.0.1:8080", validate_default=True)
     """host:port; :port is all interfaces; port 0 lets the system choose."""
-    max_head_bytes: Annotated[kind.Whole, Field(ge=1024, le=1_048_576)] = 32 * 1024
+    max_head_bytes: Annotated[int, Field(ge=1024, le=1_048_576), kind.WHOLE] = 32 * 1024
     """Largest request head, request line included."""
-    max_target_bytes: Annotated[kind.Whole, Field(ge=256, le=1_048_576)] = 16 * 1024
+    max_target_bytes: Annotated[int, Field(ge=256, le=1_048_576), kind.WHOLE] = 16 * 1024
     """Longest request target."""
-    max_header_count: Annotated[kind.Whole, Field(ge=8, le=10_000)] = 128
+    max_header_count: Annotated[int, Field(ge=8, le=10_000), kind.WHOLE] = 128
     """Most header fields in one head."""
     head_timeout_ms: kind.DurationMs = 10_000
     """From a request's first byte to its complete head."""
@@ -119,7 +119,7 @@ class ListenSection(Section):
     """How long a kept-alive connection may stay without a request."""
     body_idle_timeout_ms: kind.DurationMs = 30_000
     """How long no byte may move while a body is owed or an answer cannot be written."""
-    pipeline_depth: Annotated[kind.Whole, Field(ge=1, le=1024)] = 32
+    pipeline_depth: Annotated[int, Field(ge=1, le=1024), kind.WHOLE] = 32
     """Requests read ahead on one connection."""
     drain_ms: kind.DurationMs = 25_000
     """How long requests in flight may go on after SIGTERM."""
@@ -161,11 +161,11 @@ class StoreSection(Section):
     """A private server, for one machine."""
     namespace: kind.Namespace = "quotad"
     """Prefix of every key."""
-    deadline_ms: Annotated[kind.Whole, Field(ge=1, le=60_000)] = 50
+    deadline_ms: Annotated[int, Field(ge=1, le=60_000), kind.WHOLE] = 50
     """How long a decision may take before onStoreFailure applies."""
-    hold_ms: Annotated[kind.Whole, Field(ge=1000, le=3_600_000)] = 60_000
+    hold_ms: Annotated[int, Field(ge=1000, le=3_600_000), kind.WHOLE] = 60_000
     """How long a silent process's Holds stay before onCrash settles them."""
-    max_waiting: Annotated[kind.Whole, Field(ge=1, le=1_000_000)] = 10_000
+    max_waiting: Annotated[int, Field(ge=1, le=1_000_000), kind.WHOLE] = 10_000
     """Requests that may wait for the store; more are answered 503."""
     allow_eviction: kind.Flag = False
     """true: start although the server may evict keys, which forgets counters."""
@@ -211,13 +211,13 @@ class RouteSection(Section):
     """false: answers do not tell limits."""
     host_header: Literal["keep", "upstream"] = "keep"
     """keep: the backend sees the caller's Host; upstream: its own address."""
-    max_body_bytes: Annotated[kind.Whole, Field(ge=0, le=kind.MAX_QUOTA)] = 0
+    max_body_bytes: Annotated[int, Field(ge=0, le=kind.MAX_QUOTA), kind.WHOLE] = 0
     """Largest request body; 0: no bound."""
     connect_timeout_ms: kind.DurationMs = 3_000
     """To open a connection to the backend."""
     response_timeout_ms: kind.DurationMs = 60_000
     """From the request's end to the head of the backend's answer."""
-    pool_connections: Annotated[kind.Whole, Field(ge=1, le=65_535)] = 128
+    pool_connections: Annotated[int, Field(ge=1, le=65_535), kind.WHOLE] = 128
     """Connections to one backend; as many requests more may wait for one."""
     pool_idle_ms: kind.DurationMs = 60_000
     """How long an idle connection to the backend is kept."""
@@ -261,7 +261,7 @@ class PlanSection(Section):
     """plan: all Secrets of the plan eat one quota; secret: each has its own."""
     timezone: kind.Zone = "UTC"
     """IANA zone in which days and months begin."""
-    month_anchor_day: Annotated[kind.Whole, Field(ge=1, le=31)] = 1
+    month_anchor_day: Annotated[int, Field(ge=1, le=31), kind.WHOLE] = 1
     """Day on which a month begins; the last day where a month is shorter."""
     on_store_failure: OnStoreFailure = Field(default="closed", validate_default=True)
     """closed: 503 while the store does not answer; {open: {budget: n}}: admit up to n more."""
@@ -269,7 +269,7 @@ class PlanSection(Section):
     """What becomes of the Holds of a process that died."""
     disabled: kind.Flag = False
     """true: its callers get 403."""
-    version: Annotated[kind.Whole, Field(ge=0, le=kind.MAX_QUOTA)] = 0
+    version: Annotated[int, Field(ge=0, le=kind.MAX_QUOTA), kind.WHOLE] = 0
     """Of two sidecars with different versions the higher one's limits bind."""
 
 

@@ -1,0 +1,170 @@
+from pathlib import Path
+
+import pytest
+
+from quotad.config.file import json_schema, load
+from quotad.config.model import (
+    Address,
+    AuthRules,
+    Config,
+    EmbeddedStore,
+    Listen,
+    StoreConfig,
+    UpstreamAddress,
+)
+from quotad.core.plans import StoreFailurePolicy
+from quotad.errors import ConfigError
+
+HERE = Path(__file__).parent
+BUSTED = sorted((HERE / "busted").glob("*.yaml"))
+VALID = sorted((HERE / "valid").glob("*.yaml"))
+
+ENVIRON = {
+    "QUOTAD_TEST_KEY": "topsecret-key",
+    "QUOTAD_TEST_TOKEN": "topsecret-topsecret-topsecret",
+    "QUOTAD_TEST_RATE": "100",
+    "QUOTAD_TEST_ENABLED": "false",
+}
+
+
+def refused(path: Path) -> str:
+    """The problems of a file, its own path shortened to its name."""
+    with pytest.raises(ConfigError) as caught:
+        load(path, {})
+    return str(caught.value).replace(str(path), path.name)
+
+
+@pytest.mark.parametrize("path", BUSTED, ids=lambda path: path.stem)
+def test_busted(path: Path) -> None:
+    """Each way to be wrong is refused with exactly the problems beside the file, no key among them."""
+    problems = refused(path)
+    assert problems == path.with_suffix(".txt").read_text(encoding="utf-8").rstrip("\n")
+    assert "topsecret" not in problems
+
+
+@pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
+def test_valid(path: Path) -> None:
+    """What is right is taken, and read twice it is the same version."""
+    config = load(path, ENVIRON)
+    assert config.version == load(str(path), ENVIRON).version
+    assert "topsecret" not in repr(config)
+    assert "one-one-one" not in repr([config, config.table.secrets])
+
+
+def everything() -> Config:
+    """The file that uses every field."""
+    return load(HERE / "valid/everything.yaml", ENVIRON)
+
+
+def test_defaults_are_those_of_the_model() -> None:
+    """A file that names only its store gets every default that the model states."""
+    config = load(HERE / "valid/smallest.yaml", {})
+    assert config.listen == Listen(Address("127.0.0.1", 8080))
+    assert config.store == StoreConfig(url="redis://127.0.0.1:6379/0")
+    assert (config.telemetry.address, config.telemetry.access_log, config.admin) == (None, "-", None)
+    route = load(HERE / "valid/twenty_lines.yaml", ENVIRON).routes[0]
+    assert (route.auth, route.host, route.path_prefix, route.body_bytes) == (AuthRules(), "", "/", 0)
+    assert (route.connect_timeout_s, route.response_timeout_s, route.pool_idle_s) == (3.0, 60.0, 60.0)
+
+
+def test_process_sections() -> None:
+    """Listeners and store come out in seconds, with addresses taken apart and folders made absolute."""
+    config = everything()
+    assert config.listen == Listen(Address("::1", 8080), 65536, 8192, 64, 5.0, 20.0, 15.0, 8, 10.0)
+    assert config.telemetry.address == Address("", 9090)
+    assert config.telemetry.access_log == str(HERE / "valid/access.log")
+    assert config.admin is not None
+    assert (config.admin.address, config.admin.token) == (Address("", 9091), ENVIRON["QUOTAD_TEST_TOKEN"])
+    assert config.store.url == "rediss://user:topsecret-key@redis.example:6380/1"
+    assert (config.store.namespace, config.store.deadline_s, config.store.hold_s) == (
+        "eu.quotad",
+        0.025,
+        30.0,
+    )
+    assert (config.store.max_waiting, config.store.allow_eviction) == (500, True)
+    embedded = load(HERE / "valid/twenty_lines.yaml", ENVIRON).store
+    assert embedded == StoreConfig(embedded=EmbeddedStore(HERE / "valid/quotad-data"))
+
+
+def test_routes() -> None:
+    """Hosts are lower case, prefixes without trailing slash, services found by name or id."""
+    first, second = everything().routes
+    assert (first.host, first.path_prefix, first.service_id) == ("api.example", "/v1", "service-weather")
+    assert first.upstreams == (
+        UpstreamAddress("10.0.0.1", 9000),
+        UpstreamAddress("::1", 80),
+        UpstreamAddress("", 0, "/run/backend.sock"),
+    )
+    assert first.auth == AuthRules(True, False, False, False, True, True)
+    assert (first.strip_prefix, first.preflight_pass, first.limit_headers) == (True, True, False)
+    assert (first.host_header, first.body_bytes, first.pool_connections) == ("upstream", 1_048_576, 16)
+    assert (first.connect_timeout_s, first.response_timeout_s, first.pool_idle_s) == (1.5, 30.0, 5.0)
+    assert (second.service_id, second.environment) == ("service-maps", "test")
+
+
+def test_plans_and_callers() -> None:
+    """Plans, Secrets and bindings come out as the core knows them, references resolved."""
+    table = everything().table
+    gold, free = table.plans["usagePlan-gold"], table.plans["usagePlan-free"]
+    assert (gold.usage_plan_name, gold.rate_rps, gold.burst, gold.max_request_num) == (
+        "Gold",
+        100,
+        200,
+        2**53 - 1,
+    )
+    assert (gold.quota_condition, gold.scope, gold.timezone) == (
+        frozenset({"2xx", "3xx"}),
+        "secret",
+        "Europe/Berlin",
+    )
+    assert gold.on_store_failure == StoreFailurePolicy("open", 50)
+    assert (gold.month_anchor_day, gold.on_crash, gold.disabled, gold.version) == (31, "release", True, 7)
+    assert (free.usage_plan_name, free.rate_rps, free.burst, free.day_quota_request) == (
+        "usagePlan-free",
+        -1,
+        -1,
+        0,
+    )
+    one, two = table.secrets["AKIDone"], table.secrets["AKIDtwo"]
+    assert (one.secret_name, one.secret_key, one.enabled) == ("customer-one", b"one-one-one-one", False)
+    assert one.expires_at_s == 1_801_353_600
+    assert (two.secret_name, two.enabled, two.expires_at_s) == ("AKIDtwo", True, None)
+    assert table.services["service-weather"].description == "Sun, rain and ${wind}"
+    assert set(table.callers("service-weather", "prepub")) == {"AKIDone", "AKIDtwo"}
+    assert set(table.callers("service-maps", "test")) == {"AKIDone"}
+
+
+def test_a_burst_is_the_rate_unless_said_otherwise() -> None:
+    """A plan with a rate alone may spend one second's worth at once."""
+    plan = load(HERE / "valid/twenty_lines.yaml", ENVIRON).table.plans["usagePlan-trial"]
+    assert (plan.rate_rps, plan.burst) == (5, 5)
+
+
+def test_a_file_that_is_not_there() -> None:
+    """A missing file, a folder and bytes that are no text are refused, and named."""
+    assert "cannot be read: No such file" in refused(HERE / "no-such-file.yaml")
+    assert "cannot be read: Is a directory" in refused(HERE)
+
+
+def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+    """A file that is not UTF-8, or holds a control character, is refused without a trace of it."""
+    path = tmp_path / "quotad.yaml"
+    path.write_bytes(b"store: \xff")
+    assert refused(path) == "quotad.yaml: is not UTF-8 text"
+    path.write_bytes(b"store: \x00")
+    assert refused(path) == "quotad.yaml: is not YAML: it holds a character that is not allowed"
+
+
+def test_the_schema_is_the_published_one() -> None:
+    """``quotad schema`` prints a schema with exactly the sections there are."""
+    assert set(json_schema()["properties"]) == {
+        "listen",
+        "telemetry",
+        "admin",
+        "store",
+        "routes",
+        "services",
+        "plans",
+        "secrets",
+        "bindings",
+    }

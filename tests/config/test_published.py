@@ -1,0 +1,69 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from quotad.config.document import read_document
+from quotad.config.published import published_schema
+
+HERE = Path(__file__).parent
+VALIDATOR = Draft202012Validator(published_schema())
+
+SEEN_BY_AN_EDITOR = [
+    "listen_bounds",
+    "listen_unknown_field",
+    "no_store",
+    "plan_anchor_day",
+    "plan_condition",
+    "plan_failure_local",
+    "plan_id_characters",
+    "plan_numbers_as_text",
+    "plan_of_later",
+    "plan_rate_range",
+    "plan_scope",
+    "route_no_upstream",
+    "secret_id_not_ascii",
+    "secret_key_short",
+    "unknown_section",
+]
+
+
+def test_it_is_a_schema() -> None:
+    """What is published is itself valid under its draft."""
+    Draft202012Validator.check_schema(published_schema())
+
+
+@pytest.mark.parametrize("path", sorted((HERE / "valid").glob("*.yaml")), ids=lambda path: path.stem)
+def test_valid_files_validate(path: Path) -> None:
+    """Every valid file, as written, with its references, passes."""
+    assert list(VALIDATOR.iter_errors(read_document(path).value)) == []
+
+
+@pytest.mark.parametrize("name", SEEN_BY_AN_EDITOR)
+def test_busted_files_do_not(name: str) -> None:
+    """What one field alone can get wrong, an editor sees too."""
+    assert list(VALIDATOR.iter_errors(read_document(HERE / f"busted/{name}.yaml").value))
+
+
+def fields(schema: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every property of a schema, with its path."""
+    for key, value in schema.items() if isinstance(schema, dict) else ():
+        if key == "properties":
+            for name, field in value.items():
+                yield f"{path}.{name}", field
+                yield from fields(field, f"{path}.{name}")
+        elif isinstance(value, dict):
+            yield from fields(value, f"{path}/{key}")
+        elif isinstance(value, list):
+            for item in value:
+                yield from fields(item, path)
+
+
+def test_every_field_is_described() -> None:
+    """Each field says what it does, and none leaks the name of a Python class as its title."""
+    found = list(fields(published_schema()))
+    assert len(found) > 80
+    assert [path for path, field in found if not field.get("description")] == []
+    assert [path for path, field in found if "title" in field] == []
