@@ -20,12 +20,14 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 def ask(port: int, headers: dict[str, str], path: str = "/bench/items/42") -> Answer:
-    """One GET: status, headers by lower-case name, body."""
+    """One GET: status, headers by lower-case name, body. Status 0: the connection ended without one."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
     try:
         connection.request("GET", path, headers={"Host": "bench.example", **headers})
         response = connection.getresponse()
         return response.status, {k.lower(): v for k, v in response.getheaders()}, response.read()
+    except (OSError, http.client.HTTPException):
+        return 0, {}, b""
     finally:
         connection.close()
 

@@ -9,6 +9,7 @@ from statistics import median
 from bench import callers, checks, machine, tools
 from bench.cases import OTHER_CORE, PROXY_CORE, Case, Effort
 from bench.counters import load_script
+from bench.errors import BenchError
 from bench.load import wrk
 from bench.peers.peer import Peer, Site, fill
 from bench.processes import Process, free_port, running, wait_until_open
@@ -116,7 +117,10 @@ class Bench:
             )
             with running(peer.name, peer.command(site), PROXY_CORE, site.folder) as proxy:
                 wait_until_open(proxy, site.port)
-                return self._load(peer, site, proxy)
+                try:
+                    return self._load(peer, site, proxy)
+                except BenchError as error:
+                    raise BenchError(f"{error}\n{proxy.said()}") from error
 
     def _load(self, peer: Peer, site: Site, proxy: Process) -> Sample:
         asked = checks.before(peer, site)
