@@ -55,7 +55,8 @@ class EmbeddedServer:
         self.notice = f"the store in {self.directory} counts for this machine only"
         """What a user should be told at start."""
         self._lock_wait_s = lock_wait_s
-        self._socket = socket_path(self.directory)
+        self.socket = socket_path(self.directory)
+        """Where the server listens."""
         self._lock: int | None = None
         self._lifeline: int | None = None
         self._process: asyncio.subprocess.Process | None = None
@@ -64,12 +65,12 @@ class EmbeddedServer:
     @property
     def url(self) -> str:
         """What ``store.url`` would say."""
-        return f"unix://{quote(str(self._socket))}"
+        return f"unix://{quote(str(self.socket))}"
 
     async def start(self) -> str:
         """Run the server; its URL when it has read its data and answers."""
         _make_private(self.directory)
-        _make_private(self._socket.parent)
+        _make_private(self.socket.parent)
         await self._launch()
         self._restarting = asyncio.get_running_loop().create_task(self._keep_running())
         return self.url
@@ -82,9 +83,9 @@ class EmbeddedServer:
                 await self._restarting
             self._restarting = None
         await self._end()
-        if self._socket.parent != self.directory:
+        if self.socket.parent != self.directory:
             with contextlib.suppress(OSError):
-                self._socket.parent.rmdir()
+                self.socket.parent.rmdir()
 
     async def _launch(self) -> None:
         try:
@@ -130,9 +131,9 @@ class EmbeddedServer:
 
     def _arguments(self) -> list[str]:
         # Relative names where possible: the server's own argument parser dislikes odd characters.
-        inside = self._socket.parent == self.directory
+        inside = self.socket.parent == self.directory
         return [
-            *["--port", "0", "--unixsocket", _SOCKET if inside else str(self._socket)],
+            *["--port", "0", "--unixsocket", _SOCKET if inside else str(self.socket)],
             *["--unixsocketperm", "600", "--daemonize", "no", "--dir", ".", "--databases", "1"],
             *["--appendonly", "yes", "--appendfsync", "everysec", "--aof-load-truncated", "yes"],
             *["--auto-aof-rewrite-min-size", "16mb", "--save", ""],
@@ -150,7 +151,7 @@ class EmbeddedServer:
             if loop.time() - begun_s > patience_s:
                 raise EmbeddedStoreError(f"the embedded store does not answer; {self._log_tail()}")
             await asyncio.sleep(_POLL_S)
-            answer = await _ping(self._socket)
+            answer = await _ping(self.socket)
 
     def _log_tail(self) -> str:
         try:

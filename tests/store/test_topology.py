@@ -1,0 +1,112 @@
+import ssl
+
+import pytest
+
+from quotad.errors import StoreError
+from quotad.store.endpoint import Endpoint
+from quotad.store.resp import command
+from quotad.store.topology import judge, parse
+from tests.support.servers import Engine, engines, running_server
+from tests.support.sinks import ask, running_link
+
+HERE = Endpoint(host="store.internal", password="hidden-word")
+
+
+@pytest.mark.parametrize(
+    ("url", "endpoint"),
+    [
+        ("redis://store", Endpoint(host="store")),
+        ("redis://", Endpoint()),
+        ("redis://store:7000/3", Endpoint(host="store", port=7000, database=3)),
+        ("redis://bob:p%40ss@store", Endpoint(host="store", username="bob", password="p@ss")),
+        ("redis://:pass@[::1]:1", Endpoint(host="::1", port=1, password="pass")),
+        ("unix:///run/s.sock", Endpoint(path="/run/s.sock")),
+        ("unix://:pw@/run/s%20s.sock?db=2", Endpoint(path="/run/s s.sock", password="pw", database=2)),
+    ],
+)
+def test_urls(url: str, endpoint: Endpoint) -> None:
+    """Each form of URL names its server, its user and its database."""
+    assert parse(url) == endpoint
+
+
+def test_tls_verifies_unless_told_otherwise() -> None:
+    """rediss:// checks certificate and name; ssl_cert_reqs=none and ssl_check_hostname=false are said."""
+    strict, open_ = parse("rediss://store").tls, parse("rediss://store?ssl_cert_reqs=none").tls
+    nameless = parse("rediss://store?ssl_check_hostname=false").tls
+    assert strict is not None
+    assert open_ is not None
+    assert nameless is not None
+    assert (strict.verify_mode, strict.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert (open_.verify_mode, open_.check_hostname) == (ssl.CERT_NONE, False)
+    assert (nameless.verify_mode, nameless.check_hostname) == (ssl.CERT_REQUIRED, False)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://:hidden-word@store",
+        "redis://:hidden-word@store:port",
+        "redis://:hidden-word@store?colour=hidden-word",
+        "redis://:hidden-word@store?db=hidden-word",
+        "unix://:hidden-word@",
+        "",
+    ],
+)
+def test_wrong_urls_are_refused_without_being_shown(url: str) -> None:
+    """The error never repeats the URL: a password may stand in it."""
+    with pytest.raises(ValueError, match="URL") as refused:
+        parse(url)
+    assert "hidden-word" not in str(refused.value)
+
+
+def info(**said: str) -> bytes:
+    """An answer to INFO."""
+    facts = {"redis_version": "7.2.4", "maxmemory": "0", "maxmemory_policy": "noeviction", **said}
+    return "".join(["# Server\r\n", *[f"{key}:{value}\r\n" for key, value in facts.items()]]).encode()
+
+
+@pytest.mark.parametrize("version", ["6.2.0", "7.0.15", "7.2.4", "10.0.0", "8.1"])
+def test_new_enough_versions_are_fit(version: str) -> None:
+    """Redis 6.2 and later."""
+    assert judge(HERE, info(redis_version=version), allow_eviction=False).version == version
+
+
+@pytest.mark.parametrize("version", ["6.0.16", "5.0.14", "", "nonsense", "7"])
+def test_old_versions_are_unfit(version: str) -> None:
+    """Older servers, and those that do not say."""
+    with pytest.raises(StoreError, match=r"store\.internal:6379 is version .*Redis 6\.2") as refused:
+        judge(HERE, info(redis_version=version), allow_eviction=False)
+    assert (refused.value.kind, refused.value.executed) == ("unfit", False)
+
+
+@pytest.mark.parametrize(
+    ("maxmemory", "policy", "allowed", "fit"),
+    [
+        ("0", "noeviction", False, True),
+        ("0", "allkeys-lru", False, True),
+        ("1048576", "noeviction", False, True),
+        ("1048576", "allkeys-lru", False, False),
+        ("1048576", "volatile-ttl", False, False),
+        ("1048576", "allkeys-lru", True, True),
+    ],
+)
+def test_a_store_must_not_throw_counters_away(maxmemory: str, policy: str, allowed: bool, fit: bool) -> None:
+    """Eviction is unfit unless memory is unbounded or the configuration allows it."""
+    said = info(maxmemory=maxmemory, maxmemory_policy=policy)
+    if fit:
+        assert judge(HERE, said, allowed).eviction == policy
+    else:
+        with pytest.raises(StoreError, match="may throw counters away"):
+            judge(HERE, said, allowed)
+
+
+@pytest.mark.parametrize("engine", engines())
+async def test_real_servers_are_fit(engine: Engine) -> None:
+    """What Valkey and Redis say of themselves is understood."""
+    with running_server(engine, aof=True) as server:
+        async with running_link(server.url) as link:
+            said = await ask(link, command("INFO"))
+    assert isinstance(said, bytes)
+    facts = judge(HERE, said, allow_eviction=False)
+    assert facts.append_only
+    assert facts.eviction == "noeviction"
