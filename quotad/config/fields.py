@@ -77,7 +77,7 @@ class Parsed:
             raise refusal(str(error)) from None
 
 
-def _whole(value: object) -> object:
+def whole(value: object) -> object:
     """A number that came from the environment or a file; anything else stays as strict as it is."""
     if isinstance(value, Outside) and re.fullmatch(r"[-+]?[0-9]{1,20}", value, re.ASCII):
         return int(value)
@@ -182,7 +182,7 @@ def did_you_mean(near: list[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-WHOLE = BeforeValidator(_whole)
+WHOLE = BeforeValidator(whole)
 """Stands after a number's range, which the JSON Schema would lose otherwise."""
 
 Flag = Annotated[bool, BeforeValidator(_truth)]

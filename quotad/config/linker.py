@@ -39,8 +39,10 @@ class Linker:
 
     def config(self) -> Config | None:
         """The whole configuration, or None when anything is wrong."""
-        for key in self._values.keys() - {field.alias for field in schema.File.model_fields.values()}:
-            self._document.refuse((key,), unknown_field(key, schema.File))
+        known = {field.alias for field in schema.File.model_fields.values()}
+        for key in self._values:
+            if key not in known:
+                self._document.refuse((key,), unknown_field(key, schema.File))
         listen = self._section("listen", schema.ListenSection)
         telemetry = self._section("telemetry", schema.TelemetrySection)
         admin = self._section("admin", schema.AdminSection) if "admin" in self._values else None

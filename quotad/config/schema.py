@@ -10,7 +10,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from pydantic.alias_generators import to_camel
 
 from quotad.config import fields as kind
-from quotad.config.values import Outside
 from quotad.core.plans import ENVIRONMENTS, Environment, StatusClass, StoreFailurePolicy
 
 _SAID_OTHERWISE = {"publish": "release", "pre-publish": "prepub", "testing": "test"}
@@ -35,7 +34,7 @@ def _store_failure(value: object) -> object:
         raise kind.refusal("local is not supported in this version; use closed, or {open: {budget: n}}")
     terms = value.get("open") if isinstance(value, dict) and len(value) == 1 else None
     budget = terms.get("budget") if isinstance(terms, dict) and len(terms) == 1 else None
-    budget = int(budget) if isinstance(budget, Outside) and budget.isdecimal() else budget
+    budget = kind.whole(budget)
     if type(budget) is not int or not 1 <= budget <= kind.MAX_RATE:
         raise kind.refusal(words)
     return StoreFailurePolicy("open", budget)
