@@ -1,1 +1,12 @@
-"""Bytes in, one linear page of decisions, bytes out: asyncio.Protocol, httptools, no Task per request."""
+"""Bytes in, one linear page of decisions, bytes out: asyncio.Protocol, httptools, no Task per request.
+
+``listener``    opens, drains and closes the callers' port
+``connection``  one caller: a coroutine that takes its requests in order
+``exchange``    the life of one request, top to bottom, on ``entrance`` (what it says, where it goes,
+                who sends it) and ``account`` (settled once, counted once)
+``backend``     connections to backends, kept and bounded; ``upstream`` is one of them
+``relay``       bodies on their way through
+``heads``       llhttp checks, ``core`` reads, equal bytes are read once
+``snapshot``    the configuration in force; ``plane`` what a listener's connections share
+``flow``        waiting without a Future, deadlines without a timer each
+"""

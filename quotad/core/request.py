@@ -1,0 +1,257 @@
+"""What a request's head says, and what goes on to the backend: pure functions of bytes."""
+
+import re
+from collections.abc import Iterator
+
+from quotad.core.http import (
+    AUTHORIZATION,
+    CODING,
+    CONNECTION,
+    DROP,
+    EXPECT,
+    HOP_BY_HOP,
+    HOST,
+    KEEP,
+    LENGTH,
+    PREFLIGHT,
+    SECRET_ID,
+    SECRET_KEY,
+    HeadError,
+    Kinds,
+    content_length,
+    tokens,
+    without,
+)
+
+_KINDS = Kinds(
+    HOP_BY_HOP
+    | {
+        b"proxy-authorization": DROP,
+        b"http2-settings": DROP,
+        # Said anew about every request: no hop before us is trusted.
+        b"forwarded": DROP,
+        b"x-real-ip": DROP,
+        b"x-request-id": DROP,
+        b"host": HOST,
+        b"authorization": AUTHORIZATION,
+        b"x-secret-id": SECRET_ID,
+        b"x-secret-key": SECRET_KEY,
+        b"expect": EXPECT,
+        b"access-control-request-method": PREFLIGHT,
+    },
+    forged=(b"x-quotad-", b"x-forwarded-"),
+)
+
+_METHOD = re.compile(rb"[A-Z][A-Z0-9_\-]{0,31}")
+_USUAL_METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
+_VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
+# Visible ASCII; a fragment never travels (RFC 9112, section 3.2).
+_ORIGIN_FORM = re.compile(rb"/[!\x22\x24-\x7e]*")
+_ABSOLUTE_FORM = re.compile(rb"(?i:https?)://([^/?#]*)(/?[!\x22\x24-\x7e]*)")
+_HOST = re.compile(
+    rb"(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})+(?::[0-9]{0,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{0,5})?"
+)
+
+
+class RequestLine:
+    """The first line of a request, in the form that goes on."""
+
+    __slots__ = ("authority", "method", "minor", "target")
+
+    def __init__(self, method: bytes, target: bytes, minor: int, authority: bytes) -> None:
+        self.method = method
+        self.target = target
+        """Origin-form (or ``*``), byte for byte as sent; only an empty path became ``/``."""
+        self.minor = minor
+        """0 or 1, of HTTP/1.x."""
+        self.authority = authority
+        """Of an absolute-form target; it replaces Host (RFC 9112, section 3.2.2). Else empty."""
+
+
+def read_request_line(line: bytes, target_bytes: int) -> RequestLine:
+    """Read ``method SP target SP version``, without its CRLF. Raises HeadError."""
+    parts = line.split(b" ")
+    if len(parts) != 3:
+        raise HeadError("bad_request")
+    method, target, version = parts
+    if version not in (b"HTTP/1.1", b"HTTP/1.0"):
+        raise HeadError("version_unsupported" if _VERSION.fullmatch(version) else "bad_request")
+    if len(target) > target_bytes:
+        raise HeadError("target_too_long")
+    if method not in _USUAL_METHODS and (not _METHOD.fullmatch(method) or method == b"CONNECT"):
+        raise HeadError("method_unknown")
+    minor = 1 if version == b"HTTP/1.1" else 0
+    if _ORIGIN_FORM.fullmatch(target):
+        return RequestLine(method, target, minor, b"")
+    return _other_form(method, target, minor)
+
+
+def _other_form(method: bytes, target: bytes, minor: int) -> RequestLine:
+    if target == b"*":
+        if method != b"OPTIONS":
+            raise HeadError("bad_target")
+        return RequestLine(method, target, minor, b"")
+    found = _ABSOLUTE_FORM.fullmatch(target)
+    if found is None:
+        raise HeadError("bad_target")
+    authority, rest = found.groups()
+    if not _HOST.fullmatch(authority):
+        raise HeadError("bad_host")
+    if not rest and method == b"OPTIONS":
+        rest = b"*"  # RFC 9112, section 3.2.4: what the last proxy sends for an empty path.
+    elif rest[:1] != b"/":
+        rest = b"/" + rest
+    return RequestLine(method, rest, minor, authority)
+
+
+class RequestFields:
+    """What a request's field lines say. ``kept`` are those that go on as they are."""
+
+    __slots__ = (
+        "authorization",
+        "authorization_line",
+        "block",
+        "chunked",
+        "close",
+        "count",
+        "expects",
+        "host",
+        "host_name",
+        "hosts",
+        "keep_alive",
+        "kept",
+        "length",
+        "only_key_pair",
+        "preflight",
+        "secret_id",
+        "secret_ids",
+        "secret_key",
+        "secret_keys",
+        "secret_lines",
+    )
+
+    def __init__(self, block: bytes) -> None:
+        self.block = block
+        self.count = 0
+        self.kept = b""
+        """Without Host, framing, credentials, hop-by-hop and forged lines; each with its CRLF."""
+        self.host = b""
+        self.host_name = ""
+        """Of a single valid Host, as routes match it; empty when ``host`` is not valid."""
+        self.hosts = 0
+        self.length = -1
+        """Content-Length; -1 when there is none."""
+        self.chunked = False
+        self.close = False
+        self.keep_alive = False
+        self.expects = False
+        self.preflight = False
+        self.authorization: bytes | None = None
+        self.authorization_line = b""
+        self.secret_id = b""
+        self.secret_key = b""
+        self.secret_ids = 0
+        self.secret_keys = 0
+        self.secret_lines = b""
+        """X-Secret-Id and X-Secret-Key as they came, for a route that passes credentials."""
+        self.only_key_pair = False
+        """X-Secret-Id and X-Secret-Key are there once each, and no other credentials."""
+
+    def pairs(self) -> Iterator[tuple[bytes, bytes]]:
+        """(Lower-case name, value) of every line, in order: what a signature may cover."""
+        for line in self.block.split(b"\r\n")[:-1]:
+            name, _, value = line.partition(b":")
+            yield name.lower(), value.strip(b" \t")
+
+
+def read_request_fields(block: bytes) -> RequestFields:
+    """Read the field lines of a request, each ending in CRLF. Raises HeadError."""
+    fields = RequestFields(block)
+    kept: list[bytes] = []
+    nominated: list[bytes] = []
+    lines = block.split(b"\r\n")
+    fields.count = len(lines) - 1
+    for line in lines:
+        name, _, value = line.partition(b":")
+        kind = _KINDS[name]
+        if kind == KEEP:
+            kept.append(line)
+        elif kind == PREFLIGHT:
+            fields.preflight = True
+            kept.append(line)
+        elif kind != DROP:
+            _request_field(fields, kind, line, value.strip(b" \t"))
+            if kind == CONNECTION:
+                nominated += tokens(value)
+    fields.close = b"close" in nominated
+    fields.keep_alive = b"keep-alive" in nominated
+    fields.kept = b"\r\n".join(without(kept, nominated))
+    if fields.chunked and fields.length >= 0:
+        raise HeadError("bad_framing")
+    if fields.hosts == 1 and _HOST.fullmatch(fields.host):
+        fields.host_name = host_name(fields.host)
+    fields.only_key_pair = fields.secret_ids == fields.secret_keys == 1 and fields.authorization is None
+    return fields
+
+
+def _request_field(fields: RequestFields, kind: int, line: bytes, value: bytes) -> None:
+    if kind == HOST:
+        fields.host = value
+        fields.hosts += 1
+    elif kind == LENGTH:
+        fields.length = content_length(fields.length, value)
+    elif kind == CODING:
+        _request_coding(fields, value)
+    elif kind == EXPECT:
+        if value.lower() != b"100-continue":
+            raise HeadError("expectation_failed")
+        fields.expects = True
+    elif kind != CONNECTION:
+        _credential(fields, kind, line, value)
+
+
+def _credential(fields: RequestFields, kind: int, line: bytes, value: bytes) -> None:
+    """Take a credential field. Two of a kind are for ``core.credentials`` to refuse."""
+    if kind == AUTHORIZATION:
+        fields.authorization = value
+        fields.authorization_line += line + b"\r\n"
+        return
+    if kind == SECRET_ID:
+        fields.secret_ids += 1
+        fields.secret_id = value
+    else:
+        fields.secret_keys += 1
+        fields.secret_key = value
+    fields.secret_lines += line + b"\r\n"
+
+
+def _request_coding(fields: RequestFields, value: bytes) -> None:
+    """RFC 9112, section 6.1: one coding, ``chunked``, is all that we take."""
+    codings = tokens(value)
+    if fields.chunked or not codings or codings[-1] != b"chunked" or codings.count(b"chunked") > 1:
+        raise HeadError("bad_framing")
+    if len(codings) > 1:
+        raise HeadError("coding_unknown")
+    fields.chunked = True
+
+
+def check_request(line: RequestLine, fields: RequestFields) -> None:
+    """The rules that need both parts of a head. Raises HeadError.
+
+    Host: RFC 9112, section 3.2. An HTTP/1.0 request may be without one.
+    """
+    if not fields.host_name and (fields.hosts or line.minor):
+        raise HeadError("bad_host")
+    if not line.minor and fields.chunked:
+        raise HeadError("bad_framing")
+    if line.method == b"TRACE":
+        raise HeadError("method_refused")
+
+
+def host_name(authority: bytes) -> str:
+    """The host of an authority for route matching: lower case, without port or final dot."""
+    if authority.startswith(b"["):
+        name = authority[: authority.find(b"]") + 1]
+    else:
+        name = authority.partition(b":")[0]
+    return name.lower().rstrip(b".").decode("latin-1")

@@ -1,0 +1,145 @@
+"""What a backend's response head says, and what goes on to the client: pure functions of bytes."""
+
+import re
+
+from quotad.core.http import (
+    CODING,
+    CONNECTION,
+    DATE,
+    DROP,
+    HOP_BY_HOP,
+    KEEP,
+    LENGTH,
+    LIMITS,
+    HeadError,
+    Kinds,
+    content_length,
+    tokens,
+    without,
+)
+
+_KINDS = Kinds(
+    HOP_BY_HOP
+    | {
+        b"x-request-id": DROP,
+        b"date": DATE,
+        b"ratelimit": LIMITS,
+        b"ratelimit-policy": LIMITS,
+        b"x-ratelimit-limit": LIMITS,
+        b"x-ratelimit-remaining": LIMITS,
+        b"x-ratelimit-reset": LIMITS,
+    }
+)
+
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t \x21-\x7e\x80-\xff]*))?")
+
+_BAD = "upstream_bad_response"
+
+
+class ResponseHead:
+    """A response's head. ``kept`` are the lines that go on as they are."""
+
+    __slots__ = ("chunked", "dated", "kept", "length", "limit_lines", "lines", "persistent", "status")
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        self.kept = b""
+        """Status line (as HTTP/1.1) and fields, each with its CRLF; without framing, hop-by-hop,
+        limit and X-Request-Id lines."""
+        self.limit_lines = b""
+        """The backend's own RateLimit fields, which go on when we add none."""
+        self.dated = False
+        self.length = -1
+        """Content-Length; -1 when there is none."""
+        self.chunked = False
+        self.persistent = True
+        """Whether the connection may serve another request (RFC 9112, section 9.3)."""
+        self.lines = 0
+        """How many field lines came."""
+
+
+def read_response(head: bytes) -> ResponseHead:
+    """Read a head: its lines, each with its CRLF, without the empty line. Raises HeadError."""
+    status_line, _, block = head.partition(b"\r\n")
+    found = _STATUS_LINE.fullmatch(status_line)
+    if found is None:
+        raise HeadError(_BAD)
+    response = ResponseHead(int(found[2]))
+    kept = [b"HTTP/1.1 %b %b" % (found[2], found[3] or b"")]
+    nominated: list[bytes] = []
+    limits: list[bytes] = []
+    lines = block.split(b"\r\n")
+    response.lines = len(lines) - 1
+    for line in lines:
+        name, _, value = line.partition(b":")
+        kind = _KINDS[name]
+        if kind == KEEP:
+            kept.append(line)
+        elif kind == LIMITS:
+            limits.append(line)
+        elif kind == DATE:
+            response.dated = True
+            kept.append(line)
+        elif kind == CONNECTION:
+            nominated += tokens(value)
+        elif kind != DROP:
+            _framing(response, kind, value)
+    response.kept = b"\r\n".join(without(kept, nominated))
+    response.limit_lines = b"\r\n".join([*limits, b""])
+    _check(response, found[1] == b"1", nominated)
+    return response
+
+
+def _framing(response: ResponseHead, kind: int, value: bytes) -> None:
+    if kind == LENGTH:
+        try:
+            response.length = content_length(response.length, value.strip(b" \t"))
+        except HeadError:
+            raise HeadError(_BAD) from None
+    elif kind == CODING:
+        if response.chunked or tokens(value) != [b"chunked"]:
+            raise HeadError(_BAD)
+        response.chunked = True
+
+
+def _check(response: ResponseHead, version_1_1: bool, nominated: list[bytes]) -> None:
+    """RFC 9112, section 6.3: what could be read in two ways is no response at all."""
+    if response.chunked and (response.length >= 0 or not version_1_1):
+        raise HeadError(_BAD)
+    # Upgrade is never forwarded, so nobody was asked to switch protocols.
+    if response.status == 101:
+        raise HeadError(_BAD)
+    response.persistent = version_1_1 and b"close" not in nominated
+
+
+CONNECTION_LINES = (
+    (b"Connection: close\r\n", b"Connection: keep-alive\r\n"),
+    (b"Connection: close\r\n", b""),
+)
+"""By the request's minor version and whether the connection lives on (RFC 9112, section 9.3)."""
+
+
+def added_lines(request_id: bytes, limits: bytes, date: bytes, connection: bytes) -> bytes:
+    """The lines that we add to an answer; ``date`` is empty when the backend gave one (RFC 9110, 6.6.1)."""
+    if date:
+        date = b"Date: %b\r\n" % date
+    return b"%bX-Request-Id: %b\r\n%b%b" % (limits, request_id, date, connection)
+
+
+def response_head(response: ResponseHead, chunked: bool, extra: bytes, keep_limits: bool) -> bytes:
+    """The head that goes on to the client, complete.
+
+    ``chunked``: the body goes on in chunks. ``extra``: lines of ours, each with its CRLF. No
+    Content-Length goes with 1xx and 204 (RFC 9110, section 8.6).
+    """
+    framing = b""
+    if chunked:
+        framing = b"Transfer-Encoding: chunked\r\n"
+    elif response.length >= 0 and response.status != 204:
+        framing = b"Content-Length: %d\r\n" % response.length
+    return b"%b%b%b%b\r\n" % (response.kept, framing, response.limit_lines if keep_limits else b"", extra)
+
+
+def interim_head(response: ResponseHead) -> bytes:
+    """A 1xx response as it goes on (RFC 9110, section 15.2)."""
+    return response.kept + b"\r\n"

@@ -1,0 +1,71 @@
+"""Steps 2 to 4 of a request's life: what it says, where it wants to go, and who sends it.
+
+Each raises ``RefusedError``; none of them costs the caller anything.
+"""
+
+from quotad.core.credentials import AuthRefusal, authenticate, check_key_pair
+from quotad.core.http import HeadError
+from quotad.core.outcome import Outcome
+from quotad.core.replies import Refusal
+from quotad.core.request import RequestFields, RequestLine, check_request, host_name
+from quotad.core.routing import AmbiguousPathError
+from quotad.dataplane.caller import RefusedError
+from quotad.dataplane.plane import Plane
+from quotad.dataplane.snapshot import Caller, Entry
+
+
+def parse(plane: Plane, head: bytes, outcome: Outcome) -> tuple[RequestLine, RequestFields]:
+    """Read a head: its lines, each with its CRLF, without the empty line."""
+    first, _, block = head.partition(b"\r\n")
+    outcome.bytes_in = len(head) + 2
+    try:
+        line = plane.heads.request_line(first)
+        outcome.method = line.method.decode()
+        outcome.target = line.target.decode()
+        fields = plane.heads.request_fields[block]
+        outcome.host = fields.host_name
+        if fields.count > plane.listen.header_count:
+            raise HeadError("too_many_headers")
+        check_request(line, fields)
+    except HeadError as error:
+        raise RefusedError(Refusal(error.key)) from None
+    if line.authority:
+        outcome.host = host_name(line.authority)
+    return line, fields
+
+
+def route(plane: Plane, line: RequestLine, fields: RequestFields, outcome: Outcome) -> Entry:
+    """Where it wants to go."""
+    try:
+        entry = plane.snapshot.current.router.find(outcome.host, line.target)
+    except AmbiguousPathError:
+        raise RefusedError(Refusal("ambiguous_path")) from None
+    if entry is None:
+        raise RefusedError(Refusal("no_route"))
+    rule = entry.rule
+    outcome.service_id = rule.service_id
+    outcome.environment = rule.environment
+    if fields.length > rule.body_bytes > 0:
+        raise RefusedError(Refusal("body_too_large"))
+    return entry
+
+
+def authenticate_caller(
+    entry: Entry, line: RequestLine, fields: RequestFields, now_s: float, outcome: Outcome
+) -> Caller | None:
+    """Who calls, under which plan; None for a CORS preflight that passes uncounted."""
+    rules = entry.rule.auth
+    if fields.only_key_pair and rules.key_pair:
+        secret = check_key_pair(fields.secret_id, fields.secret_key, entry.secrets, now_s)
+    elif entry.rule.preflight_pass and fields.preflight and line.method == b"OPTIONS":
+        return None
+    else:
+        secret = authenticate(tuple(fields.pairs()), entry.secrets, rules, now_s)
+    if isinstance(secret, AuthRefusal):
+        raise RefusedError(Refusal(secret.key, secret.detail, auth=rules))
+    outcome.secret_id = secret.secret_id
+    caller = entry.caller(secret)
+    if caller is None:
+        raise RefusedError(Refusal("no_plan"))
+    outcome.plan_id = caller.subject.plan.usage_plan_id
+    return caller

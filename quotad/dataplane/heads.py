@@ -1,0 +1,80 @@
+"""Heads, read: llhttp checks the bytes, ``core`` says what they mean, and equal bytes are read once.
+
+What a head says depends on its bytes alone, and callers send the same fields again and again; so
+what was read is remembered, to a bound. llhttp refuses bare CR and LF, folded lines, NUL and other
+control bytes, bad names, doubtful lengths; a fresh parser for every head keeps nothing of one
+message for the next.
+"""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, HttpResponseParser
+
+from quotad.core.http import HeadError
+from quotad.core.request import RequestFields, RequestLine, read_request_fields, read_request_line
+from quotad.core.response import ResponseHead, read_response
+
+_MEMORY_HEADS = 1024
+_MEMORY_BYTES = 1024
+"""How many heads are remembered, and up to which length: at most a megabyte of each kind."""
+
+T = TypeVar("T")
+
+_NOBODY = object()
+"""Listens to none of a parser's events: only its errors are wanted."""
+
+
+class Memory(dict[bytes, T], Generic[T]):
+    """Bytes -> what they mean. Forgets all when full: the next requests fill it with what is current."""
+
+    def __init__(self, read: Callable[[bytes], T]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, head: bytes) -> T:
+        meaning = self._read(head)
+        if len(head) <= _MEMORY_BYTES:
+            if len(self) >= _MEMORY_HEADS:
+                self.clear()
+            self[head] = meaning
+        return meaning
+
+
+def _checked_request_fields(block: bytes) -> RequestFields:
+    # Our own rules first: they know which status fits.
+    fields = read_request_fields(block)
+    try:
+        HttpRequestParser(_NOBODY).feed_data(b"GET / HTTP/1.1\r\n%b\r\n" % block)
+    except HttpParserUpgrade:
+        pass  # The head was whole, and Upgrade does not go on.
+    except HttpParserError:
+        raise HeadError("bad_request") from None
+    return fields
+
+
+def _checked_response(head: bytes) -> ResponseHead:
+    response = read_response(head)
+    try:
+        HttpResponseParser(_NOBODY).feed_data(head + b"\r\n")
+    except HttpParserUpgrade:
+        pass
+    except HttpParserError:
+        raise HeadError("upstream_bad_response") from None
+    return response
+
+
+class Heads:
+    """The readers of one listener."""
+
+    __slots__ = ("_line_memory", "request_fields", "responses")
+
+    def __init__(self, target_bytes: int) -> None:
+        self._line_memory: Memory[RequestLine] = Memory(lambda line: read_request_line(line, target_bytes))
+        self.request_fields: Memory[RequestFields] = Memory(_checked_request_fields)
+        self.responses: Memory[ResponseHead] = Memory(_checked_response)
+        """By a head's lines, each with its CRLF, without the empty line. Raises HeadError."""
+
+    def request_line(self, line: bytes) -> RequestLine:
+        """Read a request line without its CRLF. Raises HeadError."""
+        return self._line_memory[line]

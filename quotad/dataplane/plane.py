@@ -1,0 +1,61 @@
+"""What all connections of one listener share."""
+
+import os
+from typing import Protocol
+
+from quotad.clock import MonotonicClock, WallClock, wall_s
+from quotad.config.model import Listen
+from quotad.core.outcome import Outcome
+from quotad.core.verdict import Admission
+from quotad.dataplane.backend import Upstreams
+from quotad.dataplane.flow import DateLine, RequestIds, Wheel
+from quotad.dataplane.heads import Heads
+from quotad.dataplane.snapshot import SnapshotHolder
+
+
+class Recorder(Protocol):
+    """Who counts."""
+
+    def record(self, outcome: Outcome) -> None:
+        """One request has ended, in whichever way. Called once for each."""
+
+
+class Plane:
+    """The parts that an exchange works with. Made on the event loop that will use it."""
+
+    __slots__ = (
+        "admission",
+        "clock",
+        "date",
+        "draining",
+        "heads",
+        "ids",
+        "listen",
+        "recorder",
+        "snapshot",
+        "upstreams",
+        "wall",
+        "wheel",
+    )
+
+    def __init__(
+        self,
+        listen: Listen,
+        snapshot: SnapshotHolder,
+        admission: Admission,
+        recorder: Recorder,
+        wheel: Wheel,
+    ) -> None:
+        self.listen = listen
+        self.snapshot = snapshot
+        self.admission = admission
+        self.recorder = recorder
+        self.wheel = wheel
+        self.clock: MonotonicClock = wheel.clock
+        self.wall: WallClock = wall_s
+        self.date = DateLine()
+        self.ids = RequestIds(os.urandom(6).hex())
+        self.heads = Heads(listen.target_bytes)
+        self.upstreams = Upstreams(wheel, self.heads.responses.__getitem__)
+        self.draining = False
+        """True: connections close after the answer that is being made."""

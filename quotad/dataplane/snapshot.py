@@ -1,0 +1,100 @@
+"""One configuration version as requests see it; a reload swaps it whole, requests keep theirs."""
+
+from collections.abc import Sequence
+
+from quotad.config.model import Route
+from quotad.core.plans import Secret, Subject
+from quotad.core.routing import Router
+from quotad.core.table import PlanTable
+from quotad.dataplane.backend import Spec
+
+
+class Caller:
+    """A Secret on a route: its plan's Subject, and what the backend is told about it."""
+
+    __slots__ = ("lines", "subject")
+
+    def __init__(self, subject: Subject, secret_id: str) -> None:
+        self.subject = subject
+        self.lines = (
+            f"X-Quotad-Secret-Id: {secret_id}\r\n"
+            f"X-Quotad-Plan-Id: {subject.plan.usage_plan_id}\r\n"
+            f"X-Quotad-Environment: {subject.environment}\r\n"
+        ).encode()
+
+
+class Entry:
+    """A route, with all that its requests need made ready."""
+
+    __slots__ = (
+        "_callers",
+        "_specs",
+        "_subjects",
+        "_turn",
+        "anonymous_lines",
+        "host",
+        "path_prefix",
+        "rule",
+        "secrets",
+        "upstream_host",
+    )
+
+    def __init__(self, rule: Route, table: PlanTable) -> None:
+        self.rule = rule
+        self.host = rule.host
+        self.path_prefix = rule.path_prefix
+        self.secrets = table.secrets
+        self.anonymous_lines = f"X-Quotad-Environment: {rule.environment}\r\n".encode()
+        self._subjects = table.callers(rule.service_id, rule.environment)
+        self._callers: dict[str, Caller] = {}
+        self._specs = tuple(
+            Spec(address, rule.pool_connections, rule.pool_idle_s, rule.connect_timeout_s)
+            for address in rule.upstreams
+        )
+        first = rule.upstreams[0]
+        self.upstream_host = b"localhost" if first.path else str(first).encode()
+        """What Host says when the route does not keep the caller's."""
+        self._turn = 0
+
+    def caller(self, secret: Secret) -> Caller | None:
+        """What ``secret`` may use here; None without a plan, or with a disabled one (403)."""
+        caller = self._callers.get(secret.secret_id)
+        if caller is None:
+            subject = self._subjects.get(secret.secret_id)
+            if subject is None or subject.plan.disabled:
+                return None
+            caller = self._callers[secret.secret_id] = Caller(subject, secret.secret_id)
+        return caller
+
+    def upstream(self) -> Spec:
+        """The backend whose turn it is."""
+        specs = self._specs
+        if len(specs) == 1:
+            return specs[0]
+        self._turn = (self._turn + 1) % len(specs)
+        return specs[self._turn]
+
+    @property
+    def has_others(self) -> bool:
+        """Whether there is another backend to turn to."""
+        return len(self._specs) > 1
+
+
+class Snapshot:
+    """Routes and the plan table of one configuration version."""
+
+    __slots__ = ("entries", "router", "table")
+
+    def __init__(self, routes: Sequence[Route], table: PlanTable) -> None:
+        self.table = table
+        self.entries = tuple(Entry(route, table) for route in routes)
+        self.router = Router(self.entries)
+
+
+class SnapshotHolder:
+    """Where the data plane finds the Snapshot in force."""
+
+    __slots__ = ("current",)
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.current = snapshot

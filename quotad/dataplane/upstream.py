@@ -1,0 +1,243 @@
+"""One connection to a backend, used by one exchange at a time."""
+
+import asyncio
+from collections.abc import Callable
+from math import inf
+from typing import Protocol, cast
+
+from quotad.core.http import HeadError
+from quotad.core.response import ResponseHead
+from quotad.dataplane.flow import EMPTY, Flow, Timed, Wheel
+
+HEAD_BYTES = 64 * 1024
+"""Largest response head."""
+
+Responses = Callable[[bytes], ResponseHead]
+
+
+class User(Protocol):
+    """The exchange on whose behalf a connection is opened and used."""
+
+    def on_connection(self, connection: "Connection") -> None:
+        """A connection that was asked for; the exchange owns it until it releases or drops it."""
+
+    def on_interim(self, response: ResponseHead) -> None:
+        """A 1xx response came; the final one is still to come."""
+
+    def on_response(self, response: ResponseHead) -> None:
+        """The final head came; ``Connection.ahead`` holds what came after it."""
+
+    def on_failure(self, key: str) -> None:
+        """No connection, or no response: a key of ``core.replies``. The connection is gone."""
+
+
+class Sink(Protocol):
+    """Who takes the response body."""
+
+    def on_data(self, data: bytes) -> None:
+        """Bytes of the body, framed as they came."""
+
+    def on_lost(self, clean: bool) -> None:
+        """The connection ended: by an orderly close of the backend, or in any other way."""
+
+
+class Keeper(Protocol):
+    """Where connections come from and go back to: ``backend.Backend``."""
+
+    wheel: Wheel
+    responses: Responses
+
+    def keep(self, connection: "Connection", now_s: float) -> None:
+        """It may serve another request."""
+
+    def left(self, connection: "Connection | None") -> None:
+        """It is gone."""
+
+
+class Connection(asyncio.Protocol, Timed):
+    """One connection to a backend."""
+
+    __slots__ = (
+        "_backend",
+        "_clean",
+        "_idle_s",
+        "_in_pool",
+        "_paused",
+        "_transport",
+        "ahead",
+        "giver",
+        "reused",
+        "sink",
+        "user",
+        "write_paused",
+    )
+
+    def __init__(self, backend: Keeper) -> None:
+        Timed.__init__(self)
+        self._backend = backend
+        self._clean = False
+        self._paused = False
+        self._idle_s = inf
+        """From one byte of a response body to the next."""
+        self._in_pool = True
+        """Whether it takes one of the pool's places."""
+        self.user: User | None = None
+        self.giver: Flow | None = None
+        """Slowed down while the backend is slow to take the request."""
+        self.sink: Sink | None = None
+        """Takes the response body once its head was delivered and not all of it was there."""
+        self.ahead = EMPTY
+        """Bytes received and not yet understood."""
+        self.reused = False
+        """True when it has served a request before: its backend may have closed it meanwhile."""
+        self.write_paused = False
+
+    # What an exchange does with it.
+
+    def begin(self, user: User) -> None:
+        """Serve ``user`` from now on."""
+        self.user = user
+        self.deadline_s = inf
+
+    def write(self, data: bytes) -> None:
+        """Send bytes of the request."""
+        self._transport.write(data)
+
+    def write_eof(self) -> None:
+        """Say that no more of the request will come."""
+        if not self._transport.is_closing() and self._transport.can_write_eof():
+            self._transport.write_eof()
+
+    def answer_by(self, deadline_s: float) -> None:
+        """Until when the response head (later: the next byte of the body) must have come."""
+        self._backend.wheel.arm(self, deadline_s)
+
+    def stream(self, sink: Sink, idle_s: float) -> None:
+        """Give the rest of the response to ``sink``; its bytes may be ``idle_s`` apart."""
+        self.sink = sink
+        self._idle_s = idle_s
+        self.answer_by(self._backend.wheel.clock() + idle_s)
+
+    def pause_flow(self) -> None:
+        """Read no more for now: the caller is slow to take the answer, and it is its time that runs."""
+        if not self._transport.is_closing():
+            self._paused = True
+            self.deadline_s = inf
+            self._transport.pause_reading()
+
+    def resume_flow(self) -> None:
+        """Read on."""
+        self._paused = False
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+            if self.sink is not None:
+                self.answer_by(self._backend.wheel.clock() + self._idle_s)
+
+    def release(self, now_s: float) -> None:
+        """The exchange is over and the connection in order: keep it for another.
+
+        Bytes that nobody asked for end it (RFC 9112, section 9.2).
+        """
+        self.sink = self.giver = None
+        if self.ahead or self.write_paused or self._transport.is_closing():
+            self.drop()
+            return
+        if self._paused:
+            self.resume_flow()
+        self.user = None
+        self.reused = True
+        self._backend.keep(self, now_s)
+
+    def drop(self) -> None:
+        """The exchange is over, or wants no more of it: close it at once."""
+        self.user = self.sink = self.giver = None
+        self._leave()
+        self._transport.abort()
+
+    @property
+    def usable(self) -> bool:
+        """False once either side has closed it."""
+        return not self._transport.is_closing()
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the backend."""
+        sink = self.sink
+        if sink is not None:
+            self.deadline_s = self._backend.wheel.clock() + self._idle_s
+            sink.on_data(data)
+        elif self.user is None:
+            self.drop()
+        else:
+            self.ahead = self.ahead + data if self.ahead else data
+            self._read_heads(self.user)
+
+    def eof_received(self) -> None:
+        """The backend will send no more."""
+        self._clean = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended, by whomever."""
+        clean = self._clean and exc is None
+        user, sink = self.user, self.sink
+        self.user = self.sink = self.giver = None
+        self.deadline_s = inf
+        self._leave()
+        if sink is not None:
+            sink.on_lost(clean)
+        elif user is not None:
+            user.on_failure("upstream_reset")
+
+    def pause_writing(self) -> None:
+        """The backend takes no more for now."""
+        self.write_paused = True
+        if self.giver is not None:
+            self.giver.pause_flow()
+
+    def resume_writing(self) -> None:
+        """The backend takes more."""
+        self.write_paused = False
+        if self.giver is not None:
+            self.giver.resume_flow()
+
+    def on_deadline(self, now_s: float) -> None:
+        """Idle for too long, or the answer (the rest of it) did not come in time."""
+        user, sink = self.user, self.sink
+        self.drop()
+        if sink is not None:
+            sink.on_lost(clean=False)
+        elif user is not None:
+            user.on_failure("upstream_timeout")
+
+    def _read_heads(self, user: User) -> None:
+        while self.user is user and self.sink is None:
+            data = self.ahead
+            end = data.find(b"\r\n\r\n")
+            if end < 0 or end > HEAD_BYTES:
+                if len(data) > HEAD_BYTES:
+                    self._fail(user, "upstream_head_too_large")
+                return
+            try:
+                response = self._backend.responses(data[: end + 2])
+            except HeadError as error:
+                self._fail(user, error.key)
+                return
+            self.ahead = data[end + 4 :]
+            if response.status >= 200:
+                user.on_response(response)
+                return
+            user.on_interim(response)
+
+    def _fail(self, user: User, key: str) -> None:
+        self.drop()
+        user.on_failure(key)
+
+    def _leave(self) -> None:
+        if self._in_pool:
+            self._in_pool = False
+            self._backend.left(self)

@@ -1,0 +1,154 @@
+"""A data plane under test: a real listener, a real admission without a store, what was counted."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from quotad.config.model import Address, Listen, Route, UpstreamAddress
+from quotad.core.outcome import Outcome
+from quotad.core.plans import Binding, Secret, Service, StatusClass, Subject, UsagePlan
+from quotad.core.quota import Limit
+from quotad.core.table import PlanTable
+from quotad.core.verdict import Verdict, Waiter
+from quotad.dataplane.flow import Wheel
+from quotad.dataplane.listener import Listener
+from quotad.dataplane.snapshot import Snapshot, SnapshotHolder
+from tests.support.rawhttp import SECRET_ID, SECRET_KEY
+
+LISTEN = Listen(Address("127.0.0.1", 0))
+UNUSED_PORT = 1
+
+
+def refused(
+    limit: Limit = Limit.DAY, reason: str = "quota", retry_after_s: int = 7
+) -> Callable[[Verdict], None]:
+    """Makes a Verdict a refusal."""
+
+    def change(verdict: Verdict) -> None:
+        verdict.admitted = False
+        verdict.reason = reason
+        verdict.limit = limit
+        verdict.retry_after_s = retry_after_s
+
+    return change
+
+
+class Gate:
+    """An Admission that answers in the next tick, or when it is told to, and remembers every verb."""
+
+    def __init__(self) -> None:
+        self.change: Callable[[Verdict], None] = lambda verdict: None
+        self.held = False
+        """True: Verdicts wait for ``open``."""
+        self.asked = 0
+        self.waiting: list[tuple[Subject, Waiter]] = []
+        self.settled: list[tuple[Verdict, bool]] = []
+        self.released: list[Verdict] = []
+        self.granted: list[Verdict] = []
+
+    def reserve(self, subject: Subject, waiter: Waiter) -> None:
+        self.asked += 1
+        self.waiting.append((subject, waiter))
+        if not self.held:
+            asyncio.get_running_loop().call_soon(self.open)
+
+    def open(self) -> None:
+        """Answer everybody who waits."""
+        waiting, self.waiting = self.waiting, []
+        for subject, waiter in waiting:
+            if not waiter.gone:
+                verdict = Verdict(subject, True, None)
+                self.change(verdict)
+                if verdict.admitted:
+                    self.granted.append(verdict)
+                waiter.on_verdict(verdict)
+
+    def settle(self, verdict: Verdict, counted: bool) -> None:
+        self.settled.append((verdict, counted))
+
+    def release(self, verdict: Verdict) -> None:
+        self.released.append(verdict)
+
+    @property
+    def counted(self) -> list[bool]:
+        return [counted for _, counted in self.settled]
+
+    def assert_balanced(self) -> None:
+        """Every admitted Verdict ended in exactly one settle or release."""
+        ended = [verdict for verdict, _ in self.settled] + self.released
+        assert sorted(map(id, ended)) == sorted(map(id, self.granted))
+
+
+class Outcomes:
+    """A Recorder that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.all: list[Outcome] = []
+        self._event = asyncio.Event()
+
+    def record(self, outcome: Outcome) -> None:
+        self.all.append(outcome)
+        self._event.set()
+
+    async def until(self, count: int) -> Outcome:
+        """Wait until ``count`` requests have ended; answers the last."""
+        async with asyncio.timeout(10):
+            while len(self.all) < count:
+                self._event.clear()
+                await self._event.wait()
+        return self.all[-1]
+
+
+@dataclass
+class Plane:
+    """What a test holds in its hands."""
+
+    port: int
+    gate: Gate
+    outcomes: Outcomes
+    listener: Listener
+    holder: SnapshotHolder
+    wheel: Wheel = field(repr=False)
+
+
+def snapshot(
+    *routes: Route, condition: frozenset[StatusClass] = frozenset(), disabled: bool = False
+) -> Snapshot:
+    """Routes to one service, with one plan and one key pair that may use it."""
+    plan = UsagePlan("usagePlan-test", "test", quota_condition=condition, disabled=disabled)
+    secret = Secret("test", SECRET_ID, SECRET_KEY.encode())
+    table = PlanTable(
+        [Service("service-test", "test")],
+        [plan],
+        [secret],
+        [Binding("usagePlan-test", (SECRET_ID,), (("service-test", "release"),))],
+    )
+    return Snapshot(routes, table)
+
+
+def route(port: int, **changes: Any) -> Route:
+    """A route of every host and path to a loopback port."""
+    made = Route("", "/", "service-test", "release", (UpstreamAddress("127.0.0.1", port),))
+    return replace(made, **changes)
+
+
+@contextlib.asynccontextmanager
+async def running_plane(
+    *routes: Route,
+    listen: Listen = LISTEN,
+    condition: frozenset[StatusClass] = frozenset(),
+    wheel: Wheel | None = None,
+) -> AsyncIterator[Plane]:
+    """A listener on a free loopback port; at the end every admitted request must be accounted for."""
+    gate, outcomes = Gate(), Outcomes()
+    holder = SnapshotHolder(snapshot(*routes, condition=condition))
+    wheel = wheel or Wheel(tick_s=0.005)
+    listener = Listener(listen, holder, gate, outcomes, wheel)
+    port = await listener.start()
+    try:
+        yield Plane(port, gate, outcomes, listener, holder, wheel)
+    finally:
+        await listener.close()
+    gate.assert_balanced()
