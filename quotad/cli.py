@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="quotad, a store and a backend of their own, with lines to try")
     demo.add_argument("--check", action="store_true", help="run the lines, check the answers, exit 0 or 1")
     demo.add_argument(
-        "--dir", type=Path, default=Path(".demo"), help="its folder, made anew (default: .demo)"
+        "--dir", type=Path, help="its folder, made anew (default: .demo; --check: a passing one)"
     )
     demo.add_argument("--keep", action="store_true", help="go on with the counters and keys of the last run")
     demo.add_argument(

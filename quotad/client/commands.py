@@ -9,6 +9,9 @@ from quotad.client.caller import Client, Header, KeyPair, Reply, curl_line, pars
 from quotad.clock import wall_s
 from quotad.errors import QuotadError
 
+_SHORT = ("RateLimit", "Retry-After")
+"""What a line has room for when there are many."""
+
 
 @dataclass(frozen=True, slots=True)
 class CallOptions:
@@ -40,8 +43,9 @@ def call(options: CallOptions) -> int:
             if options.count == 1:
                 _print_whole(reply, all_headers=options.all_headers)
             else:
-                limits = "  ".join(f"{name}: {value}" for name, value in reply.limit_headers())
-                print(f"{number:4d}  {reply.status} {reply.reason}  {limits}", flush=True)
+                told = [(name, reply.header(name)) for name in _SHORT]
+                limits = "".join(f"  {name}: {value}" for name, value in told if value)
+                print(f"{number:4d}  {reply.status} {reply.reason}{limits}", flush=True)
     finally:
         client.close()
     if options.count > 1:

@@ -153,8 +153,10 @@ class Check:
 
     def _metrics(self) -> None:
         client = Client(self._scene.url("telemetry"))
+        probes = [client.request("GET", path).status for path in ("/healthz", "/readyz")]
         text = client.request("GET", "/metrics").body.decode()
         client.close()
+        self._expect("/healthz and /readyz", probes, [200, 200])
         sample = re.search(
             rf'^quotad_in_use_request_num\{{[^}}]*plan="{TRIAL}"[^}}]*window="day"\}} (\S+)$',
             text,

@@ -21,7 +21,8 @@ from quotad.telemetry.log_line import LineMaker
 
 FLUSH_S = 0.1
 """How long a line may wait to be made."""
-QUEUE_LINES = 65_536
+QUEUE_LINES = 16_384
+"""Half a second of a busy process; about 10 MB when the writer stalls."""
 TURN_LINES = 128
 """Lines made in one turn of the event loop: about half a millisecond."""
 UNWRITTEN_CHUNKS = 256

@@ -1,12 +1,16 @@
 import asyncio
+import os
 from collections.abc import Sequence
 
+from quotad.config.model import StoreConfig
 from quotad.core.plans import Subject
 from quotad.core.quota import Usage
+from quotad.store.redis_store import RedisStore
 from quotad.telemetry import stock as module
 from quotad.telemetry.metrics import Recorder
 from quotad.telemetry.stock import Stock, StockRow, stock_rows
 from tests.support.samples import OWN, SERVICE, SHARED, TABLE, FixedReader, Place, outcome, usage
+from tests.support.servers import running_server
 
 
 class Clock:
@@ -99,6 +103,27 @@ async def test_a_silent_store_delays_a_scrape_by_a_bound() -> None:
         await stock.refresh()
     await stock.close()
     assert reader.cancelled
+
+
+async def test_a_stopped_server_leaves_the_last_numbers() -> None:
+    """With a real store: its numbers are shown, and stay while it is stopped; scrapes still end."""
+    clock, recorder = Clock(), served_recorder()
+    with running_server(unix=True) as server:
+        store = RedisStore(server.url, StoreConfig(url=server.url), os.urandom(8))
+        await store.start()
+        stock = Stock(store, recorder, clock)
+        await stock.refresh()
+        rows = stock.rows
+        assert [row.in_use for row in rows] == [0, 0, 0]
+        server.pause()
+        try:
+            clock.now_s += 2.0
+            await stock.refresh()
+            assert (stock.rows, stock.age_s()) == (rows, 2.0)
+        finally:
+            server.resume()
+        await stock.close()
+        await store.close()
 
 
 def test_secrets_of_one_plan_are_summed_up() -> None:
