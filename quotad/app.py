@@ -21,7 +21,7 @@ from quotad.config.model import Config, StoreConfig
 from quotad.dataplane.listener import Listener
 from quotad.dataplane.snapshot import Snapshot, SnapshotHolder
 from quotad.engine.limiter import Limiter
-from quotad.errors import ConfigError, Problem
+from quotad.errors import ConfigError, Problem, QuotadError
 from quotad.store.embedded import EmbeddedServer
 from quotad.store.redis_store import RedisStore
 from quotad.telemetry.access_log import AccessLog
@@ -73,7 +73,12 @@ class App:
             bound["admin"] = f"{config.admin.address.host}:{await admin.start()}"
             self._closers.append(admin.close)
         listener = Listener(config.listen, self._snapshot, limiter, self._recorder)
-        bound["listen"] = f"{config.listen.address.host}:{await listener.start()}"
+        try:
+            port = await listener.start()
+        except OSError as error:
+            place = f"{config.listen.address.host}:{config.listen.address.port}"
+            raise QuotadError(f"listen {place}: {error.strerror or error}") from error
+        bound["listen"] = f"{config.listen.address.host}:{port}"
         self._listener = listener
         return bound
 
@@ -83,9 +88,7 @@ class App:
             embedded = EmbeddedServer(config.embedded.directory)
             url = await embedded.start()
             self._closers.append(embedded.stop)
-            log.warning(
-                "embedded store in %s: its limits hold for this machine only", config.embedded.directory
-            )
+            log.warning(embedded.notice)
         store = RedisStore(url, config, os.urandom(8))
         await store.start()
         self._closers.append(store.close)
