@@ -13,6 +13,7 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT /
 
 _LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+_FILE = re.compile(r"`((?:quotad|lua|tests|bench|docs)/[\w/.-]+\.\w+)`")
 _YAML = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -25,6 +26,13 @@ def test_links_lead_somewhere(document: Path) -> None:
         if not (document.parent / link).exists()
     ]
     assert not broken
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_files_that_are_named_exist(document: Path) -> None:
+    """A file of the tree that a document names in code type is there."""
+    named = set(_FILE.findall(document.read_text(encoding="utf-8")))
+    assert not sorted(name for name in named if not (ROOT / name).exists())
 
 
 def test_the_guarantees_name_tests_that_exist() -> None:
