@@ -143,8 +143,11 @@ class Reconnector:
 
     async def _log_in(self, wire: Wire, endpoint: Endpoint) -> int:
         steps = [*login(endpoint, self._client_name)]
+        info_at = len(steps)
+        # INFO first: to a login that it lacks a server answers SCRIPT LOAD with a protocol error.
+        steps.append(("INFO", command("INFO")))
         steps += [("SCRIPT LOAD", load) for load in self._tenant.script_loads]
-        steps += [("INFO", command("INFO")), ("TIME", command("TIME"))]
+        steps.append(("TIME", command("TIME")))
         replies = Replies(self._loop, len(steps))
         calls = [OpenCall(payload, replies, 0.0) for _, payload in steps]
         for call in calls:
@@ -155,7 +158,7 @@ class Reconnector:
             # The name only helps whoever reads CLIENT LIST; a login may lack the right to set it.
             if isinstance(answer, StoreError) and name != "CLIENT SETNAME":
                 raise _refusal(endpoint, name, answer)
-        info, server_us = answers[-2], server_time_us(answers[-1])
+        info, server_us = answers[info_at], server_time_us(answers[-1])
         if server_us is None or not isinstance(info, bytes):
             raise StoreError("protocol", f"{endpoint} does not answer like a Redis server", executed=False)
         self._tenant.inspect(endpoint, info)

@@ -62,6 +62,11 @@ class RedisStore:
         return cls(url, StoreConfig(url=url, namespace=namespace), os.urandom(8))
 
     @property
+    def connected(self) -> bool:
+        """Whether calls can go out now."""
+        return self._link.ready
+
+    @property
     def reconnects(self) -> int:
         """How many connections were made after the first."""
         return self._link.reconnects

@@ -160,9 +160,7 @@ if sys.platform == "linux":
         """Whoever kills everything called python still does not leave a server behind."""
         with owner(tmp_path / "data") as (process, url):
             server_pid = pid_of(url)
-            said = subprocess.run(
-                ["ps", "-o", "ppid=", "-p", str(server_pid)], capture_output=True, text=True
-            )
+            keeper_pid = int(ps(server_pid, "ppid"))
             process.kill()
             os.kill(keeper_pid, signal.SIGKILL)
         await until(lambda: not alive(server_pid))

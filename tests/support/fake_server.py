@@ -79,6 +79,9 @@ async def fake_server(answer: Answer) -> AsyncIterator[FakeServer]:
     try:
         yield fake
     finally:
+        for _ in range(5):
+            # A connection that is just being accepted must be there before the server may be closed.
+            await asyncio.sleep(0)
         server.close()
         for transport in fake.transports:
             transport.abort()
