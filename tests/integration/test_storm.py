@@ -1,26 +1,20 @@
 """Four processes on one store, 64 connections each: exactly the quota, never one more."""
 
 import asyncio
-import json
 import random
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from quotad.core.plans import Subject, UsagePlan
 from quotad.store.redis_store import RedisStore
-from tests.support.processes import running_quotad
+from tests.support.processes import REQUEST, SUBJECT, running_quotad, write_config
 from tests.support.servers import running_server
 from tests.support.storm import storm
 
 PROCESSES = 4
 CONNECTIONS = 64
 QUOTA = 1000
-REQUEST = (
-    b"GET /orders/1 HTTP/1.1\r\nHost: api.test\r\n"
-    b"X-Secret-Id: AKIDstorm\r\nX-Secret-Key: secretstorm1\r\n\r\n"
-)
 EMPTY = b"Content-Length: 0\r\n\r\n"
 
 
@@ -48,37 +42,6 @@ class Backend(asyncio.Protocol):
             self._transport.write(b"HTTP/1.1 %d Said\r\n" % status + EMPTY)
 
 
-def write_config(path: Path, store_url: str, backend_port: int, plan: dict[str, object]) -> None:
-    """One plan, one caller, one route; JSON is YAML."""
-    config = {
-        "listen": {"address": "127.0.0.1:0"},
-        "telemetry": {"address": "127.0.0.1:0", "accessLog": ""},
-        "store": {"url": store_url, "deadlineMs": 5000},
-        "routes": [
-            {
-                "pathPrefix": "/orders",
-                "service": "service-orders01",
-                "environment": "release",
-                "upstreams": [f"http://127.0.0.1:{backend_port}"],
-            }
-        ],
-        "services": [{"serviceId": "service-orders01", "serviceName": "orders"}],
-        "plans": [{"usagePlanId": "usagePlan-storm001", "usagePlanName": "storm", **plan}],
-        "secrets": [{"secretName": "storm", "secretId": "AKIDstorm", "secretKey": "secretstorm1"}],
-        "bindings": [
-            {
-                "usagePlanId": "usagePlan-storm001",
-                "secretIds": ["AKIDstorm"],
-                "environments": [{"service": "service-orders01", "environment": "release"}],
-            }
-        ],
-    }
-    path.write_text(json.dumps(config))
-
-
-SUBJECT = Subject(UsagePlan("usagePlan-storm001", "storm"), "service-orders01", "release")
-
-
 async def watch(store: RedisStore, seen: list[tuple[int, int]], over: asyncio.Event) -> None:
     """Read (charged, open) of the day again and again until told that it is over."""
     while not over.is_set():
@@ -99,8 +62,8 @@ async def test_a_storm_through_four_processes_gets_exactly_the_quota(tmp_path: P
     if condition:
         plan["quotaCondition"] = condition
     with running_server() as server:
-        config = tmp_path / "quotad.yaml"
-        write_config(config, server.url, backend.sockets[0].getsockname()[1], plan)
+        port = backend.sockets[0].getsockname()[1]
+        config = write_config(tmp_path / "quotad.yaml", {"url": server.url}, port, plan)
         reader = RedisStore.from_url(server.url)
         await reader.start()
         seen: list[tuple[int, int]] = []

@@ -2,11 +2,52 @@
 
 import asyncio
 import contextlib
+import json
 import re
 import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+
+from quotad.core.plans import Subject, UsagePlan
+
+REQUEST = (
+    b"GET /orders/1 HTTP/1.1\r\nHost: api.test\r\n"
+    b"X-Secret-Id: AKIDcaller\r\nX-Secret-Key: secretcaller\r\n\r\n"
+)
+"""What the only caller of ``write_config`` sends."""
+
+SUBJECT = Subject(UsagePlan("usagePlan-only0001", "only"), "service-orders01", "release")
+
+
+def write_config(path: Path, store: dict[str, object], backend_port: int, plan: dict[str, object]) -> Path:
+    """One plan, one caller, one route, every port free; JSON is YAML. Answers the path."""
+    config = {
+        "listen": {"address": "127.0.0.1:0"},
+        "telemetry": {"address": "127.0.0.1:0", "accessLog": ""},
+        "store": {"deadlineMs": 5000, **store},
+        "routes": [
+            {
+                "pathPrefix": "/orders",
+                "service": "service-orders01",
+                "environment": "release",
+                "upstreams": [f"http://127.0.0.1:{backend_port}"],
+            }
+        ],
+        "services": [{"serviceId": "service-orders01", "serviceName": "orders"}],
+        "plans": [{"usagePlanId": "usagePlan-only0001", "usagePlanName": "only", **plan}],
+        "secrets": [{"secretName": "caller", "secretId": "AKIDcaller", "secretKey": "secretcaller"}],
+        "bindings": [
+            {
+                "usagePlanId": "usagePlan-only0001",
+                "secretIds": ["AKIDcaller"],
+                "environments": [{"service": "service-orders01", "environment": "release"}],
+            }
+        ],
+    }
+    path.write_text(json.dumps(config))
+    return path
+
 
 READY = re.compile(r"ready: (.*)$")
 START_S = 15.0
