@@ -11,6 +11,7 @@ from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from quotad.config.model import AuthRules
@@ -162,12 +163,16 @@ class Signature(NamedTuple):
     secret_id: str
     digest: str
     """Name of the hash, as ``hashlib`` knows it."""
-    headers: tuple[str, ...]
+    headers: tuple[bytes, ...]
     """Names of the signed headers, lower case, in the order signed."""
     signature: bytes
     """Base64 text, as sent."""
 
 
+_USUAL = re.compile(
+    rb'hmac id="([^"\\]+)", ?algorithm="([^"\\]+)", ?headers="([^"\\]+)", ?signature="([^"\\]+)"'
+)
+"""How every known client writes it; what differs is taken apart with more patience."""
 _PARAMETER = re.compile(
     r'[ \t]*([!#$%&\'*+.^_`|~0-9A-Za-z-]+)[ \t]*=[ \t]*(?:"([^"\\]*)"|([^ \t",;=\\]+={0,2}))[ \t]*(?:,|$)'
 )
@@ -196,56 +201,69 @@ def _parameters(text: str) -> dict[str, str] | None:
     return found
 
 
+@lru_cache(maxsize=256)
+def _signed_headers(text: str) -> tuple[bytes, ...]:
+    """The listed names, lower case; empty when the list is not one of different header names."""
+    names = text.lower().split()
+    if len(set(names)) != len(names) or not all(map(_TOKEN.fullmatch, names)):
+        return ()
+    return tuple(name.encode("ascii") for name in names)
+
+
 def parse_signature(value: bytes) -> Signature | AuthRefusal:
     """Take ``hmac id="...", algorithm="...", headers="...", signature="..."`` apart."""
     try:
-        text = value[4:].decode("ascii").strip(" \t")
+        usual = _USUAL.fullmatch(value)
+        if usual is not None:
+            secret_id, algorithm, headers, signature = (part.decode("ascii") for part in usual.groups())
+        else:
+            text = value[4:].decode("ascii").strip(" \t")
+            found = _parameters(text)
+            if found is None:
+                return _FORMAT
+            secret_id, signature = found.get("id", ""), found.get("signature", "")
+            algorithm, headers = found.get("algorithm", ""), found.get("headers", "")
     except UnicodeDecodeError:
         return _FORMAT
-    if not text:
+    if not secret_id or not signature:
         return _MISSING
-    found = _parameters(text)
-    if found is None:
-        return _FORMAT
-    if not found.get("id") or not found.get("signature"):
-        return _MISSING
-    algorithm = found.get("algorithm", "")
     digest = ALGORITHMS.get(algorithm.lower())
     if digest is None:
         if not _ALGORITHM_NAME.fullmatch(algorithm):
             return _FORMAT
         return _refusal("hmac_algorithm", algorithm)
-    names = tuple(found.get("headers", "").lower().split())
-    if not names or len(set(names)) != len(names) or not all(map(_TOKEN.fullmatch, names)):
+    names = _signed_headers(headers)
+    if not names:
         return _HEADERS
-    return Signature(found["id"], digest, names, found["signature"].encode())
+    return Signature(secret_id, digest, names, signature.encode("ascii"))
 
 
-def signing_string(names: Sequence[str], lookup: HeaderLookup) -> bytes | AuthRefusal:
+def signing_string(names: Sequence[bytes], lookup: HeaderLookup) -> bytes | AuthRefusal:
     """``name: value`` of each listed header in listed order, joined by newlines, none at the end."""
     lines = []
     for name in names:
-        values = lookup(name.encode())
+        values = lookup(name)
         if len(values) != 1:
-            return _MULTIPLE if values else _refusal("hmac_header", name)
-        lines.append(b"%b: %b" % (name.encode(), values[0].strip(_WHITE)))
+            return _MULTIPLE if values else _refusal("hmac_header", name.decode("ascii"))
+        lines.append(b"%b: %b" % (name, values[0].strip(_WHITE)))
     return b"\n".join(lines)
 
 
 def _check_dates(
-    names: Sequence[str], lookup: HeaderLookup, rules: AuthRules, now_s: float
+    names: Sequence[bytes], lookup: HeaderLookup, rules: AuthRules, now_s: float
 ) -> AuthRefusal | None:
     """Expects every listed header to be there once. Each signed date must be one, and be fresh."""
-    if "x-date" not in names and "date" not in names:
+    if b"x-date" not in names and b"date" not in names:
         return _NO_DATE
-    for name, checked in (("x-date", True), ("date", rules.check_date)):
+    for name, checked in ((b"x-date", True), (b"date", rules.check_date)):
         if name not in names or not checked:
             continue
-        date_s = parse_http_date(lookup(name.encode())[0].strip(_WHITE), now_s)
-        if date_s is None:
-            return _refusal("hmac_header", name)
-        if abs(now_s - date_s) > DATE_WINDOW_S:
-            return _STALE if name == "x-date" else _refusal("hmac_header", name)
+        date_s = parse_http_date(lookup(name)[0].strip(_WHITE), now_s)
+        if date_s is not None and abs(now_s - date_s) <= DATE_WINDOW_S:
+            continue
+        if date_s is not None and name == b"x-date":
+            return _STALE
+        return _refusal("hmac_header", name.decode("ascii"))
     return None
 
 

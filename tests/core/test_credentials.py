@@ -374,8 +374,8 @@ def test_signing_string() -> None:
     def lookup(name: bytes) -> list[bytes]:
         return values.get(name, [])
 
-    assert signing_string(["source", "x-date"], lookup) == b"source: s\nx-date: d"
-    assert isinstance(signing_string(["twice"], lookup), AuthRefusal)
+    assert signing_string([b"source", b"x-date"], lookup) == b"source: s\nx-date: d"
+    assert isinstance(signing_string([b"twice"], lookup), AuthRefusal)
 
 
 @given(st.binary(max_size=200))
