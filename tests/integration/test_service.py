@@ -14,6 +14,7 @@ from tests.support.backends import CLOSE, OK, Backend, Seen, running_backend
 from tests.support.processes import REQUEST, SUBJECT, Quotad, running_quotad, start_quotad, write_config
 from tests.support.servers import StoreServer
 from tests.support.storm import exchange
+from tests.support.waiting import until_true
 
 FAILED = b"HTTP/1.1 500 Broken\r\nContent-Length: 0\r\n\r\n"
 
@@ -146,7 +147,7 @@ async def test_kill_9_with_the_embedded_store_loses_no_count(tmp_path: Path) -> 
 async def test_a_stopped_store_is_answered_by_the_failure_policy(
     tmp_path: Path, store_server: StoreServer, policy: object, admitted: int
 ) -> None:
-    """closed admits nothing, open its budget; afterwards everything goes on without a restart."""
+    """Closed admits nothing, open its budget; afterwards everything goes on without a restart."""
     store: dict[str, object] = {"url": store_server.url, "deadlineMs": 50}
     plan: dict[str, object] = {"dayQuotaRequest": 100, "onStoreFailure": policy}
     async with running_backend() as backend:
@@ -160,9 +161,11 @@ async def test_a_stopped_store_is_answered_by_the_failure_policy(
                 store_server.resume()
             assert [status for status, _, _ in answers] == [200] * admitted + [503] * (6 - admitted)
             assert all(b"retry-after: 1\r\n" in head.lower() for status, head, _ in answers if status == 503)
-            async with asyncio.timeout(10):
-                while (await ask(quotad))[0] != 200:
-                    await asyncio.sleep(0.02)
+
+            async def is_back() -> bool:
+                return (await ask(quotad))[0] == 200
+
+            await until_true(is_back)
             async with httpx.AsyncClient() as client:
                 metrics = await client.get(f"http://127.0.0.1:{quotad.ports['telemetry']}/metrics")
             if admitted:
@@ -216,9 +219,11 @@ async def test_only_counted_answers_use_quota_and_hanging_up_is_no_way_out(
             writer.transport.abort()
             go_on.set()
             backend.script = None
-            async with asyncio.timeout(10):
-                while await used(store_server.url) != (1, 0):
-                    await asyncio.sleep(0.01)
+
+            async def is_settled() -> bool:
+                return await used(store_server.url) == (1, 0)
+
+            await until_true(is_settled)
 
 
 async def until_new_connection(backend: Backend, quotad: Quotad) -> None:

@@ -1,7 +1,7 @@
 """Waiting for what must come, without saying when."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 AT_MOST_S = 15.0
 
@@ -12,4 +12,11 @@ async def until(condition: Callable[[], bool]) -> None:
         while True:
             if condition():
                 return
+            await asyncio.sleep(0.01)
+
+
+async def until_true(ask: Callable[[], Awaitable[bool]]) -> None:
+    """The same for a condition that must be asked for over a network."""
+    async with asyncio.timeout(AT_MOST_S):
+        while not await ask():
             await asyncio.sleep(0.01)
