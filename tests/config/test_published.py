@@ -1,3 +1,4 @@
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -6,6 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from quotad.config.document import read_document
+from quotad.config.file import load
 from quotad.config.published import published_schema
 
 HERE = Path(__file__).parent
@@ -67,3 +69,18 @@ def test_every_field_is_described() -> None:
     assert len(found) > 80
     assert [path for path, field in found if not field.get("description")] == []
     assert [path for path, field in found if "title" in field] == []
+
+
+def test_every_field_is_documented() -> None:
+    """The page on configuration names each field of the schema."""
+    page = (HERE.parent.parent / "docs/configuration.md").read_text(encoding="utf-8")
+    names = {path.rpartition(".")[2] for path, _ in fields(published_schema())}
+    assert sorted(name for name in names if not re.search(rf"\b{name}\b", page)) == []
+
+
+def test_the_documented_example_is_valid(tmp_path: Path) -> None:
+    """The example of the page is a whole configuration."""
+    page = (HERE.parent.parent / "docs/configuration.md").read_text(encoding="utf-8")
+    example = tmp_path / "quotad.yaml"
+    example.write_text(page.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+    assert load(example, {"TRIAL_KEY": "trial-secret-key"}).routes
