@@ -18,5 +18,7 @@ async def until(condition: Callable[[], bool]) -> None:
 async def until_true(ask: Callable[[], Awaitable[bool]]) -> None:
     """The same for a condition that must be asked for over a network."""
     async with asyncio.timeout(AT_MOST_S):
-        while not await ask():
+        while True:
+            if await ask():
+                return
             await asyncio.sleep(0.01)
