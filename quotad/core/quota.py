@@ -5,7 +5,6 @@ The arithmetic itself stands twice: in ``lua/`` (what runs) and in ``core.refere
 proven against).
 """
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -82,8 +81,7 @@ class DayNumbers(NamedTuple):
     """Units that were not used: settled as not counting, or granted when nobody waited any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One Subject's part of one script call. At most one per Sidecar and Subject is in flight."""
 
     subject: Subject

@@ -11,7 +11,7 @@ from quotad.core.quota import Answer, DayNumbers
 class Day:
     """Numbers of one day. ``granted`` and ``at_once`` are the store's, as last heard."""
 
-    __slots__ = ("at_once", "closed", "end_us", "given_back", "granted")
+    __slots__ = ("_told", "at_once", "closed", "end_us", "given_back", "granted")
 
     def __init__(self, end_us: int = 0) -> None:
         self.end_us = end_us
@@ -20,6 +20,7 @@ class Day:
         """Of ``granted``: charged when granted (the plan had no condition); never Holds."""
         self.closed = 0
         self.given_back = 0
+        self._told: DayNumbers | None = None
 
     @property
     def open(self) -> int:
@@ -27,8 +28,17 @@ class Day:
         return self.granted - self.at_once - self.closed
 
     def numbers(self) -> DayNumbers:
-        """What is sent to the store."""
-        return DayNumbers(self.end_us, self.closed, self.given_back)
+        """What is sent to the store; made once per change."""
+        told = self._told
+        if told is None:
+            told = self._told = DayNumbers(self.end_us, self.closed, self.given_back)
+        return told
+
+    def close(self, units: int, given_back: int) -> None:
+        """``units`` Holds have ended; ``given_back`` units, these or charged ones, were not used."""
+        self.closed += units
+        self.given_back += given_back
+        self._told = None
 
     def hear(self, granted: int, at_once: int) -> tuple[int, int]:
         """Take the store's numbers; answers how many more (Holds, charged units) it granted."""
@@ -37,6 +47,9 @@ class Day:
         self.granted = granted
         self.at_once = at_once
         return max(held, 0), max(charged, 0)
+
+
+_NOTHING = (0, 0)
 
 
 class Entry:
@@ -72,9 +85,7 @@ class Entry:
         day = self.find(generation, day_end_us)
         if day is None or day.open <= 0:
             return False
-        day.closed += 1
-        if not counted:
-            day.given_back += 1
+        day.close(1, 0 if counted else 1)
         return True
 
     def give_back_charged(self, generation: int, day_end_us: int, units: int = 1) -> bool:
@@ -82,7 +93,7 @@ class Entry:
         day = self.find(generation, day_end_us)
         if day is None:
             return False
-        day.given_back += units
+        day.close(0, units)
         return True
 
     def hear(self, answer: Answer, granted_now: int, conditional: bool, owed: int = 0) -> tuple[int, int]:
@@ -96,20 +107,26 @@ class Entry:
             self.generation = answer.generation
             self.day = Day(answer.day_end_us)
             self.previous = Day(answer.previous_day_end_us)
-        self._shift(answer)
-        held, charged = self.day.hear(answer.entry_granted, answer.entry_at_once)
+        elif answer.day_end_us != self.day.end_us or answer.previous_day_end_us != self.previous.end_us:
+            self._shift(answer)
+        day, previous = self.day, self.previous
+        if (
+            answer.entry_granted == day.granted + granted_now
+            and answer.entry_previous_granted == previous.granted
+        ):
+            # Nearly always: everything granted was heard of.
+            day.granted = answer.entry_granted
+            day.at_once = answer.entry_at_once
+            return _NOTHING
+        held, charged = day.hear(answer.entry_granted, answer.entry_at_once)
         if conditional:
             held = max(held - granted_now, 0)
         else:
             charged = max(charged - granted_now, 0)
         paid = min(owed, held + charged)
-        self.day.closed += held
-        self.day.given_back += held + charged - paid
-        late_held, late_charged = self.previous.hear(
-            answer.entry_previous_granted, answer.entry_previous_at_once
-        )
-        self.previous.closed += late_held
-        self.previous.given_back += late_held + late_charged
+        day.close(held, held + charged - paid)
+        late_held, late_charged = previous.hear(answer.entry_previous_granted, answer.entry_previous_at_once)
+        previous.close(late_held, late_held + late_charged)
         return paid, held + charged - paid + late_held + late_charged
 
     def _shift(self, answer: Answer) -> None:

@@ -40,7 +40,7 @@ async def test_it_decides_settles_and_reads(engine: Engine) -> None:
         async with running_store(server.url) as store:
             (held,) = await submit(store, [call(one, plan, cost=7)]).answers()
             assert (held.granted, held.day_open) == (5, 5)
-            settled = replace(call(one, plan, 2, 0, held.generation), day=DayNumbers(held.day_end_us, 3, 1))
+            settled = call(one, plan, 2, 0, held.generation)._replace(day=DayNumbers(held.day_end_us, 3, 1))
             (after,) = await submit(store, [settled], settle_only=True).answers()
             assert (after.day_charged, after.day_open) == (2, 2)
             (again,) = await submit(store, [settled], settle_only=True).answers()
