@@ -1,0 +1,196 @@
+"""Random lives of Subjects through the Lua on real servers and through the reference: equal at every step.
+
+``QUOTAD_EXAMPLES`` says how many lives are tried per server.
+"""
+
+import os
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quotad.core.quota import Answer, Call, DayNumbers, Limits, Terms
+from quotad.core.windows import windows
+from tests.support.servers import StoreServer
+from tests.support.twins import DAY_US, Twins, subject
+
+EXAMPLES = int(os.environ.get("QUOTAD_EXAMPLES", "200"))
+HUGE = 2**53 - 1
+SECOND_US = 1_000_000
+HOUR_US = 3_600 * SECOND_US
+
+TIMES_US = [
+    *[0, 0, 0, 1, 999, 333_333, SECOND_US, SECOND_US, 15 * SECOND_US, 20 * SECOND_US, 60 * SECOND_US],
+    *[6 * HOUR_US, 12 * HOUR_US, DAY_US, DAY_US, 3 * DAY_US, 32 * DAY_US, 70 * DAY_US, 500 * DAY_US],
+    *[-1, -SECOND_US, -70 * SECOND_US, -HOUR_US, -DAY_US],
+]
+HOLDS_US = [60 * SECOND_US, 60 * SECOND_US, 10 * SECOND_US, 3 * DAY_US]
+SKEWS_US = [
+    *[0] * 12,
+    *[-HOUR_US, HOUR_US, -13 * HOUR_US, DAY_US, -DAY_US, 2 * DAY_US, -40 * DAY_US, 40 * DAY_US],
+]
+ZONES = ["UTC", "UTC", "Asia/Shanghai", "America/Sao_Paulo", "America/St_Johns", "Pacific/Kiritimati"]
+
+
+class Plan(NamedTuple):
+    """A plan as some sidecar has it in its file."""
+
+    limits: Limits
+    zone: str
+    anchor_day: int
+    conditional: bool
+    release: bool
+
+
+class Part(NamedTuple):
+    """One Subject's part of a step, in terms of what the sidecar last heard."""
+
+    plan: int
+    cost: int
+    generation: int
+    """0: as last heard; 1: unknown; 2: a wrong one."""
+    number: int
+    """Added to the last number: 0 and below are repeated and late calls."""
+    label: int
+    """Which two days the numbers name: those last heard, shifted by one, or strange ones."""
+    closed: tuple[int, int]
+    given_back: tuple[int, int]
+
+
+class Step(NamedTuple):
+    """Time passes, something may be lost, one sidecar calls."""
+
+    until: int
+    """1: the time becomes the end of the day last heard of, 2: of the month, 3: of the Entry; 0: stays."""
+    elapsed_us: int
+    """Passes after that."""
+    skew_us: int
+    """How far the sidecar's idea of the time, and so its windows, is off."""
+    sidecar: int
+    settle_only: bool
+    lost: int
+    """1: the first Subject's hash vanishes; 2: its total; anything else: nothing."""
+    parts: dict[int, Part]
+
+
+def mostly(usual: st.SearchStrategy[int], *odd: int) -> st.SearchStrategy[int]:
+    return st.one_of(usual, usual, usual, st.sampled_from(odd))
+
+
+SMALL = st.integers(0, 6)
+QUOTA = st.sampled_from([-1, -1, 0, 1, 3, 5, 10, 20, HUGE])
+LIMITS = st.builds(
+    Limits,
+    version=st.sampled_from([0, 0, 1, 2, 3]),
+    rate_rps=st.sampled_from([-1, -1, -1, 0, 1, 3, 7, 1000, 2**31 - 1]),
+    burst=st.sampled_from([-1, 0, 1, 4, 10, 10, 50, 2**31 - 1]),
+    day=QUOTA,
+    month=QUOTA,
+    total=QUOTA,
+)
+PLANS = st.lists(
+    st.builds(
+        Plan, LIMITS, st.sampled_from(ZONES), st.sampled_from([1, 1, 15, 31]), st.booleans(), st.booleans()
+    ),
+    min_size=1,
+    max_size=4,
+)
+PART = st.builds(
+    Part,
+    plan=st.integers(0, 3),
+    cost=mostly(SMALL, 0, 30, 2**40),
+    generation=st.sampled_from([0, 0, 0, 0, 0, 1, 2]),
+    number=mostly(st.just(1), 0, -1, 5),
+    label=st.sampled_from([0, 0, 0, 0, 1, 2]),
+    closed=st.tuples(SMALL, SMALL),
+    given_back=st.tuples(SMALL, SMALL),
+)
+STEP = st.builds(
+    Step,
+    until=st.sampled_from([0, 0, 0, 0, 0, 0, 1, 1, 2, 3]),
+    elapsed_us=st.sampled_from(TIMES_US),
+    skew_us=st.sampled_from(SKEWS_US),
+    sidecar=st.integers(1, 4),
+    settle_only=st.sampled_from([False, False, False, True]),
+    lost=st.integers(0, 25),
+    parts=st.one_of(
+        st.builds(lambda part: {0: part}, PART),
+        st.dictionaries(st.sampled_from([0, 0, 1, 2]), PART, min_size=1, max_size=3),
+    ),
+)
+
+
+class Life:
+    """What the sidecars heard so far, and the calls they make of it."""
+
+    def __init__(self, twins: Twins, plans: list[Plan], holds_us: list[int]) -> None:
+        self.twins = twins
+        self.plans = plans
+        self.holds_us = holds_us
+        self.heard: dict[tuple[int, int], Answer] = {}
+        self.numbers: dict[tuple[int, int], int] = {}
+
+    def take(self, step: Step) -> None:
+        """One step on both sides."""
+        self.pass_time(step)
+        if step.lost in (1, 2):
+            self.twins.lose(subject(0), total=step.lost == 2)
+        for index in step.parts:
+            self.twins.usage(subject(index))
+        calls = [self.call(step, index, part) for index, part in step.parts.items()]
+        answers = self.twins.submit(
+            calls, step.sidecar, settle_only=step.settle_only, hold_us=self.holds_us[step.sidecar - 1]
+        )
+        for index, answer in zip(step.parts, answers, strict=True):
+            self.heard[step.sidecar, index] = answer
+
+    def pass_time(self, step: Step) -> None:
+        """To an edge, where off-by-one errors live, or by a plain while."""
+        heard = self.heard.get((step.sidecar, 0))
+        if heard is not None and heard.day_end_us and step.until:
+            expires_us = heard.now_us + self.holds_us[step.sidecar - 1]
+            self.twins.at((heard.day_end_us, heard.month_end_us, expires_us)[step.until - 1])
+        self.twins.pass_time(step.elapsed_us)
+
+    def call(self, step: Step, index: int, part: Part) -> Call:
+        """The Call of one part."""
+        who = (step.sidecar, index)
+        heard = self.heard.get(who)
+        number = self.numbers.get(who, 0) + part.number
+        self.numbers[who] = max(number, self.numbers.get(who, 0))
+        known = heard.generation if heard else 0
+        days = (heard.day_end_us, heard.previous_day_end_us) if heard else (0, 0)
+        shifted = (days, (days[1], days[0]), (0, days[0] + 1))[part.label]
+        return Call(
+            subject(index),
+            self.terms(part.plan, step.skew_us),
+            part.cost,
+            (known, 0, known + 1)[part.generation],
+            number,
+            DayNumbers(shifted[0], part.closed[0], part.given_back[0]),
+            DayNumbers(shifted[1], part.closed[1], part.given_back[1]),
+        )
+
+    def terms(self, index: int, skew_us: int) -> Terms:
+        """What the sidecar's file and its idea of the time imply."""
+        plan = self.plans[index % len(self.plans)]
+        made = windows(self.twins.now_us + skew_us, plan.zone, plan.anchor_day)
+        return Terms(plan.limits, made, plan.conditional, plan.release)
+
+
+@pytest.mark.timeout(60 + EXAMPLES)
+@given(
+    plans=PLANS,
+    holds_us=st.lists(st.sampled_from(HOLDS_US), min_size=4, max_size=4),
+    steps=st.lists(STEP, min_size=8, max_size=40),
+)
+@settings(max_examples=EXAMPLES)
+def test_lua_and_reference_never_differ(
+    lua_server: StoreServer, plans: list[Plan], holds_us: list[int], steps: list[Step]
+) -> None:
+    """Whatever happens in whatever order, both answer and keep the same, within all limits."""
+    with lua_server.client() as client:
+        life = Life(Twins(client), plans, holds_us)
+        for step in steps:
+            life.take(step)
