@@ -2,7 +2,7 @@
 --
 -- KEYS   s1, t1, s2, t2, ...
 -- ARGV   none
--- Reply  one bulk per Subject, 10 integers '<10q' (core.quota.Usage), or an error for that Subject.
+-- Reply  one bulk per Subject, 9 integers '<9q' (core.quota.Usage), or an error for that Subject.
 
 --@include clock
 --@include subject
