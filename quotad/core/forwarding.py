@@ -2,35 +2,26 @@
 
 from quotad.config.model import AuthRules, Route
 from quotad.core.credentials import is_basic, is_hmac
-from quotad.core.framing import CHUNKED
-from quotad.core.request import RequestFields, RequestLine
-from quotad.core.routing import strip_prefix
+from quotad.core.request import RequestFields
 
 VIA = (b"Via: 1.0 quotad\r\n", b"Via: 1.1 quotad\r\n")
 """By the minor version of the request (RFC 9110, section 7.6.3: a gateway must, towards the backend)."""
 
 
-def forwarded_head(
-    line: RequestLine, fields: RequestFields, rule: Route, upstream_host: bytes, extra: bytes
+def standing_lines(
+    host: bytes, fields: RequestFields, minor: int, rule: Route, upstream_host: bytes
 ) -> bytes:
-    """The complete head, without its body's framing being changed.
+    """The lines of a forwarded head that are the same for all requests with these fields.
 
-    ``extra``: lines of ours, each with its CRLF. The path goes byte for byte, less the route's prefix
-    where the route strips it. Host is the caller's unless the route says otherwise.
+    ``host`` is what the caller asked for; Host goes on so unless the route says otherwise.
     """
-    host = line.authority or fields.host
-    if host:
-        extra += b"X-Forwarded-Host: %b\r\n" % host
-    if not host or rule.host_header == "upstream":
-        host = upstream_host
-    return b"%b %b HTTP/1.1\r\nHost: %b\r\n%b%b%b%b\r\n" % (
-        line.method,
-        strip_prefix(line.target, rule.path_prefix) if rule.strip_prefix else line.target,
-        host,
+    sent_host = upstream_host if rule.host_header == "upstream" or not host else host
+    return b"Host: %b\r\n%b%b%b%b" % (
+        sent_host,
         passed_lines(fields, rule.auth),
-        framing_lines(fields, line.minor),
-        extra,
-        VIA[line.minor],
+        framing_lines(fields, minor),
+        b"X-Forwarded-Host: %b\r\n" % host if host else b"",
+        VIA[minor],
     )
 
 
@@ -62,8 +53,3 @@ def passed_lines(fields: RequestFields, rules: AuthRules) -> bytes:
     if rules.basic and is_basic(value) and not (rules.key_pair and fields.secret_lines):
         return fields.kept
     return fields.kept + fields.authorization_line
-
-
-def request_framing(fields: RequestFields) -> int:
-    """The framing of a request's body (RFC 9112, section 6.3): without a sign of one there is none."""
-    return CHUNKED if fields.chunked else max(fields.length, 0)

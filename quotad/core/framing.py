@@ -207,12 +207,12 @@ def chunk(payload: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(payload), payload)
 
 
-def response_framing(method: bytes, status: int, length: int, chunked: bool) -> int:
-    """The framing of a final response's body (section 6.3), given what its head says.
+def response_framing(status: int, length: int, chunked: bool) -> int:
+    """The framing of a final response's body (section 6.3), unless it answers HEAD.
 
     ``length`` is its Content-Length or -1.
     """
-    if method == b"HEAD" or status in (204, 304):
+    if status in (204, 304):
         return 0
     if chunked:
         return CHUNKED

@@ -56,7 +56,7 @@ _HOST = re.compile(
 class RequestLine:
     """The first line of a request, in the form that goes on."""
 
-    __slots__ = ("authority", "method", "minor", "target")
+    __slots__ = ("authority", "method", "method_text", "minor", "plain", "start", "target", "target_text")
 
     def __init__(self, method: bytes, target: bytes, minor: int, authority: bytes) -> None:
         self.method = method
@@ -66,6 +66,12 @@ class RequestLine:
         """0 or 1, of HTTP/1.x."""
         self.authority = authority
         """Of an absolute-form target; it replaces Host (RFC 9112, section 3.2.2). Else empty."""
+        self.start = b"%b %b HTTP/1.1\r\n" % (method, target)
+        """As it goes on."""
+        self.method_text = method.decode()
+        self.target_text = target.decode()
+        self.plain = minor == 1 and not authority and method != b"TRACE"
+        """True: no rule of ``check_request`` is about it."""
 
 
 def read_request_line(line: bytes, target_bytes: int) -> RequestLine:
@@ -113,8 +119,8 @@ class RequestFields:
         "block",
         "chunked",
         "close",
-        "count",
         "expects",
+        "has_body",
         "host",
         "host_name",
         "hosts",
@@ -122,6 +128,7 @@ class RequestFields:
         "kept",
         "length",
         "only_key_pair",
+        "plain",
         "preflight",
         "secret_id",
         "secret_ids",
@@ -132,7 +139,6 @@ class RequestFields:
 
     def __init__(self, block: bytes) -> None:
         self.block = block
-        self.count = 0
         self.kept = b""
         """Without Host, framing, credentials, hop-by-hop and forged lines; each with its CRLF."""
         self.host = b""
@@ -154,6 +160,9 @@ class RequestFields:
         self.secret_keys = 0
         self.secret_lines = b""
         """X-Secret-Id and X-Secret-Key as they came, for a route that passes credentials."""
+        self.has_body = False
+        self.plain = False
+        """True: no rule of ``check_request`` is about it."""
         self.only_key_pair = False
         """X-Secret-Id and X-Secret-Key are there once each, and no other credentials."""
 
@@ -164,13 +173,14 @@ class RequestFields:
             yield name.lower(), value.strip(b" \t")
 
 
-def read_request_fields(block: bytes) -> RequestFields:
-    """Read the field lines of a request, each ending in CRLF. Raises HeadError."""
+def read_request_fields(block: bytes, header_count: int) -> RequestFields:
+    """Read the field lines of a request, each ending in CRLF, at most so many. Raises HeadError."""
     fields = RequestFields(block)
     kept: list[bytes] = []
     nominated: list[bytes] = []
     lines = block.split(b"\r\n")
-    fields.count = len(lines) - 1
+    if len(lines) - 1 > header_count:
+        raise HeadError("too_many_headers")
     for line in lines:
         name, _, value = line.partition(b":")
         kind = _KINDS[name]
@@ -190,6 +200,8 @@ def read_request_fields(block: bytes) -> RequestFields:
         raise HeadError("bad_framing")
     if fields.hosts == 1 and _HOST.fullmatch(fields.host):
         fields.host_name = host_name(fields.host)
+    fields.has_body = fields.chunked or fields.length > 0
+    fields.plain = bool(fields.host_name) and not fields.chunked
     fields.only_key_pair = fields.secret_ids == fields.secret_keys == 1 and fields.authorization is None
     return fields
 

@@ -2,6 +2,7 @@
 
 import re
 
+from quotad.core.framing import UNTIL_CLOSE, response_framing
 from quotad.core.http import (
     CODING,
     CONNECTION,
@@ -39,13 +40,22 @@ _BAD = "upstream_bad_response"
 class ResponseHead:
     """A response's head. ``kept`` are the lines that go on as they are."""
 
-    __slots__ = ("chunked", "dated", "kept", "length", "limit_lines", "lines", "persistent", "status")
+    __slots__ = (
+        "chunked",
+        "dated",
+        "framing",
+        "length",
+        "limit_lines",
+        "lines",
+        "persistent",
+        "status",
+    )
 
     def __init__(self, status: int) -> None:
         self.status = status
-        self.kept = b""
-        """Status line (as HTTP/1.1) and fields, each with its CRLF; without framing, hop-by-hop,
-        limit and X-Request-Id lines."""
+        self.lines = b""
+        """What goes on: status line (as HTTP/1.1) and fields, each with its CRLF, with Content-Length but
+        without other framing, hop-by-hop, limit and X-Request-Id lines."""
         self.limit_lines = b""
         """The backend's own RateLimit fields, which go on when we add none."""
         self.dated = False
@@ -54,8 +64,8 @@ class ResponseHead:
         self.chunked = False
         self.persistent = True
         """Whether the connection may serve another request (RFC 9112, section 9.3)."""
-        self.lines = 0
-        """How many field lines came."""
+        self.framing = UNTIL_CLOSE
+        """Of its body, unless the request was HEAD."""
 
 
 def read_response(head: bytes) -> ResponseHead:
@@ -69,7 +79,6 @@ def read_response(head: bytes) -> ResponseHead:
     nominated: list[bytes] = []
     limits: list[bytes] = []
     lines = block.split(b"\r\n")
-    response.lines = len(lines) - 1
     for line in lines:
         name, _, value = line.partition(b":")
         kind = _KINDS[name]
@@ -84,9 +93,13 @@ def read_response(head: bytes) -> ResponseHead:
             nominated += tokens(value)
         elif kind != DROP:
             _framing(response, kind, value)
-    response.kept = b"\r\n".join(without(kept, nominated))
-    response.limit_lines = b"\r\n".join([*limits, b""])
     _check(response, found[1] == b"1", nominated)
+    response.framing = response_framing(response.status, response.length, response.chunked)
+    response.limit_lines = b"\r\n".join([*limits, b""])
+    response.lines = b"\r\n".join(without(kept, nominated))
+    # RFC 9110, section 8.6: none with 1xx and 204.
+    if response.length >= 0 and response.status >= 200 and response.status != 204:
+        response.lines += b"Content-Length: %d\r\n" % response.length
     return response
 
 
@@ -117,29 +130,3 @@ CONNECTION_LINES = (
     (b"Connection: close\r\n", b""),
 )
 """By the request's minor version and whether the connection lives on (RFC 9112, section 9.3)."""
-
-
-def added_lines(request_id: bytes, limits: bytes, date: bytes, connection: bytes) -> bytes:
-    """The lines that we add to an answer; ``date`` is empty when the backend gave one (RFC 9110, 6.6.1)."""
-    if date:
-        date = b"Date: %b\r\n" % date
-    return b"%bX-Request-Id: %b\r\n%b%b" % (limits, request_id, date, connection)
-
-
-def response_head(response: ResponseHead, chunked: bool, extra: bytes, keep_limits: bool) -> bytes:
-    """The head that goes on to the client, complete.
-
-    ``chunked``: the body goes on in chunks. ``extra``: lines of ours, each with its CRLF. No
-    Content-Length goes with 1xx and 204 (RFC 9110, section 8.6).
-    """
-    framing = b""
-    if chunked:
-        framing = b"Transfer-Encoding: chunked\r\n"
-    elif response.length >= 0 and response.status != 204:
-        framing = b"Content-Length: %d\r\n" % response.length
-    return b"%b%b%b%b\r\n" % (response.kept, framing, response.limit_lines if keep_limits else b"", extra)
-
-
-def interim_head(response: ResponseHead) -> bytes:
-    """A 1xx response as it goes on (RFC 9110, section 15.2)."""
-    return response.kept + b"\r\n"

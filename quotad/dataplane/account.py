@@ -6,25 +6,25 @@ from quotad.dataplane.plane import Plane
 
 
 class Account:
-    """What a request owes, and what became of it. The base of ``exchange.Exchange``."""
+    """What a request owes, and what became of it. The base of ``exchange.Exchange``, which makes it."""
 
     __slots__ = ("_plane", "_settled", "dispatched", "gone", "outcome", "verdict")
 
-    def __init__(self, plane: Plane, started_s: float) -> None:
-        self._plane = plane
-        self._settled = False
-        self.outcome = Outcome(started_s)
-        self.verdict: Verdict | None = None
-        self.dispatched = False
-        """Whether a byte of the request went to a backend."""
-        self.gone = False
-        """The caller left (``core.verdict.Waiter``)."""
+    _plane: Plane
+    _settled: bool
+    outcome: Outcome
+    verdict: Verdict | None
+    dispatched: bool
+    """Whether a byte of the request went to a backend."""
+    gone: bool
+    """The caller left (``core.verdict.Waiter``)."""
 
     def settle(self, status: int) -> None:
         """The status that decides is known: the unit is used or given back (Q1)."""
         verdict = self.verdict
         if verdict is not None and verdict.admitted and not self._settled:
-            self._charge(verdict, counts(verdict.subject.plan.quota_condition, status))
+            condition = verdict.subject.plan.quota_condition
+            self._charge(verdict, not condition or counts(condition, status))
 
     def leave(self) -> None:
         """There is no status, and will be none.
@@ -44,11 +44,13 @@ class Account:
 
     def count(self) -> None:
         """The request is over."""
-        self.leave()
-        if not self.outcome.status and not self.outcome.reason:
-            self.outcome.reason = "internal"
-        self.outcome.ended_s = self._plane.clock()
-        self._plane.recorder.record(self.outcome)
+        outcome = self.outcome
+        if not self._settled:
+            self.leave()
+        if not outcome.status and not outcome.reason:
+            outcome.reason = "internal"
+        outcome.ended_s = self._plane.clock()
+        self._plane.recorder.record(outcome)
 
     def _charge(self, verdict: Verdict, counted: bool) -> None:
         self._settled = True

@@ -70,8 +70,9 @@ class Backend:
     def acquire(self, user: User) -> Connection | None:
         """An idle connection, if there is one."""
         while (connection := self._pool.take()) is not None:
-            if connection.usable:
-                connection.begin(user)
+            if not connection.closed:
+                connection.user = user
+                connection.deadline_s = inf
                 return connection
             connection.drop()
         return None
@@ -91,7 +92,7 @@ class Backend:
         """A connection may serve another request."""
         ticket = self._pool.returned(connection)
         if ticket is None:
-            self.wheel.arm(connection, now_s + self._spec.idle_s)
+            connection.answer_by(now_s + self._spec.idle_s)
         else:
             self._loop.call_soon(self._hand_over, connection, ticket)
 
@@ -149,13 +150,14 @@ class Backend:
         user = ticket.user
         if user is None:
             connection.release(self.wheel.clock())
-        elif not connection.usable:
+        elif connection.closed:
             if not self._place(ticket):
                 ticket.fail("upstream_busy")
         else:
             ticket.user = None
             ticket.deadline_s = inf
-            connection.begin(user)
+            connection.user = user
+            connection.deadline_s = inf
             user.on_connection(connection)
 
 

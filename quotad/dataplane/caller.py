@@ -1,11 +1,21 @@
 """What an exchange needs of the caller's connection, where it waits, and what may interrupt it."""
 
-from enum import IntEnum
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Final, Protocol
 
 from quotad.core.replies import Refusal
 from quotad.dataplane.flow import Flow
 from quotad.dataplane.relay import Caller
+
+Wake = Callable[[Any], Any]
+
+BUSY: Final = 0
+VERDICT: Final = 1
+CONNECTION: Final = 2
+RESPONSE: Final = 3
+BODY: Final = 4
+DISCARD: Final = 5
+"""What an exchange waits for. Plain numbers: each request passes most of them."""
 
 
 class Client(Caller, Protocol):
@@ -22,22 +32,11 @@ class Client(Caller, Protocol):
     def reset(self) -> None:
         """End the connection so that what was sent cannot pass for a whole answer."""
 
-    def resume(self, event: object) -> None:
-        """Let the waiting exchange go on, with ``event``."""
+    wake: Wake
+    """Lets the waiting exchange go on, with an event."""
 
     def interrupt(self, error: Exception) -> None:
         """Let the waiting exchange go on by raising ``error`` in it."""
-
-
-class Stage(IntEnum):
-    """What an exchange waits for."""
-
-    BUSY = 0
-    VERDICT = 1
-    CONNECTION = 2
-    RESPONSE = 3
-    BODY = 4
-    DISCARD = 5
 
 
 class RefusedError(Exception):

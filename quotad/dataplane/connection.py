@@ -7,9 +7,8 @@ import asyncio
 import socket
 import struct
 from collections.abc import Coroutine
-from enum import IntEnum
 from math import inf
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from quotad.dataplane.exchange import Exchange
 from quotad.dataplane.flow import EMPTY, Flow, Timed, pause
@@ -21,8 +20,6 @@ LINGER_S = 2.0
 
 WRITE_BYTES = 64 * 1024
 """What may wait for the caller before its answer's source is slowed down."""
-
-_EMPTY_LINE = (b"\r", b"\r\n")
 
 _RESET = struct.pack("ii", 1, 0)
 
@@ -47,16 +44,12 @@ class Crowd(set["Connection"]):
             await self._empty.wait()
 
 
-class Phase(IntEnum):
-    """What a connection is doing."""
-
-    HEAD = 0
-    """Idle, or receiving a request's head."""
-    EXCHANGE = 1
-    FLUSH = 2
-    """Waiting for the caller to take its answers, before the next request."""
-    CLOSING = 3
-    """Nothing more will be served; what is still received is dropped."""
+HEAD: Final = 0
+EXCHANGE: Final = 1
+FLUSH: Final = 2
+CLOSING: Final = 3
+"""What a connection is doing: it is idle or receives a head, serves a request, waits for the caller to
+take its answers, or drops what it still receives."""
 
 
 class Connection(asyncio.Protocol, Timed):
@@ -67,9 +60,12 @@ class Connection(asyncio.Protocol, Timed):
         "_coroutine",
         "_crowd",
         "_exchange",
+        "_forgave",
+        "_head_bytes",
         "_phase",
         "_plane",
         "_reading",
+        "_unread",
         "_unsent_bytes",
         "_write_paused",
         "about",
@@ -79,6 +75,7 @@ class Connection(asyncio.Protocol, Timed):
         "peer",
         "source",
         "transport",
+        "wake",
     )
 
     transport: asyncio.Transport
@@ -88,9 +85,14 @@ class Connection(asyncio.Protocol, Timed):
         self._plane = plane
         self._crowd = crowd
         self._coroutine: Coroutine[Any, Any, None] = self._serve()
-        self._phase = Phase.HEAD
+        self.wake = self._coroutine.send
+        self._phase = HEAD
         self._exchange: Exchange | None = None
         self._begun_s = 0.0
+        self._head_bytes = plane.listen.head_bytes
+        self._forgave = False
+        self._unread = False
+        """Whether the caller may still be sending what nobody will read."""
         self._reading = True
         self._write_paused = False
         self._unsent_bytes = 0
@@ -105,69 +107,83 @@ class Connection(asyncio.Protocol, Timed):
     # The coroutine.
 
     async def _serve(self) -> None:
-        unread = False
-        while head := await self._head():
-            self._phase = Phase.EXCHANGE
-            self.deadline_s = inf
-            self._exchange = exchange = Exchange(self._plane, self, self._begun_s)
-            if isinstance(head, bytes):
-                await exchange.run(head)
-            else:
-                await exchange.refuse(head)
-            self._exchange = None
-            if not exchange.keep or self.ending:
-                unread = exchange.unread
-                break
-            if self._write_paused:
-                # Requests sent ahead must not pile up answers that nobody takes.
-                self._phase = Phase.FLUSH
-                await pause()
-            self._phase = Phase.HEAD
-        self._close(unread)
-
-    async def _head(self) -> bytes | str:
-        """The next request's head; or the key of a refusal; or nothing: there is no next request."""
-        plane, listen = self._plane, self._plane.listen
-        now_s = plane.clock()
-        if self.ahead:
-            self._begun_s = now_s
-        else:
-            self.resume_flow()
-            plane.wheel.arm(self, now_s + listen.idle_timeout_s)
+        try:
+            while not self.ending:
+                head = self._cut() if self.ahead else None
+                if head is None:
+                    head = await self._wait()
+                if not head:
+                    break
+                self._phase = EXCHANGE
+                self.deadline_s = inf
+                self._exchange = exchange = Exchange(self._plane, self, self._begun_s)
+                if isinstance(head, bytes):
+                    await exchange.run(head)
+                else:
+                    await exchange.refuse(head)
+                self._exchange = None
+                if not exchange.keep:
+                    self._unread = exchange.unread
+                    break
+                if self._write_paused:
+                    # Requests sent ahead must not pile up answers that nobody takes.
+                    self._phase = FLUSH
+                    await pause()
+                self._begun_s = exchange.outcome.ended_s
+            self._close()
+        except Exception as error:  # noqa: BLE001 - whatever broke, its connection ends and it is told.
+            self._broken(error)
         while True:
-            ahead = self.ahead
-            if ahead:
-                # RFC 9112, section 2.2: one empty line before a request is forgiven.
-                start = 2 if ahead.startswith(b"\r\n") else 0
-                end = ahead.find(b"\r\n\r\n", start)
-                refusal = self._unfit(ahead, start, end)
-                if refusal:
-                    return refusal
-                if end >= 0:
-                    self.ahead = ahead[end + 4 :]
-                    return ahead[start : end + 2]
-                self.resume_flow()
-                plane.wheel.arm(self, self._begun_s + listen.head_timeout_s)
-            event: str | None = await pause()
-            if event is not None:
-                return event
+            # Whoever wakes this one finds it; ``connection_lost`` ends it.
+            await pause()
 
-    def _unfit(self, ahead: bytes, start: int, end: int) -> str:
-        """The key of a refusal when this cannot become a head that we take, else nothing."""
-        if not 65 <= ahead[start : start + 1][0] <= 90 if len(ahead) > start else ahead not in _EMPTY_LINE:
+    async def _wait(self) -> bytes | str:
+        """The next request's head; or the key of a refusal; or nothing: there is no next request."""
+        self._phase = HEAD
+        if not self._reading:
+            self.resume_flow()
+        plane = self._plane
+        if self.ahead:
+            plane.wheel.arm(self, self._begun_s + plane.listen.head_timeout_s)
+        else:
+            self.deadline_s = deadline_s = self._begun_s + plane.listen.idle_timeout_s
+            if deadline_s < self.due_s:
+                plane.wheel.arm(self, deadline_s)
+        head: bytes | str = await pause()
+        return head
+
+    def _cut(self) -> bytes | str | None:
+        """Take a request's head from what came; the key of a refusal; None when more must come."""
+        ahead = self.ahead
+        end = ahead.find(b"\r\n\r\n")
+        if 0 < end <= self._head_bytes and 65 <= ahead[0] <= 90:
+            self.ahead = ahead[end + 4 :]
+            return ahead[: end + 2]
+        if ahead.startswith(b"\r"):
+            # RFC 9112, section 2.2: one empty line before a request is forgiven.
+            if self._forgave or not b"\r\n".startswith(ahead[:2]):
+                return "bad_request"
+            if len(ahead) < 3:
+                return None
+            self._forgave = True
+            self.ahead = ahead[2:]
+            return self._cut()
+        if not 65 <= ahead[0] <= 90:
             return "bad_request"
-        listen = self._plane.listen
-        if (len(ahead) if end < 0 else end) - start <= listen.head_bytes:
-            return ""
-        line_end = ahead.find(b"\r\n", start)
-        return "head_too_large" if 0 <= line_end <= listen.target_bytes else "target_too_long"
+        if (len(ahead) if end < 0 else end) <= self._head_bytes:
+            return None
+        line_end = ahead.find(b"\r\n")
+        return "head_too_large" if 0 <= line_end <= self._plane.listen.target_bytes else "target_too_long"
 
     # caller.Client
 
     def write(self, data: bytes) -> None:
         """Send; nothing happens when the caller is gone."""
-        if not self.transport.is_closing():
+        try:
             self.transport.write(data)
+        except RuntimeError:
+            # uvloop: closed by an error that ``connection_lost`` is about to tell.
+            self.ending = True
 
     def pause_flow(self) -> None:
         """Read no more for now."""
@@ -192,23 +208,9 @@ class Connection(asyncio.Protocol, Timed):
             endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.transport.abort()
 
-    def resume(self, event: object) -> None:
-        """Let the coroutine go on, with ``event``."""
-        try:
-            self._coroutine.send(event)
-        except StopIteration:
-            pass
-        except Exception as error:  # noqa: BLE001 - whatever broke, its connection must end and be told of.
-            self._broken(error)
-
     def interrupt(self, error: Exception) -> None:
-        """Let the coroutine go on by raising ``error`` in it."""
-        try:
-            self._coroutine.throw(error)
-        except StopIteration:
-            pass
-        except Exception as broken:  # noqa: BLE001 - as above.
-            self._broken(broken)
+        """Let the exchange go on by raising ``error`` in it."""
+        self._coroutine.throw(error)
 
     # asyncio.Protocol
 
@@ -221,30 +223,35 @@ class Connection(asyncio.Protocol, Timed):
         for_line = f"X-Forwarded-For: {self.peer}\r\n" if self.peer else ""
         self.about = f"{for_line}X-Forwarded-Proto: http\r\n".encode()
         self._crowd.add(self)
-        self.resume(None)
+        self._begun_s = self._plane.clock()
+        self.wake(None)
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the caller."""
         if self.inlet is not None:
             self.inlet.on_data(data)
-        elif self._phase is Phase.HEAD:
+        elif self._phase == HEAD:
             if self.ahead:
                 self.ahead += data
             else:
                 self.ahead = data
                 self._begun_s = self._plane.clock()
-            self.resume(None)
-        elif self._phase is not Phase.CLOSING:
+            head = self._cut()
+            if head is not None:
+                self.wake(head)
+            else:
+                self._plane.wheel.arm(self, self._begun_s + self._plane.listen.head_timeout_s)
+        elif self._phase != CLOSING:
             self.ahead += data
-            if len(self.ahead) > self._plane.listen.head_bytes:
+            if len(self.ahead) > self._head_bytes:
                 self.pause_flow()
 
     def eof_received(self) -> bool:
         """The caller will send no more; it may still take an answer."""
         self.ending = True
-        if self._phase is Phase.HEAD:
-            self.resume("")
-        elif self._phase is Phase.CLOSING:
+        if self._phase == HEAD:
+            self.wake("")
+        elif self._phase == CLOSING:
             self.transport.close()
         elif self._exchange is not None:
             self._exchange.client_ended()
@@ -274,18 +281,18 @@ class Connection(asyncio.Protocol, Timed):
         self.deadline_s = inf
         if self.source is not None:
             self.source.resume_flow()
-        if self._phase is Phase.FLUSH:
-            self.resume(None)
+        if self._phase == FLUSH:
+            self.wake(None)
 
     def on_deadline(self, now_s: float) -> None:
         """The caller did not do in time what it had to."""
         unsent = self.transport.get_write_buffer_size()
         if unsent and unsent != self._unsent_bytes:
             self._watch_unsent()
-        elif unsent or self._phase is Phase.CLOSING:
+        elif unsent or self._phase == CLOSING:
             self.transport.abort()
-        elif self._phase is Phase.HEAD:
-            self.resume("head_timeout" if self.ahead else "")
+        elif self._phase == HEAD:
+            self.wake("head_timeout" if self.ahead else "")
         elif self._exchange is not None and self.inlet is not None:
             self._exchange.on_upload_broken("body_timeout")
 
@@ -293,7 +300,7 @@ class Connection(asyncio.Protocol, Timed):
 
     def drain(self) -> None:
         """Go when idle; else after the answer that is being made (``Plane.draining``)."""
-        if self._phase is Phase.HEAD and not self.ahead:
+        if self._phase == HEAD and not self.ahead:
             self.transport.close()
 
     def abandon(self) -> None:
@@ -306,19 +313,19 @@ class Connection(asyncio.Protocol, Timed):
         self._unsent_bytes = self.transport.get_write_buffer_size()
         self._plane.wheel.arm(self, self._plane.clock() + self._plane.listen.body_idle_timeout_s)
 
-    def _close(self, unread: bool) -> None:
+    def _close(self) -> None:
         """Say goodbye.
 
         With something unread the kernel would answer with a reset, and the last answer might be lost to
         it: then only our side is closed, and the rest is read and dropped.
         """
-        self._phase = Phase.CLOSING
+        self._phase = CLOSING
         if self.transport.is_closing():
             self._crowd.leave(self)
             return
         wait_s = self._plane.listen.body_idle_timeout_s
         self._unsent_bytes = self.transport.get_write_buffer_size()
-        if (unread or self.ahead) and not self.ending:
+        if (self._unread or self.ahead) and not self.ending:
             self.ahead = EMPTY
             self.resume_flow()
             self.transport.write_eof()

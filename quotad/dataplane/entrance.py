@@ -19,14 +19,13 @@ def parse(plane: Plane, head: bytes, outcome: Outcome) -> tuple[RequestLine, Req
     first, _, block = head.partition(b"\r\n")
     outcome.bytes_in = len(head) + 2
     try:
-        line = plane.heads.request_line(first)
-        outcome.method = line.method.decode()
-        outcome.target = line.target.decode()
+        line = plane.heads.request_lines[first]
+        outcome.method = line.method_text
+        outcome.target = line.target_text
         fields = plane.heads.request_fields[block]
         outcome.host = fields.host_name
-        if fields.count > plane.listen.header_count:
-            raise HeadError("too_many_headers")
-        check_request(line, fields)
+        if not (line.plain and fields.plain):
+            check_request(line, fields)
     except HeadError as error:
         raise RefusedError(Refusal(error.key)) from None
     if line.authority:
@@ -42,10 +41,9 @@ def route(plane: Plane, line: RequestLine, fields: RequestFields, outcome: Outco
         raise RefusedError(Refusal("ambiguous_path")) from None
     if entry is None:
         raise RefusedError(Refusal("no_route"))
-    rule = entry.rule
-    outcome.service_id = rule.service_id
-    outcome.environment = rule.environment
-    if fields.length > rule.body_bytes > 0:
+    outcome.service_id = entry.service_id
+    outcome.environment = entry.environment
+    if fields.length > entry.body_bytes > 0:
         raise RefusedError(Refusal("body_too_large"))
     return entry
 
@@ -54,7 +52,7 @@ def authenticate_caller(
     entry: Entry, line: RequestLine, fields: RequestFields, now_s: float, outcome: Outcome
 ) -> Caller | None:
     """Who calls, under which plan; None for a CORS preflight that passes uncounted."""
-    rules = entry.rule.auth
+    rules = entry.auth
     if fields.only_key_pair and rules.key_pair:
         secret = check_key_pair(fields.secret_id, fields.secret_key, entry.secrets, now_s)
     elif entry.rule.preflight_pass and fields.preflight and line.method == b"OPTIONS":
@@ -67,5 +65,5 @@ def authenticate_caller(
     caller = entry.caller(secret)
     if caller is None:
         raise RefusedError(Refusal("no_plan"))
-    outcome.plan_id = caller.subject.plan.usage_plan_id
+    outcome.plan_id = caller.plan_id
     return caller

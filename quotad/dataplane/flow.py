@@ -2,8 +2,7 @@
 
 import asyncio
 import types
-from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from email.utils import formatdate
 from math import inf
 from typing import Any, Protocol
@@ -34,18 +33,18 @@ class Flow(Protocol):
 
 
 class Timed:
-    """Something with a deadline. Subclasses set it with ``Wheel.arm``; plain setting is for later ones."""
+    """Something with a deadline, which ``Wheel.arm`` sets. Setting a later one needs no wheel."""
 
-    __slots__ = ("deadline_s", "slot")
+    __slots__ = ("deadline_s", "due_s")
 
     deadline_s: float
     """Monotonic seconds; infinite: none."""
-    slot: int
-    """The wheel's own: where it will be looked at next; 0: nowhere."""
+    due_s: float
+    """When the wheel will look at it next; infinite: never."""
 
     def __init__(self) -> None:
         self.deadline_s = inf
-        self.slot = 0
+        self.due_s = inf
 
     def on_deadline(self, now_s: float) -> None:
         """The deadline has passed. It is infinite again; set a new one if need be."""
@@ -81,10 +80,8 @@ class Wheel:
     def arm(self, timed: Timed, deadline_s: float) -> None:
         """``timed.on_deadline`` is called once ``deadline_s`` has passed."""
         timed.deadline_s = deadline_s
-        if deadline_s != inf:
-            slot = int(deadline_s / self.tick_s) + 1
-            if not timed.slot or slot < timed.slot:
-                self._put(timed, slot)
+        if deadline_s < timed.due_s:
+            self._put(timed, deadline_s)
 
     def advance(self, now_s: float) -> None:
         """Call what is due at ``now_s``."""
@@ -93,23 +90,26 @@ class Wheel:
             due = sorted(slot for slot in self._slots if slot <= now_at)
         else:
             due = [slot for slot in range(self._at, now_at + 1) if slot in self._slots]
+        # Before anything is called: what is armed meanwhile belongs to the next time.
+        self._at = now_at + 1
         for slot in due:
             for timed in self._slots.pop(slot):
-                if timed.slot == slot:
+                # Armed anew with an earlier deadline, it was looked at then.
+                if timed.due_s < (slot + 1) * self.tick_s:
                     self._look_at(timed, now_s)
-        self._at = now_at + 1
 
     def _look_at(self, timed: Timed, now_s: float) -> None:
-        timed.slot = 0
+        timed.due_s = inf
         deadline_s = timed.deadline_s
         if deadline_s <= now_s:
             timed.deadline_s = inf
             timed.on_deadline(now_s)
         elif deadline_s != inf:
-            self._put(timed, int(deadline_s / self.tick_s) + 1)
+            self._put(timed, deadline_s)
 
-    def _put(self, timed: Timed, slot: int) -> None:
-        timed.slot = slot = max(slot, self._at)
+    def _put(self, timed: Timed, deadline_s: float) -> None:
+        timed.due_s = deadline_s
+        slot = max(int(deadline_s / self.tick_s) + 1, self._at)
         self._slots.setdefault(slot, []).append(timed)
 
     def _tick(self) -> None:
@@ -139,40 +139,3 @@ class DateLine:
     def now(self) -> bytes:
         """The date now."""
         return self.at(self._clock())
-
-
-class RequestIds:
-    """Request ids: unlike any other process's, and cheap."""
-
-    __slots__ = ("_count", "_prefix")
-
-    def __init__(self, prefix: str) -> None:
-        self._prefix = prefix
-        self._count = 0
-
-    def next(self) -> str:
-        """A fresh id."""
-        self._count += 1
-        return f"{self._prefix}{self._count:08x}"
-
-
-class Later:
-    """Calls made after the present callback is over, without one loop handle each."""
-
-    __slots__ = ("_calls", "_loop")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._calls: deque[Callable[[], None]] = deque()
-
-    def call(self, function: Callable[[], None]) -> None:
-        """Call ``function`` soon."""
-        if not self._calls:
-            self._loop.call_soon(self._run)
-        self._calls.append(function)
-
-    def _run(self) -> None:
-        for _ in range(len(self._calls)):
-            self._calls.popleft()()
-        if self._calls:
-            self._loop.call_soon(self._run)

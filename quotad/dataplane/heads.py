@@ -41,9 +41,9 @@ class Memory(dict[bytes, T], Generic[T]):
         return meaning
 
 
-def _checked_request_fields(block: bytes) -> RequestFields:
+def _checked_request_fields(block: bytes, header_count: int) -> RequestFields:
     # Our own rules first: they know which status fits.
-    fields = read_request_fields(block)
+    fields = read_request_fields(block, header_count)
     try:
         HttpRequestParser(_NOBODY).feed_data(b"GET / HTTP/1.1\r\n%b\r\n" % block)
     except HttpParserUpgrade:
@@ -67,14 +67,14 @@ def _checked_response(head: bytes) -> ResponseHead:
 class Heads:
     """The readers of one listener."""
 
-    __slots__ = ("_line_memory", "request_fields", "responses")
+    __slots__ = ("request_fields", "request_lines", "responses")
 
-    def __init__(self, target_bytes: int) -> None:
-        self._line_memory: Memory[RequestLine] = Memory(lambda line: read_request_line(line, target_bytes))
-        self.request_fields: Memory[RequestFields] = Memory(_checked_request_fields)
+    def __init__(self, target_bytes: int, header_count: int) -> None:
+        self.request_lines: Memory[RequestLine] = Memory(lambda line: read_request_line(line, target_bytes))
+        """By a request line, without its CRLF. Raises HeadError."""
+        self.request_fields: Memory[RequestFields] = Memory(
+            lambda block: _checked_request_fields(block, header_count)
+        )
+        """By the field lines, each with its CRLF. Raises HeadError."""
         self.responses: Memory[ResponseHead] = Memory(_checked_response)
         """By a head's lines, each with its CRLF, without the empty line. Raises HeadError."""
-
-    def request_line(self, line: bytes) -> RequestLine:
-        """Read a request line without its CRLF. Raises HeadError."""
-        return self._line_memory[line]

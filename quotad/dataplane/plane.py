@@ -8,7 +8,7 @@ from quotad.config.model import Listen
 from quotad.core.outcome import Outcome
 from quotad.core.verdict import Admission
 from quotad.dataplane.backend import Upstreams
-from quotad.dataplane.flow import DateLine, RequestIds, Wheel
+from quotad.dataplane.flow import DateLine, Wheel
 from quotad.dataplane.heads import Heads
 from quotad.dataplane.snapshot import SnapshotHolder
 
@@ -29,9 +29,10 @@ class Plane:
         "date",
         "draining",
         "heads",
-        "ids",
+        "id_prefix",
         "listen",
         "recorder",
+        "requests",
         "snapshot",
         "upstreams",
         "wall",
@@ -54,8 +55,11 @@ class Plane:
         self.clock: MonotonicClock = wheel.clock
         self.wall: WallClock = wall_s
         self.date = DateLine()
-        self.ids = RequestIds(os.urandom(6).hex())
-        self.heads = Heads(listen.target_bytes)
-        self.upstreams = Upstreams(wheel, self.heads.responses.__getitem__)
+        self.id_prefix = os.urandom(6).hex()
+        """Of request ids: unlike any other process's."""
+        self.requests = 0
+        """How many were received; the other part of their ids."""
+        self.heads = Heads(listen.target_bytes, listen.header_count)
+        self.upstreams = Upstreams(wheel, self.heads.responses)
         self.draining = False
         """True: connections close after the answer that is being made."""

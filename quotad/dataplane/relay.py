@@ -59,6 +59,9 @@ class Server(Protocol):
 class Owner(Protocol):
     """The exchange whose bodies these are."""
 
+    def write(self, data: bytes) -> None:
+        """Bytes of the response body, for the caller."""
+
     def on_body_over(self, whole: bool) -> None:
         """The response body, or one that nobody wants, has ended; not ``whole``: it broke off."""
 
@@ -82,13 +85,12 @@ class Patience:
 class Download:
     """A response body, from a backend to the caller."""
 
-    __slots__ = ("_body", "_caller", "_chunked", "_ends_by_close", "_owner", "payload_bytes", "rest")
+    __slots__ = ("_body", "_chunked", "_ends_by_close", "_owner", "payload_bytes", "rest")
 
-    def __init__(self, body: Body, chunked: bool, ends_by_close: bool, caller: Caller, owner: Owner) -> None:
+    def __init__(self, body: Body, chunked: bool, ends_by_close: bool, owner: Owner) -> None:
         self._body = body
         self._chunked = chunked
         self._ends_by_close = ends_by_close
-        self._caller = caller
         self._owner = owner
         self.rest = EMPTY
         """What came after the body: a backend has nothing to say there."""
@@ -113,7 +115,7 @@ class Download:
             self._owner.on_body_over(whole=False)
             return
         if framed:
-            self._caller.write(framed)
+            self._owner.write(framed)
         if self._body.done:
             self._owner.on_body_over(whole=True)
 
@@ -121,7 +123,7 @@ class Download:
         """The backend's connection has ended."""
         whole = clean and self._ends_by_close
         if whole and self._chunked:
-            self._caller.write(LAST_CHUNK)
+            self._owner.write(LAST_CHUNK)
         self._owner.on_body_over(whole)
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from quotad.config.model import Route
+from quotad.core.forwarding import standing_lines
 from quotad.core.plans import Secret, Subject
-from quotad.core.routing import Router
+from quotad.core.request import RequestFields, RequestLine
+from quotad.core.routing import Router, strip_prefix
 from quotad.core.table import PlanTable
 from quotad.dataplane.backend import Spec
 
@@ -12,15 +14,31 @@ from quotad.dataplane.backend import Spec
 class Caller:
     """A Secret on a route: its plan's Subject, and what the backend is told about it."""
 
-    __slots__ = ("lines", "subject")
+    __slots__ = ("_fields", "_standing", "condition", "lines", "plan_id", "subject")
 
     def __init__(self, subject: Subject, secret_id: str) -> None:
         self.subject = subject
+        self.plan_id = subject.plan.usage_plan_id
+        self.condition = subject.plan.quota_condition
         self.lines = (
             f"X-Quotad-Secret-Id: {secret_id}\r\n"
-            f"X-Quotad-Plan-Id: {subject.plan.usage_plan_id}\r\n"
+            f"X-Quotad-Plan-Id: {self.plan_id}\r\n"
             f"X-Quotad-Environment: {subject.environment}\r\n"
         ).encode()
+        self._fields: RequestFields | None = None
+        self._standing = b""
+
+    def standing_lines(self, entry: "Entry", line: RequestLine, fields: RequestFields) -> bytes:
+        """What a forwarded head says apart from its first line, the caller's address and the request id.
+
+        Most callers send the same fields again and again: what was made of the last ones is kept.
+        """
+        if fields is not self._fields or not line.plain:
+            standing = entry.standing_lines(line, fields) + self.lines
+            if not line.plain:
+                return standing
+            self._fields, self._standing = fields, standing
+        return self._standing
 
 
 class Entry:
@@ -32,10 +50,16 @@ class Entry:
         "_subjects",
         "_turn",
         "anonymous_lines",
+        "auth",
+        "body_bytes",
+        "environment",
         "host",
         "path_prefix",
+        "response_timeout_s",
         "rule",
         "secrets",
+        "service_id",
+        "shows_limits",
         "upstream_host",
     )
 
@@ -44,6 +68,12 @@ class Entry:
         self.host = rule.host
         self.path_prefix = rule.path_prefix
         self.secrets = table.secrets
+        self.auth = rule.auth
+        self.body_bytes = rule.body_bytes
+        self.service_id = rule.service_id
+        self.environment = rule.environment
+        self.shows_limits = rule.limit_headers
+        self.response_timeout_s = rule.response_timeout_s
         self.anonymous_lines = f"X-Quotad-Environment: {rule.environment}\r\n".encode()
         self._subjects = table.callers(rule.service_id, rule.environment)
         self._callers: dict[str, Caller] = {}
@@ -65,6 +95,18 @@ class Entry:
                 return None
             caller = self._callers[secret.secret_id] = Caller(subject, secret.secret_id)
         return caller
+
+    def standing_lines(self, line: RequestLine, fields: RequestFields) -> bytes:
+        """``core.forwarding.standing_lines`` for this route."""
+        host = line.authority or fields.host
+        return standing_lines(host, fields, line.minor, self.rule, self.upstream_host)
+
+    def start_line(self, line: RequestLine) -> bytes:
+        """The first line that goes on, with its CRLF."""
+        rule = self.rule
+        if not rule.strip_prefix:
+            return line.start
+        return b"%b %b HTTP/1.1\r\n" % (line.method, strip_prefix(line.target, rule.path_prefix))
 
     def upstream(self) -> Spec:
         """The backend whose turn it is."""

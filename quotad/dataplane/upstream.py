@@ -1,7 +1,7 @@
 """One connection to a backend, used by one exchange at a time."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Mapping
 from math import inf
 from typing import Protocol, cast
 
@@ -12,7 +12,8 @@ from quotad.dataplane.flow import EMPTY, Flow, Timed, Wheel
 HEAD_BYTES = 64 * 1024
 """Largest response head."""
 
-Responses = Callable[[bytes], ResponseHead]
+Responses = Mapping[bytes, ResponseHead]
+"""Heads to their meaning (``heads.Heads.responses``)."""
 
 
 class User(Protocol):
@@ -44,6 +45,7 @@ class Sink(Protocol):
 class Keeper(Protocol):
     """Where connections come from and go back to: ``backend.Backend``."""
 
+    name: str
     wheel: Wheel
     responses: Responses
 
@@ -63,9 +65,13 @@ class Connection(asyncio.Protocol, Timed):
         "_idle_s",
         "_in_pool",
         "_paused",
+        "_responses",
         "_transport",
+        "_wheel",
         "ahead",
+        "closed",
         "giver",
+        "name",
         "reused",
         "sink",
         "user",
@@ -75,7 +81,12 @@ class Connection(asyncio.Protocol, Timed):
     def __init__(self, backend: Keeper) -> None:
         Timed.__init__(self)
         self._backend = backend
+        self.name = backend.name
+        self._wheel = backend.wheel
+        self._responses = backend.responses
         self._clean = False
+        self.closed = False
+        """True once either side has ended it: it serves nobody any more."""
         self._paused = False
         self._idle_s = inf
         """From one byte of a response body to the next."""
@@ -94,14 +105,13 @@ class Connection(asyncio.Protocol, Timed):
 
     # What an exchange does with it.
 
-    def begin(self, user: User) -> None:
-        """Serve ``user`` from now on."""
-        self.user = user
-        self.deadline_s = inf
-
     def write(self, data: bytes) -> None:
         """Send bytes of the request."""
-        self._transport.write(data)
+        try:
+            self._transport.write(data)
+        except RuntimeError:
+            # uvloop: closed by an error that ``connection_lost`` is about to tell.
+            self.closed = True
 
     def write_eof(self) -> None:
         """Say that no more of the request will come."""
@@ -110,13 +120,15 @@ class Connection(asyncio.Protocol, Timed):
 
     def answer_by(self, deadline_s: float) -> None:
         """Until when the response head (later: the next byte of the body) must have come."""
-        self._backend.wheel.arm(self, deadline_s)
+        self.deadline_s = deadline_s
+        if deadline_s < self.due_s:
+            self._wheel.arm(self, deadline_s)
 
     def stream(self, sink: Sink, idle_s: float) -> None:
         """Give the rest of the response to ``sink``; its bytes may be ``idle_s`` apart."""
         self.sink = sink
         self._idle_s = idle_s
-        self.answer_by(self._backend.wheel.clock() + idle_s)
+        self.answer_by(self._wheel.clock() + idle_s)
 
     def pause_flow(self) -> None:
         """Read no more for now: the caller is slow to take the answer, and it is its time that runs."""
@@ -131,7 +143,7 @@ class Connection(asyncio.Protocol, Timed):
         if not self._transport.is_closing():
             self._transport.resume_reading()
             if self.sink is not None:
-                self.answer_by(self._backend.wheel.clock() + self._idle_s)
+                self.answer_by(self._wheel.clock() + self._idle_s)
 
     def release(self, now_s: float) -> None:
         """The exchange is over and the connection in order: keep it for another.
@@ -139,7 +151,7 @@ class Connection(asyncio.Protocol, Timed):
         Bytes that nobody asked for end it (RFC 9112, section 9.2).
         """
         self.sink = self.giver = None
-        if self.ahead or self.write_paused or self._transport.is_closing():
+        if self.ahead or self.write_paused or self.closed:
             self.drop()
             return
         if self._paused:
@@ -151,13 +163,9 @@ class Connection(asyncio.Protocol, Timed):
     def drop(self) -> None:
         """The exchange is over, or wants no more of it: close it at once."""
         self.user = self.sink = self.giver = None
+        self.closed = True
         self._leave()
         self._transport.abort()
-
-    @property
-    def usable(self) -> bool:
-        """False once either side has closed it."""
-        return not self._transport.is_closing()
 
     # asyncio.Protocol
 
@@ -169,7 +177,7 @@ class Connection(asyncio.Protocol, Timed):
         """Bytes from the backend."""
         sink = self.sink
         if sink is not None:
-            self.deadline_s = self._backend.wheel.clock() + self._idle_s
+            self.deadline_s = self._wheel.clock() + self._idle_s
             sink.on_data(data)
         elif self.user is None:
             self.drop()
@@ -179,7 +187,7 @@ class Connection(asyncio.Protocol, Timed):
 
     def eof_received(self) -> None:
         """The backend will send no more."""
-        self._clean = True
+        self._clean = self.closed = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended, by whomever."""
@@ -187,6 +195,7 @@ class Connection(asyncio.Protocol, Timed):
         user, sink = self.user, self.sink
         self.user = self.sink = self.giver = None
         self.deadline_s = inf
+        self.closed = True
         self._leave()
         if sink is not None:
             sink.on_lost(clean)
@@ -215,7 +224,7 @@ class Connection(asyncio.Protocol, Timed):
             user.on_failure("upstream_timeout")
 
     def _read_heads(self, user: User) -> None:
-        while self.user is user and self.sink is None:
+        while self.user is user:
             data = self.ahead
             end = data.find(b"\r\n\r\n")
             if end < 0 or end > HEAD_BYTES:
@@ -223,7 +232,7 @@ class Connection(asyncio.Protocol, Timed):
                     self._fail(user, "upstream_head_too_large")
                 return
             try:
-                response = self._backend.responses(data[: end + 2])
+                response = self._responses[data[: end + 2]]
             except HeadError as error:
                 self._fail(user, error.key)
                 return

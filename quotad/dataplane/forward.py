@@ -1,0 +1,176 @@
+"""Step 6: the request goes to a backend, and the head of its answer comes back."""
+
+from quotad.core.framing import CHUNKED, FramingError, body_of
+from quotad.core.replies import Refusal
+from quotad.core.request import RequestFields, RequestLine
+from quotad.core.response import ResponseHead
+from quotad.dataplane.account import Account
+from quotad.dataplane.backend import Backend, Ticket
+from quotad.dataplane.caller import BUSY, CONNECTION, RESPONSE, Client, RefusedError
+from quotad.dataplane.flow import pause
+from quotad.dataplane.relay import Patience, Upload
+from quotad.dataplane.snapshot import Caller, Entry
+from quotad.dataplane.upstream import Connection
+
+_IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))
+"""RFC 9110, section 9.2.2."""
+
+
+class Forward(Account):
+    """How a request is carried to a backend. The base of ``exchange.Exchange``, which makes it."""
+
+    __slots__ = (
+        "_client",
+        "_connection",
+        "_entry",
+        "_fields",
+        "_line",
+        "_request_id",
+        "_sent_s",
+        "_stage",
+        "_ticket",
+        "_upload",
+    )
+
+    _client: Client
+    _line: RequestLine
+    _fields: RequestFields
+    _entry: Entry
+    _request_id: bytes
+    _sent_s: float
+    _stage: int
+    _ticket: Ticket | None
+    _connection: Connection | None
+    _upload: Upload | None
+
+    async def _forward(self, caller: Caller | None) -> ResponseHead:
+        """Send the request; answers the head of the final response.
+
+        A kept connection that turns out closed before any answer is replaced by a new one, once, when
+        sending twice does no harm; a backend that takes no connection, by the next.
+        """
+        entry = self._entry
+        request = self._request(caller)
+        backend = self._plane.upstreams.backend(entry.upstream())
+        connection: Connection | str | None = backend.acquire(self)
+        again = False
+        while True:
+            if connection is None:
+                connection = await self._connect(backend)
+            if isinstance(connection, str):
+                failure, may_repeat = connection, entry.has_others
+            else:
+                self._send(connection, request)
+                answer: ResponseHead | str = await pause()
+                self._stage = BUSY
+                self.outcome.upstream_s = self._plane.clock() - self._sent_s
+                if isinstance(answer, ResponseHead):
+                    return answer
+                self._connection = None
+                failure = answer
+                may_repeat = answer == "upstream_reset" and self._may_repeat(connection)
+            if again or not may_repeat:
+                raise RefusedError(Refusal(failure))
+            again = True
+            connection = None
+            backend = self._plane.upstreams.backend(entry.upstream())
+
+    def _request(self, caller: Caller | None) -> bytes:
+        """The forwarded head, and what has come of the body."""
+        entry, line, fields = self._entry, self._line, self._fields
+        if caller is None:
+            standing = entry.standing_lines(line, fields) + entry.anonymous_lines
+        else:
+            standing = caller.standing_lines(entry, line, fields)
+        about, request_id = self._client.about, self._request_id
+        head = b"%b%b%bX-Request-Id: %b\r\n\r\n" % (entry.start_line(line), standing, about, request_id)
+        return head + self._begin_upload() if fields.has_body else head
+
+    def _begin_upload(self) -> bytes:
+        fields = self._fields
+        framing = CHUNKED if fields.chunked else fields.length
+        upload = Upload(body_of(framing), fields.chunked, self._entry.body_bytes, self._client, self)
+        self._upload = upload
+        try:
+            return upload.first()
+        except FramingError as error:
+            raise RefusedError(Refusal(error.key)) from None
+
+    async def _connect(self, backend: Backend) -> Connection | str:
+        """A connection, best a new one, or the key of a refusal."""
+        self._ticket = backend.enter(self)
+        if self._ticket is None:
+            return "upstream_busy"
+        self._stage = CONNECTION
+        got: Connection | str = await pause()
+        self._stage = BUSY
+        self._ticket = None
+        return got
+
+    def _send(self, connection: Connection, request: bytes) -> None:
+        """Send what there is, and let the rest follow."""
+        plane, upload, answer_s = self._plane, self._upload, self._entry.response_timeout_s
+        self._connection = connection
+        self.outcome.upstream = connection.name
+        self._sent_s = sent_s = plane.clock()
+        self.dispatched = True
+        if upload is None:
+            connection.answer_by(sent_s + answer_s)
+        else:
+            patience = Patience(plane.clock, plane.listen.body_idle_timeout_s, answer_s)
+            upload.start(connection, patience, invited=not self._fields.expects)
+        connection.write(request)
+        self._stage = RESPONSE
+
+    def on_upload_broken(self, key: str) -> None:
+        """The request body is not what was announced, or does not come (``relay.Owner``)."""
+        raise NotImplementedError
+
+    def write(self, data: bytes) -> None:
+        """Bytes of the answer's body (``relay.Owner``)."""
+        self._client.write(data)
+
+    def on_body_over(self, whole: bool) -> None:
+        """The answer's body, or that of a refused request, has ended or broken off."""
+        self._client.wake(whole)
+
+    def _may_repeat(self, connection: Connection) -> bool:
+        """RFC 9110, section 9.2.2: all of the request is at hand, and nothing of an answer came."""
+        whole = self._upload is None or (self._upload.done and not self._upload.streamed)
+        untouched = connection.reused and not connection.ahead and not self.gone
+        return whole and untouched and self._line.method in _IDEMPOTENT
+
+    def on_connection(self, connection: Connection) -> None:
+        """A connection is there (``upstream.User``)."""
+        self._client.wake(connection)
+
+    def on_interim(self, response: ResponseHead) -> None:
+        """A 1xx response goes on, but not to HTTP/1.0 (RFC 9110, section 15.2)."""
+        if self._line.minor:
+            self._client.write(response.lines + b"\r\n")
+        if self._upload is not None and not self._upload.done and not self.gone:
+            self._upload.invite()
+
+    def on_response(self, response: ResponseHead) -> None:
+        """The final head is there."""
+        self._client.wake(response)
+
+    def on_failure(self, key: str) -> None:
+        """There is no connection, or will be no answer."""
+        self._client.wake(key)
+
+    def _let_go(self) -> None:
+        """Nothing more is wanted of the backend."""
+        ticket, connection, upload = self._ticket, self._connection, self._upload
+        self._ticket = self._connection = None
+        self._client.source = None
+        if upload is not None:
+            upload.stop()
+        if ticket is not None:
+            ticket.leave()
+        if connection is not None:
+            connection.drop()
+
+    @property
+    def _uploaded(self) -> bool:
+        return self._upload is None or self._upload.done
