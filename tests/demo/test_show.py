@@ -3,8 +3,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -38,20 +39,37 @@ class Demo:
             return await self.process.wait()
 
 
-async def start(*arguments: str, cwd: Path) -> Demo:
-    """Run ``quotad demo`` in this folder."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "quotad",
-        "demo",
-        *arguments,
-        cwd=cwd,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        env={**os.environ, "TMPDIR": str(cwd)},
-    )
-    return Demo(process)
+class Start(Protocol):
+    """Runs ``quotad demo`` in a folder."""
+
+    async def __call__(self, *arguments: str, cwd: Path) -> Demo: ...
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Start]:
+    """Starts demos; those that a failed test left running are ended."""
+    processes: list[asyncio.subprocess.Process] = []
+
+    async def start_one(*arguments: str, cwd: Path) -> Demo:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "quotad",
+            "demo",
+            *arguments,
+            cwd=cwd,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, "TMPDIR": str(cwd)},
+        )
+        processes.append(process)
+        return Demo(process)
+
+    yield start_one
+    for process in processes:
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
 
 
 def processes_in(folder: Path) -> list[str]:
@@ -80,7 +98,7 @@ def port_taken() -> Iterator[None]:
         yield
 
 
-async def test_check_passes_and_leaves_nothing(tmp_path: Path) -> None:
+async def test_check_passes_and_leaves_nothing(start: Start, tmp_path: Path) -> None:
     """The whole demo proves itself: every line and count is right, nothing stays behind, twice in a row."""
     for _ in range(2):
         demo = await start("--check", cwd=tmp_path)
@@ -95,13 +113,13 @@ async def test_check_passes_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("port_taken")
-async def test_runs_until_interrupted(tmp_path: Path) -> None:
+async def test_runs_until_interrupted(start: Start, tmp_path: Path) -> None:
     """With its port taken it takes another, prints lines to try and what is in use, and ends on Ctrl-C."""
     demo = await start("--dir", "my demo", cwd=tmp_path)
     await demo.until("of 20 today")
     text = "".join(demo.printed)
     assert f"Port {PORT} is taken" in text
-    assert "quotad sign --id" in text or "-m quotad sign" in text
+    assert " sign --id" in text
     assert "trial 0 of 20 today   business 0 of 100,000 this month" in text
     demo.process.send_signal(signal.SIGINT)
     assert await demo.ended() == 0
@@ -110,7 +128,7 @@ async def test_runs_until_interrupted(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("port_taken")
-async def test_a_port_asked_for_and_taken_is_an_error(tmp_path: Path) -> None:
+async def test_a_port_asked_for_and_taken_is_an_error(start: Start, tmp_path: Path) -> None:
     """Who asks for a port gets that one, or an error that names it."""
     demo = await start("--port", str(PORT), cwd=tmp_path)
     assert await demo.ended() == 1
@@ -118,7 +136,7 @@ async def test_a_port_asked_for_and_taken_is_an_error(tmp_path: Path) -> None:
     assert processes_in(tmp_path) == []
 
 
-async def test_a_check_can_be_interrupted(tmp_path: Path) -> None:
+async def test_a_check_can_be_interrupted(start: Start, tmp_path: Path) -> None:
     """Ctrl-C during the check ends everything, with exit status 1."""
     demo = await start("--check", cwd=tmp_path)
     await demo.until("ok  ")
