@@ -11,18 +11,20 @@ class Verdict:
 
     __slots__ = ("admitted", "answer", "limit", "place", "reason", "retry_after_s", "subject", "unit")
 
-    def __init__(self, subject: Subject, admitted: bool, answer: Answer | None) -> None:
+    def __init__(
+        self, subject: Subject, admitted: bool, answer: Answer | None, unit: object = None, place: int = 0
+    ) -> None:
         self.subject = subject
         self.admitted = admitted
         self.answer = answer
         """None when the store did not decide (store failure, or the open policy)."""
-        self.place = 0
+        self.place = place
         """How many requests of the same Answer were admitted after this one (for ``remaining``)."""
         self.reason = ""
         """Why not: ``rate``, ``quota``, ``store`` (it did not answer), ``overload`` (too many wait)."""
         self.limit = Limit.NONE
         self.retry_after_s = 0
-        self.unit: object = None
+        self.unit = unit
         """The engine's own handle of the granted unit; None once it is settled or released."""
 
 

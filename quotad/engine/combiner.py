@@ -5,7 +5,6 @@ rides in the next, in order of arrival, and so do settles. A call past its deadl
 it is resolved the Lane's requests are answered by the failure policy at once.
 """
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -39,7 +38,7 @@ class Lane:
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
-        self.waiting: deque[Waiter] = deque()
+        self.waiting: list[Waiter] = []
         self.entry = Entry()
         self.busy = False
         """A call is in flight."""
@@ -61,8 +60,11 @@ class Lane:
 class Results(Protocol):
     """Who hears what became of a Lane's call (the limiter)."""
 
-    def terms(self, subject: Subject) -> Terms:
-        """What the Subject's plan says now."""
+    def now_us(self) -> int:
+        """The store's time, about."""
+
+    def terms(self, subject: Subject, now_us: int) -> Terms:
+        """What the Subject's plan says then."""
 
     def refit(self, now_us: int) -> None:
         """The windows sent did not contain the store's time, which is this."""
@@ -137,36 +139,40 @@ class Combiner:
     def _flush(self) -> None:
         lanes, self._ready = self._ready, []
         asking = [lane for lane in lanes if lane.waiting]
+        if len(asking) < len(lanes):
+            self._submit([lane for lane in lanes if not lane.waiting], settle_only=True)
         if asking:
             self._submit(asking, settle_only=False)
-        if len(asking) < len(lanes):
-            self._submit([lane for lane in lanes if not lane.busy], settle_only=True)
 
     def _submit(self, lanes: list[Lane], settle_only: bool) -> None:
         calls: list[Call] = []
         waiters: list[list[Waiter]] = []
-        now_s = self._monotonic_s()
+        results = self._results
+        now_s, now_us, number = self._monotonic_s(), results.now_us(), self._number
         for lane in lanes:
-            riders = [waiter for waiter in lane.waiting if not waiter.gone]
-            lane.waiting.clear()
+            riders, lane.waiting = lane.waiting, []
+            for rider in riders:
+                if rider.gone:
+                    riders = [rider for rider in riders if not rider.gone]
+                    break
             lane.queued = lane.dirty = False
             lane.busy = True
             lane.sent_s = now_s
-            entry = lane.entry
-            self._number += 1
-            subject = lane.subject
+            entry, subject = lane.entry, lane.subject
+            number += 1
             calls.append(
                 Call(
                     subject,
-                    self._results.terms(subject),
+                    results.terms(subject, now_us),
                     len(riders),
                     entry.generation,
-                    self._number,
+                    number,
                     entry.day.numbers(),
                     entry.previous.numbers(),
                 )
             )
             waiters.append(riders)
+        self._number = number
         self.in_flight += len(lanes)
         self._store.submit(Flight(self, lanes, calls, waiters), settle_only)
 
@@ -174,7 +180,7 @@ class Combiner:
         """The Lane's call passed its deadline; it stays open."""
         lane.late = True
         waiters.extend(lane.waiting)
-        lane.waiting.clear()
+        lane.waiting = []
         self._results.failed(lane, waiters, "deadline")
 
     def landed(self, lane: Lane, call: Call, waiters: list[Waiter], answer: Answer | StoreError) -> None:
@@ -196,7 +202,7 @@ class Combiner:
         if answer.status == AnswerStatus.WINDOWS_UNFIT and lane.retries < MAX_RETRIES:
             lane.retries += 1
             self._results.refit(answer.now_us)
-            lane.waiting.extendleft(reversed(waiters))
+            lane.waiting[:0] = waiters
         else:
             lane.retries = 0
             self._results.failed(lane, waiters, "undecided")

@@ -132,12 +132,14 @@ class Limiter:
 
     # What the combiner calls (``combiner.Results``).
 
-    def terms(self, subject: Subject) -> Terms:
-        """What the Subject's plan says at the store's present time."""
+    def now_us(self) -> int:
+        """The store's present time, about."""
         now_us = self._refit_us or self._store.now_us()
-        if now_us is None:
-            # Not heard yet: a guess that the store checks against its own time.
-            now_us = int(self._wall_s() * 1e6)
+        # Not heard yet: a guess that the store checks against its own time.
+        return int(self._wall_s() * 1e6) if now_us is None else now_us
+
+    def terms(self, subject: Subject, now_us: int) -> Terms:
+        """What the Subject's plan says then."""
         return self._terms.terms(subject.plan, now_us)
 
     def refit(self, now_us: int) -> None:
@@ -148,24 +150,28 @@ class Limiter:
         """Admit the first ``granted`` of those who still wait, refuse the rest."""
         self._refit_us = None
         self._resolved.set()
-        self.outage.answered()
+        if self.outage.failing:
+            self.outage.answered()
         self.waiting -= len(waiters)
-        present = [waiter for waiter in waiters if not waiter.gone]
-        admitted = min(answer.granted, len(present))
-        if 0 != lane.entry.day.end_us != answer.day_end_us:
+        for waiter in waiters:
+            if waiter.gone:
+                waiters = [waiter for waiter in waiters if not waiter.gone]
+                break
+        admitted = min(answer.granted, len(waiters))
+        if lane.owed and 0 != lane.entry.day.end_us != answer.day_end_us:
             lane.owed = 0
         paid, returned = lane.entry.hear(answer, admitted, terms.conditional, lane.owed)
-        lane.owed -= paid
         if returned or paid:
+            lane.owed -= paid
             self._soil(lane)
         grant = Grant(lane, answer, terms.conditional)
-        subject = lane.subject
-        for place, waiter in enumerate(present):
-            verdict = Verdict(subject, place < admitted, answer)
-            if place < admitted:
-                verdict.place = admitted - 1 - place
-                verdict.unit = grant
+        subject, place = lane.subject, admitted
+        for waiter in waiters:
+            if place:
+                place -= 1
+                verdict = Verdict(subject, True, answer, grant, place)
             else:
+                verdict = Verdict(subject, False, answer)
                 self._explain(verdict, answer)
             self._tell(waiter, verdict)
 

@@ -15,9 +15,12 @@ _CALL = Struct("<10d")
 _ANSWER = Struct(f"<{len(Answer._fields)}q")
 _USAGE = Struct(f"<{len(Usage._fields)}q")
 
+CALL_BYTES = _CALL.size
+"""Of one packed Call."""
+
 _pack_call = _CALL.pack
 _unpack_answer = _ANSWER.unpack
-_new_answer = Answer._make
+_new_tuple = tuple.__new__
 
 
 def pack_batch(hold_us: int, plan_count: int) -> bytes:
@@ -32,26 +35,15 @@ def pack_terms(terms: Terms) -> bytes:
 
 def pack_call(plan_index: int, call: Call) -> bytes:
     """One Call; ``plan_index`` is the place of its Terms in the script call, from 1."""
-    day_end_us, closed, given_back = call.day
-    previous_day_end_us, previous_closed, previous_given_back = call.previous
-    return _pack_call(
-        plan_index,
-        call.cost,
-        call.generation,
-        call.number,
-        day_end_us,
-        closed,
-        given_back,
-        previous_day_end_us,
-        previous_closed,
-        previous_given_back,
-    )
+    _, _, cost, generation, number, day, previous = call
+    return _pack_call(plan_index, cost, generation, number, *day, *previous)
 
 
 def unpack_answer(reply: bytes) -> Answer:
     """One Subject's reply. Raises StoreError(``reply``) when it is not one; the call may have run."""
     try:
-        return _new_answer(_unpack_answer(reply))
+        # What Answer._make does, without its call in Python.
+        return _new_tuple(Answer, _unpack_answer(reply))
     except (error, TypeError) as problem:
         raise StoreError("reply", "the store's answer cannot be read", executed=None) from problem
 

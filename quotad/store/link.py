@@ -122,9 +122,7 @@ class Link:
         Never raises, never calls the sink before returning.
         """
         self.post(payload, sink)
-        if not self._flush_due:
-            self._flush_due = True
-            self._loop.call_soon(self.flush)
+        self.flush_soon()
 
     def post(self, payload: bytes, sink: Sink) -> None:
         """Like ``send``, but it goes out with the next ``flush``, which the caller owes."""
@@ -137,6 +135,12 @@ class Link:
             self._outbox.put(call)
             if self._timer is None or call.expires_s < self._timer_due_s:
                 self._arm(call.expires_s)
+
+    def flush_soon(self) -> None:
+        """``flush`` at the end of this tick."""
+        if not self._flush_due:
+            self._flush_due = True
+            self._loop.call_soon(self.flush)
 
     def flush(self) -> None:
         """Write what waits, if the connection stands and has room."""
@@ -230,9 +234,7 @@ class Link:
             for load in self._loads:
                 self.post(load, done)
         self._outbox.put_again(call)
-        if not self._flush_due:
-            self._flush_due = True
-            self._loop.call_soon(self.flush)
+        self.flush_soon()
 
     def on_time(self, reply: object) -> None:
         """The answer to a heartbeat."""

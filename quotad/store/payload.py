@@ -4,9 +4,12 @@ from collections.abc import Sequence
 
 from quotad.core.plans import Subject
 from quotad.core.quota import Call, Terms
-from quotad.store.codec import pack_batch, pack_call, pack_terms
+from quotad.store.codec import CALL_BYTES, pack_batch, pack_call, pack_terms
 from quotad.store.keys import subject_keys
 from quotad.store.resp import bulk
+
+_CALL_HEAD = b"$%d\r\n" % CALL_BYTES
+_BETWEEN_CALLS = b"\r\n" + _CALL_HEAD
 
 _KEPT = 65_536
 """Encoded keys that are kept; a table with more Subjects starts over now and then."""
@@ -41,15 +44,19 @@ class PayloadBuilder:
 
         ``keys`` are those of the Calls' Subjects, from ``keys()``.
         """
-        places: dict[int, int] = {}
         terms: list[bytes] = []
         packed: list[bytes] = []
+        last: Terms | None = None
+        place = 0
+        places: dict[int, int] = {}
         for call in calls:
-            place = places.get(id(call.terms))
-            if place is None:
-                place = places[id(call.terms)] = len(terms) + 1
-                terms.append(self._pack_terms(call.terms))
-            packed.append(bulk(pack_call(place, call)))
+            if call.terms is not last:
+                last = call.terms
+                place = places.get(id(last), 0)
+                if not place:
+                    place = places[id(last)] = len(terms) + 1
+                    terms.append(self._pack_terms(last))
+            packed.append(pack_call(place, call))
         return b"".join(
             [
                 _head(sha, len(calls), 2 + len(terms) + len(calls)),
@@ -57,7 +64,9 @@ class PayloadBuilder:
                 self._sidecar_id,
                 self._pack_batch(len(terms)),
                 *terms,
-                *packed,
+                _CALL_HEAD,
+                _BETWEEN_CALLS.join(packed),
+                b"\r\n",
             ]
         )
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Sequence
+from typing import Protocol
 
 import hiredis
 
@@ -20,7 +21,6 @@ from quotad.store.link import Link, LinkOptions
 from quotad.store.payload import PayloadBuilder
 from quotad.store.resp import RENEWING, fault
 from quotad.store.stats import StoreStats
-from quotad.store.wire import report
 
 SUBJECTS_PER_CALL = 64
 """A script call of more Subjects would hold up the server's other clients for milliseconds."""
@@ -53,8 +53,6 @@ class RedisStore:
         self._link = Link(self._loop, self._locate, options)
         self.facts: topology.Facts | None = None
         """What the server said of itself at the latest connect."""
-        self._asking: list[Batch] = []
-        self._settling: list[Batch] = []
 
     @classmethod
     def from_url(cls, url: str, namespace: str = "quotad") -> "RedisStore":
@@ -86,44 +84,47 @@ class RedisStore:
 
     async def close(self) -> None:
         """See ``Store.close``."""
-        self._send_tick()
         await self._link.close()
 
     def submit(self, batch: Batch, settle_only: bool = False) -> None:
-        """See ``Store.submit``."""
-        if not (self._asking or self._settling):
-            self._loop.call_soon(self._send_tick)
-        (self._settling if settle_only else self._asking).append(batch)
+        """See ``Store.submit``. What asks is written now, with all that was submitted in this tick."""
+        verb = "settle" if settle_only else "reserve"
+        calls = batch.calls
+        try:
+            keys = [self._payloads.keys(call.subject) for call in calls]
+        except ValueError:
+            self._submit_apart(batch, verb)
+        else:
+            if 0 < len(keys) <= SUBJECTS_PER_CALL:
+                self._launch(Flight(self, verb, batch, calls), keys)
+            else:
+                self._submit_parts(batch, verb, keys)
+        if settle_only:
+            self._link.flush_soon()
+        else:
+            self._link.flush()
 
-    def _send_tick(self) -> None:
-        asking, self._asking = self._asking, []
-        settling, self._settling = self._settling, []
-        if asking:
-            self._post("reserve", asking)
-        if settling:
-            self._post("settle", settling)
-        self._link.flush()
+    def _submit_parts(self, batch: Batch, verb: str, keys: list[bytes]) -> None:
+        gathering = Gathering(batch)
+        if not keys:
+            self._loop.call_soon(batch.done, [])
+        for start in range(0, len(keys), SUBJECTS_PER_CALL):
+            end = start + SUBJECTS_PER_CALL
+            flight = Flight(self, verb, Part(gathering, start), batch.calls[start:end])
+            self._launch(flight, keys[start:end])
 
-    def _post(self, verb: str, batches: list[Batch]) -> None:
-        flight = Flight(self, verb)
-        for batch in batches:
-            ticket = Ticket(batch, self._loop)
-            for place, call in enumerate(batch.calls):
-                try:
-                    keys = self._payloads.keys(call.subject)
-                except ValueError as error:
-                    ticket.answer(place, StoreError("script", str(error), executed=False))
-                    continue
-                if len(flight.calls) == SUBJECTS_PER_CALL:
-                    self._launch(flight)
-                    flight = Flight(self, verb)
-                flight.add(ticket, place, call, keys)
-            ticket.hand_over_if_complete()
-        if flight.calls:
-            self._launch(flight)
+    def _submit_apart(self, batch: Batch, verb: str) -> None:
+        """One of the Subjects can have no key: it answers for itself, each other one is asked alone."""
+        gathering = Gathering(batch)
+        for place, call in enumerate(batch.calls):
+            part = Part(gathering, place)
+            try:
+                self._launch(Flight(self, verb, part, [call]), [self._payloads.keys(call.subject)])
+            except ValueError as error:
+                self._loop.call_soon(part.done, [StoreError("script", str(error), executed=False)])
 
-    def _launch(self, flight: "Flight") -> None:
-        payload = self._payloads.decide(self._scripts[flight.verb].sha, flight.calls, flight.keys)
+    def _launch(self, flight: "Flight", keys: list[bytes]) -> None:
+        payload = self._payloads.decide(self._scripts[flight.verb].sha, flight.calls, keys)
         self._link.post(payload, flight)
 
     async def usage(self, subjects: Sequence[Subject]) -> list[Usage]:
@@ -181,85 +182,83 @@ class RedisStore:
         return self._endpoint
 
 
-_PENDING = StoreError("reply", "no answer yet")
-
-
-class Ticket:
-    """A Batch while its answers come in, from one script call or several."""
-
-    __slots__ = ("_answers", "_late", "_loop", "_missing", "batch")
-
-    def __init__(self, batch: Batch, loop: asyncio.AbstractEventLoop) -> None:
-        self.batch = batch
-        self._loop = loop
-        self._missing = len(batch.calls)
-        self._answers: list[Answer | StoreError] = [_PENDING] * self._missing
-        self._late = False
-
-    def answer(self, place: int, answer: Answer | StoreError) -> None:
-        """The answer to the Call at this place."""
-        self._answers[place] = answer
-        self._missing -= 1
-
-    def hand_over_if_complete(self) -> None:
-        """For a Batch in which no Call goes out: it hears so, but not before ``submit`` returned."""
-        if not self._missing:
-            self._loop.call_soon(self.hand_over)
+class Listener(Protocol):
+    """Who hears of a script call: the Batch itself, or its Part."""
 
     def late(self) -> None:
-        """A script call that carries a part of the Batch missed its deadline."""
-        if self._late or not self._missing:
-            return
-        self._late = True
-        try:
+        """See ``Batch.late``."""
+
+    def done(self, answers: Sequence[Answer | StoreError]) -> None:
+        """See ``Batch.done``."""
+
+
+class Gathering:
+    """A Batch that is too large for one script call, while the answers of its Parts come in."""
+
+    __slots__ = ("_late", "_missing", "answers", "batch")
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        self.answers: list[Answer | StoreError | None] = [None] * len(batch.calls)
+        self._missing = len(batch.calls)
+        self._late = False
+
+    def late(self) -> None:
+        """A Part missed its deadline; the Batch hears so once."""
+        if not self._late:
+            self._late = True
             self.batch.late()
-        except Exception as error:  # noqa: BLE001 - one broken Batch must not take the news of others
-            report(self._loop, error)
 
-    def settle(self) -> None:
-        """After answers: hand them over when they are complete."""
+    def take(self, start: int, answers: Sequence[Answer | StoreError]) -> None:
+        """A Part's answers; the last one's complete the Batch."""
+        self.answers[start : start + len(answers)] = answers
+        self._missing -= len(answers)
         if not self._missing:
-            self.hand_over()
+            self.batch.done([answer for answer in self.answers if answer is not None])
 
-    def hand_over(self) -> None:
-        """Tell the Batch."""
-        try:
-            self.batch.done(self._answers)
-        except Exception as error:  # noqa: BLE001 - as in late
-            report(self._loop, error)
+
+class Part:
+    """The Calls of a Gathering from ``start`` on, as many as one script call takes."""
+
+    __slots__ = ("_gathering", "_start")
+
+    def __init__(self, gathering: Gathering, start: int) -> None:
+        self._gathering = gathering
+        self._start = start
+
+    def late(self) -> None:
+        """See ``Batch.late``."""
+        self._gathering.late()
+
+    def done(self, answers: Sequence[Answer | StoreError]) -> None:
+        """See ``Batch.done``."""
+        self._gathering.take(self._start, answers)
 
 
 class Flight:
-    """One script call on its way (``wire.Sink``): which answer belongs to which Batch."""
+    """One script call on its way (``wire.Sink``)."""
 
-    __slots__ = ("_begun_s", "_store", "_tickets", "calls", "keys", "verb")
+    __slots__ = ("_begun_s", "_listener", "_store", "calls", "verb")
 
-    def __init__(self, store: RedisStore, verb: str) -> None:
+    def __init__(self, store: RedisStore, verb: str, listener: Listener, calls: Sequence[Call]) -> None:
         self.verb = verb
-        self.calls: list[Call] = []
-        self.keys: list[bytes] = []
-        self._tickets: list[tuple[Ticket, int]] = []
+        self.calls = calls
+        self._listener = listener
         self._store = store
         self._begun_s = monotonic_s()
-
-    def add(self, ticket: Ticket, place: int, call: Call, keys: bytes) -> None:
-        """Take one Call of a Batch along."""
-        self.calls.append(call)
-        self.keys.append(keys)
-        self._tickets.append((ticket, place))
 
     def on_reply(self, reply: object) -> None:
         """One item per Subject, each read on its own."""
         store = self._store
         if not isinstance(reply, list) or len(reply) != len(self.calls):
-            # Perhaps another call's reply: none that follows on this connection can be trusted.
-            store.distrust()
             self.on_failed(_unreadable())
             return
         store.stats.answered(self.verb, len(reply), monotonic_s() - self._begun_s)
-        for (ticket, place), item in zip(self._tickets, reply, strict=True):
-            ticket.answer(place, self._read(item))
-        self._hand_over()
+        try:
+            answers: list[Answer | StoreError] = [unpack_answer(item) for item in reply]
+        except StoreError:
+            answers = [self._read(item) for item in reply]
+        self._listener.done(answers)
 
     def _read(self, item: object) -> Answer | StoreError:
         try:
@@ -272,24 +271,14 @@ class Flight:
         return error
 
     def on_late(self) -> None:
-        """Every Batch in it hears so once."""
+        """The deadline passed."""
         self._store.stats.failed("late")
-        for ticket, _ in self._tickets:
-            ticket.late()
+        self._listener.late()
 
     def on_failed(self, error: StoreError) -> None:
         """Every Call in it failed alike."""
         self._store.stats.failed(error.kind)
-        for ticket, place in self._tickets:
-            ticket.answer(place, error)
-        self._hand_over()
-
-    def _hand_over(self) -> None:
-        previous: Ticket | None = None
-        for ticket, _ in self._tickets:
-            if ticket is not previous:
-                previous = ticket
-                ticket.settle()
+        self._listener.done([error] * len(self.calls))
 
 
 def _unreadable() -> StoreError:

@@ -49,17 +49,33 @@ async def test_it_decides_settles_and_reads(engine: Engine) -> None:
             assert (usage.day_charged, usage.day_open, usage.total_charged) == (2, 2, 2)
 
 
-async def test_a_tick_is_one_script_call(store_server: StoreServer) -> None:
-    """Batches submitted in one tick travel in one EVALSHA; each hears its own answers."""
+async def test_a_batch_is_one_script_call(store_server: StoreServer) -> None:
+    """Subjects of a Batch travel in one EVALSHA; each has its own answer, in order."""
     plan = terms()
     async with running_store(store_server.url) as store:
-        batches = [
-            submit(store, [call(subject(10 * group + each), plan, cost=group + 1) for each in range(3)])
-            for group in range(5)
-        ]
-        granted = [[answer.granted for answer in await batch.answers()] for batch in batches]
-        assert granted == [[group + 1] * 3 for group in range(5)]
+        batch = submit(store, [call(subject(each), plan, cost=each + 1) for each in range(15)])
+        assert [answer.granted for answer in await batch.answers()] == list(range(1, 16))
         assert (store.stats.calls, store.stats.subjects) == (1, 15)
+
+
+async def test_settles_and_requests_of_a_tick_leave_in_one_write(
+    store_server: StoreServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is only told waits for the end of the tick, and goes with what is asked."""
+    writes: list[int] = []
+    write = Wire.write
+
+    def counted(wire: Wire, calls: Sequence[OpenCall]) -> None:
+        writes.append(len(calls))
+        write(wire, calls)
+
+    async with running_store(store_server.url) as store:
+        monkeypatch.setattr(Wire, "write", counted)
+        told = submit(store, [call(subject(1), terms())], settle_only=True)
+        asked = submit(store, [call(subject(2), terms())])
+        await told.answers()
+        await asked.answers()
+        assert writes[0] == 2
 
 
 async def test_many_subjects_are_several_calls_in_one_write(
