@@ -203,7 +203,8 @@ class Exchange(Forward):
         try:
             first = download.first(connection.ahead)
         except FramingError:
-            raise RefusedError(Refusal("upstream_bad_response")) from None
+            # The head's status was settled already: no other may be seen.
+            raise BrokeOffError from None
         self._answered = True
         client.source = connection
         client.write(head + first)

@@ -114,12 +114,15 @@ class Forward(Account):
         self.outcome.upstream = connection.name
         self._sent_s = sent_s = plane.clock()
         self.dispatched = True
+        connection.write(request)
         if upload is None:
             connection.answer_by(sent_s + answer_s)
         else:
             patience = Patience(plane.clock, plane.listen.body_idle_timeout_s, answer_s)
-            upload.start(connection, patience, invited=not self._fields.expects)
-        connection.write(request)
+            try:
+                upload.start(connection, patience, invited=not self._fields.expects)
+            except FramingError as error:
+                raise RefusedError(Refusal(error.key)) from None
         self._stage = RESPONSE
 
     def on_upload_broken(self, key: str) -> None:

@@ -48,6 +48,7 @@ class Server(Protocol):
 
     giver: Flow | None
     """Slowed down while the backend is slow to take the request."""
+    write_paused: bool
 
     def write(self, data: bytes) -> None:
         """Send."""
@@ -167,13 +168,16 @@ class Upload:
         return self._take(self._caller.ahead)
 
     def start(self, server: Server, patience: Patience, invited: bool) -> None:
-        """Let what is still to come flow.
+        """Send what came since ``first``, and let the rest flow. Raises FramingError.
 
         Not ``invited``: the caller waits for 100 (Continue), so it is the backend's turn (RFC 9110,
         section 10.1.1).
         """
         self._server = server
         self._patience = patience
+        if self._caller.ahead and not self.done:
+            self.streamed = True
+            server.write(self._take(self._caller.ahead))
         now_s = patience.clock()
         if self.done:
             server.answer_by(now_s + patience.answer_s)
@@ -185,6 +189,8 @@ class Upload:
             self._caller.moved_by(now_s + patience.idle_s)
         else:
             server.answer_by(now_s + patience.answer_s)
+        if server.write_paused:
+            self.pause_flow()
 
     def on_data(self, data: bytes) -> None:
         """The next bytes from the caller."""

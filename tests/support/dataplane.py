@@ -21,6 +21,12 @@ LISTEN = Listen(Address("127.0.0.1", 0))
 UNUSED_PORT = 1
 
 
+async def until(holds: Callable[[], object]) -> None:
+    """Let the loop go on until ``holds`` does; the test's own timeout bounds it."""
+    while not holds():  # noqa: ASYNC110 - what is awaited lies in other parts, which have no event for it.
+        await asyncio.sleep(0)
+
+
 def refused(
     limit: Limit = Limit.DAY, reason: str = "quota", retry_after_s: int = 7
 ) -> Callable[[Verdict], None]:

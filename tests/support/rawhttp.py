@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import re
+import socket
+import struct
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
@@ -89,9 +91,11 @@ class Raw:
         except ConnectionError:
             return True
 
-    def close(self) -> None:
-        """Hang up."""
-        self.writer.close()
+    def reset(self) -> None:
+        """Hang up so that the other side is told at once (RST)."""
+        endpoint = self.writer.get_extra_info("socket")
+        endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
 
 
 @contextlib.asynccontextmanager

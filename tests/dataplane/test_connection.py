@@ -1,0 +1,99 @@
+"""A caller's connection: order, keep-alive, read-ahead, time."""
+
+import asyncio
+from dataclasses import replace
+
+from quotad.config.model import Address, Listen
+from quotad.core.plans import StatusClass
+from tests.support.backends import running_backend
+from tests.support.dataplane import LISTEN, route, running_plane, until
+from tests.support.echoing import echo, exchange
+from tests.support.rawhttp import get, post, raw
+
+ONLY_2XX: frozenset[StatusClass] = frozenset({"2xx"})
+
+
+async def test_pipelining_keeps_the_order() -> None:
+    """Requests sent ahead are answered one after the other, in their order."""
+    async with running_backend(echo) as backend, running_plane(route(backend.port)) as plane:
+        stream = b"".join(get(f"/{number}") for number in range(500))
+        _, answers = await exchange(plane, [stream], 500)
+        assert [answer.body for answer in answers] == [b"/%d|" % number for number in range(500)]
+        assert backend.connections == 1
+
+
+async def test_http_1_0() -> None:
+    """HTTP/1.0 gets no chunks: the end of the body is the end of the connection, or a known length."""
+    async with running_backend(echo) as backend, running_plane(route(backend.port)) as plane:
+        async with raw(plane.port) as caller:
+            await caller.send(get("/chunked", version="1.0"))
+            assert (await caller.rest()).endswith(b"\r\n\r\n/chunked|")
+        async with raw(plane.port) as caller:
+            await caller.send(get("/a", b"Connection: keep-alive\r\n", version="1.0"))
+            answer = await caller.answer()
+            assert answer.values(b"connection") == [b"keep-alive"]
+            await caller.send(get("/b", version="1.0"))
+            assert (await caller.answer()).values(b"connection") == [b"close"]
+            assert await caller.is_closed()
+        assert backend.seen[0].line.endswith(b"HTTP/1.1")
+        assert backend.seen[0].values(b"via") == [b"1.0 quotad"]
+
+
+async def test_timeouts_of_the_door() -> None:
+    """A slow head is 408; an idle connection is closed without a word."""
+    quick = Listen(Address("127.0.0.1", 0), head_timeout_s=0.02, idle_timeout_s=0.02)
+    async with running_backend() as backend, running_plane(route(backend.port), listen=quick) as plane:
+        async with raw(plane.port) as caller:
+            await caller.send(get()[:-2])
+            assert (await caller.answer()).status == 408
+            assert await caller.is_closed()
+        async with raw(plane.port) as caller:
+            assert await caller.is_closed()
+        async with raw(plane.port) as caller:
+            await caller.send(get())
+            assert (await caller.answer()).status == 200
+            assert await caller.is_closed()
+
+
+async def test_a_long_refused_body_ends_the_connection() -> None:
+    """A refused request with a body that is too long to read away gets its answer, then the end."""
+    async with (
+        running_backend() as backend,
+        running_plane(route(backend.port)) as plane,
+        raw(plane.port) as caller,
+    ):
+        await caller.send(post(b"x" * 10**6).replace(b"secret-key", b"public-key"))
+        answer = await caller.answer()
+        assert (answer.status, answer.values(b"connection")) == (401, [b"close"])
+        assert await caller.is_closed()
+
+
+async def test_answers_nobody_takes_stop_the_requests() -> None:
+    """A caller that pipelines without reading is not served on and on: what waits for it is bounded."""
+    big = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 10**6
+    async with (
+        running_backend(lambda seen: big) as backend,
+        running_plane(route(backend.port)) as plane,
+        raw(plane.port) as caller,
+    ):
+        caller.reader._transport.pause_reading()  # type: ignore[attr-defined]
+        await caller.send(get() * 200)
+        await plane.outcomes.until(1)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert len(backend.seen) < 50
+
+
+async def test_read_ahead_is_bounded() -> None:
+    """While a request is served, no more than about one head is read ahead."""
+    small = replace(LISTEN, head_bytes=1024)
+    async with running_backend(echo) as backend, running_plane(route(backend.port), listen=small) as plane:
+        plane.gate.held = True
+        stream = b"".join(get(f"/{number}") for number in range(2000))
+        async with raw(plane.port) as caller:
+            sending = asyncio.ensure_future(caller.send(stream))
+            await until(lambda: plane.gate.asked)
+            plane.gate.held = False
+            plane.gate.open()
+            assert [(await caller.answer()).body for _ in range(2000)] == [b"/%d|" % n for n in range(2000)]
+            await sending
