@@ -1,37 +1,36 @@
 -- The rate: a token bucket in whole micro-tokens, so that nothing is lost to rounding.
 
-local TOKEN = 1000000
-
 -- Brings the bucket to now. The product rate * elapsed is only formed when it stays below 2^53.
-local function refill(subject, limits, now)
-  local rate, tokens = limits.rate, subject.tokens
+local function refill(state, limits, now)
+  local rate, tokens = limits[RATE], state[TOKENS]
   if rate < 0 then
-    subject.tokens = -1
+    state[TOKENS] = -1
     return
   end
-  local full = limits.burst * TOKEN
+  local full = limits[BURST] * TOKEN_U
   if tokens < 0 or tokens > full then
     tokens = full
   elseif rate > 0 and tokens < full then
-    local elapsed = now - subject.last
+    local elapsed = now - state[LAST]
     if elapsed >= math.ceil((full - tokens) / rate) then
       tokens = full
     else
       tokens = tokens + rate * elapsed
     end
   end
-  subject.tokens = tokens
+  state[TOKENS] = tokens
 end
 
 -- Whole requests that the bucket lets through now; -1 is unlimited.
-local function tokens_left(subject, limits)
-  if limits.rate < 0 then return -1 end
-  if limits.rate == 0 then return 0 end
-  return math.floor(subject.tokens / TOKEN)
+local function tokens_left(state, limits)
+  local rate = limits[RATE]
+  if rate <= 0 then return rate end
+  return math.floor(state[TOKENS] / TOKEN_U)
 end
 
--- Until the bucket holds `tokens`; 0 when it already does or never will.
-local function wait_us(subject, limits, tokens)
-  if limits.rate <= 0 or limits.burst == 0 or subject.tokens >= tokens then return 0 end
-  return math.ceil((tokens - subject.tokens) / limits.rate)
+-- Until the bucket holds so many micro-tokens; 0 when it already does or never will.
+local function wait_us(state, limits, tokens)
+  local rate, missing = limits[RATE], tokens - state[TOKENS]
+  if rate <= 0 or limits[BURST] == 0 or missing <= 0 then return 0 end
+  return math.ceil(missing / rate)
 end

@@ -1,63 +1,58 @@
 -- All or nothing on rate, day, month and total together: grants the first g of `cost` requests.
 
-local RATE, DAY, MONTH, TOTAL_LIMIT = 1, 2, 3, 4
-local HELD_RETRY_US = 1000000
-
-local function smaller_of(granted, limit, window)
+local function smaller_of(granted, limit, state, window)
   if limit < 0 then return granted end
-  local left = limit - window.charged - window.open
+  local left = limit - state[window + CHARGED] - state[window + OPEN]
   if left < 0 then left = 0 end
   if left < granted then return left end
   return granted
 end
 
-local function is_hard(limit, window)
-  return limit >= 0 and window.charged >= limit
+local function is_hard(limit, state, window)
+  return limit >= 0 and state[window + CHARGED] >= limit
 end
 
-local function is_full(limit, window)
-  return limit >= 0 and window.charged + window.open >= limit
+local function is_full(limit, state, window)
+  return limit >= 0 and state[window + CHARGED] + state[window + OPEN] >= limit
 end
 
 -- Which limit refused, whether only Holds stand in the way, and when to ask again: the one that
 -- comes back last; a quota that only Holds fill may come back at any moment.
-local function refusal(subject, limits, now)
-  if is_hard(limits.total, subject.total) then return TOTAL_LIMIT, 0, 0 end
-  if is_hard(limits.month, subject.month) then return MONTH, 0, subject.month_end - now end
-  if is_hard(limits.day, subject.day) then return DAY, 0, subject.day_end - now end
-  if is_full(limits.total, subject.total) then return TOTAL_LIMIT, 1, HELD_RETRY_US end
-  if is_full(limits.month, subject.month) then return MONTH, 1, HELD_RETRY_US end
-  if is_full(limits.day, subject.day) then return DAY, 1, HELD_RETRY_US end
-  return RATE, 0, wait_us(subject, limits, TOKEN)
+local function refusal(state, limits, now)
+  local day, month, total = limits[DAY_LIMIT], limits[MONTH_LIMIT], limits[TOTAL_LIMIT]
+  if is_hard(total, state, TOTAL) then return BY_TOTAL, 0, 0 end
+  if is_hard(month, state, MONTH) then return BY_MONTH, 0, state[MONTH_END] - now end
+  if is_hard(day, state, DAY) then return BY_DAY, 0, state[DAY_END] - now end
+  if is_full(total, state, TOTAL) then return BY_TOTAL, 1, HELD_RETRY_US end
+  if is_full(month, state, MONTH) then return BY_MONTH, 1, HELD_RETRY_US end
+  if is_full(day, state, DAY) then return BY_DAY, 1, HELD_RETRY_US end
+  return BY_RATE, 0, wait_us(state, limits, TOKEN_U)
 end
 
-local function take(window, granted, conditional)
-  window.granted = window.granted + granted
-  if conditional then
-    window.open = window.open + granted
-  else
-    window.charged = window.charged + granted
+local function take(state, entry, granted, conditional)
+  local into = conditional == 1 and OPEN or CHARGED
+  for window = DAY, TOTAL, MONTH - DAY do
+    state[window + into] = state[window + into] + granted
+    state[window + GRANTED] = state[window + GRANTED] + granted
+  end
+  total_moved = true
+  entry[CURRENT + SHARE_GRANTED] = entry[CURRENT + SHARE_GRANTED] + granted
+  if conditional ~= 1 then
+    entry[CURRENT + SHARE_AT_ONCE] = entry[CURRENT + SHARE_AT_ONCE] + granted
   end
 end
 
 -- Returns granted, refused_by, held_only, retry_us.
-local function decide(subject, entry, terms, limits, cost, now)
-  local granted = cost
-  local tokens = tokens_left(subject, limits)
+local function decide(state, entry, terms, limits, cost, now)
+  local granted, tokens = cost, tokens_left(state, limits)
   if tokens >= 0 and tokens < granted then granted = tokens end
-  granted = smaller_of(granted, limits.day, subject.day)
-  granted = smaller_of(granted, limits.month, subject.month)
-  granted = smaller_of(granted, limits.total, subject.total)
+  granted = smaller_of(granted, limits[DAY_LIMIT], state, DAY)
+  granted = smaller_of(granted, limits[MONTH_LIMIT], state, MONTH)
+  granted = smaller_of(granted, limits[TOTAL_LIMIT], state, TOTAL)
   if granted > 0 then
-    local conditional = terms.conditional
-    if tokens >= 0 then subject.tokens = subject.tokens - granted * TOKEN end
-    take(subject.day, granted, conditional)
-    take(subject.month, granted, conditional)
-    take(subject.total, granted, conditional)
-    subject.total.moved = true
-    entry.granted = entry.granted + granted
-    if not conditional then entry.at_once = entry.at_once + granted end
+    if tokens >= 0 then state[TOKENS] = state[TOKENS] - granted * TOKEN_U end
+    take(state, entry, granted, terms[CONDITIONAL])
   end
-  if granted < cost then return granted, refusal(subject, limits, now) end
-  return granted, 0, 0, 0
+  if granted < cost then return granted, refusal(state, limits, now) end
+  return granted, NONE, 0, 0
 end

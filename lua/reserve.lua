@@ -8,6 +8,7 @@
 -- Reply  one bulk per Subject, 27 integers '<27q' (core.quota.Answer), or an error for that Subject.
 -- Order, units and meaning of every number: README.md.
 
+--@include layout
 --@include clock
 --@include subject
 --@include windows

@@ -3,6 +3,7 @@
 --
 -- KEYS, ARGV and reply as in reserve.lua. A Subject without a hash answers generation 0.
 
+--@include layout
 --@include clock
 --@include subject
 --@include windows

@@ -4,33 +4,30 @@
 -- ARGV   none
 -- Reply  one bulk per Subject, 9 integers '<9q' (core.quota.Usage), or an error for that Subject.
 
+--@include layout
 --@include clock
 --@include subject
 --@include failure
-
-local USAGE = '<i8 i8i8i8 i8i8i8 i8i8'
 
 local function read_usage(key, total_key, time)
   local packed = call('HGET', key, 'a')
   if not packed then
     local total = call('GET', total_key)
     local charged, open = 0, 0
-    if total then charged, open = decode(TOTAL, total) end
+    if total then charged, open = decode(TOTAL_FORMAT, total) end
     return encode(USAGE, time, 0, 0, 0, 0, 0, 0, charged, open)
   end
-  read_aggregate(subject, packed, key)
-  local day, month, total = subject.day, subject.month, subject.total
-  local now = math.max(time, subject.last)
-  if now >= subject.day_end then
-    subject.day_end = 0
-    clear(day)
+  local state = read_state(packed, key)
+  local now = math.max(time, state[LAST])
+  if now >= state[DAY_END] then
+    state[DAY_END], state[DAY + CHARGED], state[DAY + OPEN] = 0, 0, 0
   end
-  if now >= subject.month_end then
-    subject.month_end = 0
-    clear(month)
+  if now >= state[MONTH_END] then
+    state[MONTH_END], state[MONTH + CHARGED], state[MONTH + OPEN] = 0, 0, 0
   end
-  return encode(USAGE, now, subject.day_end, day.charged, day.open,
-    subject.month_end, month.charged, month.open, total.charged, total.open)
+  return encode(USAGE, now, state[DAY_END], state[DAY + CHARGED], state[DAY + OPEN],
+    state[MONTH_END], state[MONTH + CHARGED], state[MONTH + OPEN],
+    state[TOTAL + CHARGED], state[TOTAL + OPEN])
 end
 
 local time, replies = clock_us(), {}

@@ -1,6 +1,9 @@
 """Finds the Lua verbs, assembles each with what it includes, and names it by its SHA1.
 
-A verb is one file of ``lua/``; a line ``--@include name`` in it is replaced by ``name.lua``.
+A verb is one file of ``lua/``; a line ``--@include name`` in it is replaced by ``name.lua``, and then
+each constant (``local NAME = literal``, upper case, at the start of a line) by its value: a constant
+that functions share would be made anew, and caught by each of them, at every script call (15,000 of
+230,000 instructions of a call for one Subject).
 """
 
 import re
@@ -14,6 +17,8 @@ VERBS = ("reserve", "settle", "usage")
 """Every script that the store runs."""
 
 _INCLUDE = re.compile(r"^--@include ([a-z]+)$", re.MULTILINE)
+_CONSTANT = re.compile(r"^local ([A-Z][A-Z_]*) = ('[^']*'|\d+)\n", re.MULTILINE)
+_NAME = re.compile(r"\b[A-Z][A-Z_]*\b(?!')")
 _PACKAGE = Path(__file__).resolve().parent.parent
 _PLACES = (_PACKAGE / "_lua", _PACKAGE.parent / "lua")
 """Inside an installed wheel, and beside the package in a checkout (which editable installs use)."""
@@ -49,13 +54,19 @@ def load(name: str, clock_text: str | None = None) -> Script:
             return clock_text
         return _read(root / f"{match[1]}.lua")
 
-    text = _INCLUDE.sub(included, _read(root / f"{name}.lua"))
+    text = _inline(_INCLUDE.sub(included, _read(root / f"{name}.lua")))
     return Script(name, text, sha1(text.encode(), usedforsecurity=False).hexdigest().encode())
 
 
 def load_all(clock_text: str | None = None) -> dict[str, Script]:
     """Every verb by its name."""
     return {name: load(name, clock_text) for name in VERBS}
+
+
+def _inline(text: str) -> str:
+    """Put the constants' values in the place of their names. Redis' own words stand in quotes."""
+    constants = dict(_CONSTANT.findall(text))
+    return _NAME.sub(lambda match: constants.get(match[0], match[0]), _CONSTANT.sub("", text))
 
 
 def _read(path: Path) -> str:

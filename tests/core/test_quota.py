@@ -12,10 +12,10 @@ def test_the_limits_come_back_in_this_order() -> None:
 
 def test_words_and_scripts_name_the_same_numbers() -> None:
     """The Lua spells out the codes and the sizes of its replies; they are those of this module."""
-    batch, decide = (LUA / "batch.lua").read_text(), (LUA / "decide.lua").read_text()
-    statuses = ", ".join(map(str, map(int, AnswerStatus)))
-    assert f"local DECIDED, WINDOWS_UNFIT, NUMBER_STALE = {statuses}" in batch
-    assert "local RATE, DAY, MONTH, TOTAL_LIMIT = 1, 2, 3, 4" in decide
-    assert (Limit.RATE, Limit.DAY, Limit.MONTH, Limit.TOTAL) == (1, 2, 3, 4)
-    assert batch.count("i8") == len(Answer._fields)
-    assert (LUA / "usage.lua").read_text().count("i8") == len(Usage._fields)
+    layout = (LUA / "layout.lua").read_text(encoding="utf-8")
+    for status in AnswerStatus:
+        assert f"local {status.name} = {int(status)}\n" in layout
+    for limit in (Limit.RATE, Limit.DAY, Limit.MONTH, Limit.TOTAL):
+        assert f"local BY_{limit.name} = {int(limit)}\n" in layout
+    assert f"local ANSWER = '<{'i8' * len(Answer._fields)}'\n" in layout
+    assert f"local USAGE = '<{'i8' * len(Usage._fields)}'\n" in layout

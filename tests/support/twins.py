@@ -31,9 +31,9 @@ WINDOW = ("charged", "open", "granted", "given_back")
 AGGREGATE_FIELDS = (
     *("format", "version", "healing_until_us", "last_us", "tokens_u", "leased_tokens_u"),
     *("day_end_us", "month_end_us", "previous_day_end_us", "previous_in_month", "earliest_us"),
-    *("generation", "plan_version", "base_version"),
+    *("generation", "plan_version", "base_version", "total_kept"),
     *(f"{window}.{name}" for window in ("day", "month", "total") for name in WINDOW),
-    *("previous.charged", "previous.open", "total_kept"),
+    *("previous.charged", "previous.open"),
 )
 SHARE = ("day_end_us", "granted", "at_once", "closed", "given_back")
 ENTRY_FIELDS = (

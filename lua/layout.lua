@@ -1,0 +1,78 @@
+-- Where every number stands. README.md says what each means.
+-- An upper-case `local NAME = literal` is a constant: its value is put in the place of its name when
+-- the script is assembled, since a name caught by a function costs time at every call.
+
+-- The aggregate (field `a`): one array, packed whole.
+local AGGREGATE = '<ddddddddddddddddddddddddddddd'
+local AGGREGATE_BYTES = 232
+local STORED = 29
+local FORMAT = 1
+local VERSION = 2
+local LAST = 4
+local TOKENS = 5
+local DAY_END = 7
+local MONTH_END = 8
+local PREVIOUS_DAY_END = 9
+local PREVIOUS_IN_MONTH = 10
+local EARLIEST = 11
+local GENERATION = 12
+local PLAN_VERSION = 13
+local TOTAL_KEPT = 15
+-- Windows begin here, each with charged, open, granted, given back; the previous day has the first two.
+local DAY = 16
+local MONTH = 20
+local TOTAL = 24
+local PREVIOUS = 28
+local CHARGED = 0
+local OPEN = 1
+local GRANTED = 2
+local GIVEN_BACK = 3
+
+-- An Entry (a field named by the Sidecar's id): one array, packed whole.
+local ENTRY = '<ddddddddddddd'
+local ENTRY_STORED = 13
+local OWN_GENERATION = 1
+local OWN_NUMBER = 2
+local OWN_EXPIRES = 3
+-- Shares begin here, that of the Subject's current day and that of its previous one.
+local CURRENT = 4
+local EARLIER = 9
+local SHARE_DAY_END = 0
+local SHARE_GRANTED = 1
+local SHARE_AT_ONCE = 2
+local SHARE_CLOSED = 3
+local SHARE_GIVEN_BACK = 4
+
+-- Limits (field `p`), and Terms, which begin with them.
+local LIMITS = '<dddddd'
+local TERMS = '<dddddddddddddd'
+local PLAN = 1
+local RATE = 2
+local BURST = 3
+local DAY_LIMIT = 4
+local MONTH_LIMIT = 5
+local TOTAL_LIMIT = 6
+local DAY_WINDOWS = 7
+local MONTH_WINDOWS = 10
+local CONDITIONAL = 13
+local RELEASE = 14
+
+local TOTAL_FORMAT = '<dddd'
+local CALL = '<dddddddddd'
+local ANSWER = '<i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8'
+local USAGE = '<i8i8i8i8i8i8i8i8i8'
+
+-- core.quota.AnswerStatus and core.quota.Limit.
+local DECIDED = 0
+local WINDOWS_UNFIT = 1
+local NUMBER_STALE = 2
+local NONE = 0
+local BY_RATE = 1
+local BY_DAY = 2
+local BY_MONTH = 3
+local BY_TOTAL = 4
+
+local TOKEN_U = 1000000
+local HELD_RETRY_US = 1000000
+local DAY_US = 86400000000
+local TOTAL_LIFE_US = 34560000000000
