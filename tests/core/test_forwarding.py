@@ -1,0 +1,51 @@
+"""Framing lines of a forwarded head. Whole heads are tested in tests/dataplane/test_forward.py."""
+
+import pytest
+
+from quotad.config.model import AuthRules, Route, UpstreamAddress
+from quotad.core.forwarding import framing_lines, passed_lines, standing_lines
+from quotad.core.request import read_request_fields
+
+RULE = Route("", "/", "s", "release", (UpstreamAddress("b", 1),))
+
+
+@pytest.mark.parametrize(
+    ("block", "minor", "lines"),
+    [
+        (b"", 1, b""),
+        (b"Content-Length: 0\r\n", 1, b"Content-Length: 0\r\n"),
+        (b"Content-Length: 005\r\n", 1, b"Content-Length: 5\r\n"),
+        (b"Transfer-Encoding: chunked\r\n", 1, b"Transfer-Encoding: chunked\r\n"),
+        (
+            b"Content-Length: 5\r\nExpect: 100-continue\r\n",
+            1,
+            b"Content-Length: 5\r\nExpect: 100-continue\r\n",
+        ),
+        (b"Content-Length: 5\r\nExpect: 100-continue\r\n", 0, b"Content-Length: 5\r\n"),
+        (b"Content-Length: 0\r\nExpect: 100-continue\r\n", 1, b"Content-Length: 0\r\n"),
+        (b"Expect: 100-continue\r\n", 1, b""),
+    ],
+)
+def test_framing_lines(block: bytes, minor: int, lines: bytes) -> None:
+    """A body goes on as it came; an expectation means nothing in HTTP/1.0 or without a body."""
+    assert framing_lines(read_request_fields(block, 9), minor) == lines
+
+
+@pytest.mark.parametrize(
+    ("rules", "passed"),
+    [
+        (AuthRules(), b""),
+        (AuthRules(hmac=False), b"Authorization: hmac x\r\n"),
+        (AuthRules(pass_credentials=True), b"X-Secret-Id: a\r\nAuthorization: hmac x\r\n"),
+    ],
+)
+def test_credentials(rules: AuthRules, passed: bytes) -> None:
+    """An Authorization is ours only in a form that is on; X-Secret-* never leave unless told to."""
+    fields = read_request_fields(b"X-Secret-Id: a\r\nAuthorization: hmac x\r\n", 9)
+    assert passed_lines(fields, rules) == passed
+
+
+def test_without_host() -> None:
+    """An HTTP/1.0 request without Host goes on with the backend's own, and claims no other."""
+    lines = standing_lines(b"", read_request_fields(b"", 9), 0, RULE, b"backend:1")
+    assert lines == b"Host: backend:1\r\nVia: 1.0 quotad\r\n"

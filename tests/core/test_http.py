@@ -1,0 +1,64 @@
+"""Field names, lengths, lists: what both kinds of heads share."""
+
+import pytest
+
+from quotad.core.http import DROP, KEEP, HeadError, Kinds, content_length, tokens, without
+
+KINDS = Kinds({b"te": DROP, b"x-real-ip": DROP}, forged=(b"x-quotad-",))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        (b"TE", DROP),
+        (b"te", DROP),
+        (b"X-Real-Ip", DROP),
+        (b"x_real_ip", DROP),
+        (b"X_Quotad_Plan-Id", DROP),
+        (b"X-Quotad", KEEP),
+        (b"Accept", KEEP),
+        (b"under_score", KEEP),
+    ],
+)
+def test_kinds(name: bytes, kind: int) -> None:
+    """A name is known in any case, and a twin with underscores counts as the field it imitates."""
+    assert KINDS[name] == kind
+    assert KINDS[name] == kind
+
+
+def test_remembered_names_are_bounded() -> None:
+    """However many names are sent, and however long ones, what is remembered of them stays bounded."""
+    kinds = Kinds({b"te": DROP})
+    for number in range(10_000):
+        assert kinds[b"x-%d" % number] == KEEP
+    assert kinds[b"x" * 10_000] == KEEP
+    assert len(kinds) <= 2048
+    assert max(map(len, kinds)) < 100
+    assert kinds[b"TE"] == DROP
+
+
+@pytest.mark.parametrize("value", [b"", b"+1", b"-1", b"1 1", b"1,1", b"0x1", b"1_0", b"\xb2", b"1" * 19])
+def test_bad_length(value: bytes) -> None:
+    """A Content-Length is plain ASCII digits, once (RFC 9112, section 6.3)."""
+    with pytest.raises(HeadError):
+        content_length(-1, value)
+
+
+def test_length() -> None:
+    """A length stands once, even if it were the same twice."""
+    assert content_length(-1, b"0") == 0
+    assert content_length(-1, b"007") == 7
+    with pytest.raises(HeadError):
+        content_length(7, b"7")
+
+
+def test_lists() -> None:
+    """Lists are read without case, white space and empty members."""
+    assert tokens(b" Close, ,\tKeep-Alive,") == [b"close", b"keep-alive"]
+
+
+def test_without() -> None:
+    """Fields that Connection names go; the empty line at the end, which ends the block, stays."""
+    lines = [b"A: 1", b"b: 2", b"C: 3", b""]
+    assert without(lines, [b"close", b"keep-alive"]) is lines
+    assert without(lines, [b"a", b"c", b"close"]) == [b"b: 2", b""]

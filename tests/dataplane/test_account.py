@@ -1,0 +1,46 @@
+"""Every admitted request ends in one settle or release: an error of our own is no exception.
+
+The ways in which requests end in the course of things are in tests/dataplane/test_exchange.py.
+"""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from quotad.core.verdict import Verdict
+from tests.support.backends import running_backend
+from tests.support.dataplane import route, running_plane
+from tests.support.rawhttp import get, raw
+
+
+@pytest.mark.parametrize("verb", ["reserve", "settle"])
+async def test_an_error_inside(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a part breaks, the connection ends, the request is counted once, and the loop is told."""
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))
+
+    def breaks(*arguments: object) -> None:
+        raise LookupError("broken on purpose")
+
+    async with running_backend() as backend, running_plane(route(backend.port)) as plane:
+        original = plane.gate.settle
+        monkeypatch.setattr(plane.gate, verb, breaks)
+        async with raw(plane.port) as caller:
+            await caller.send(get())
+            assert await caller.is_closed()
+        assert [outcome.reason for outcome in plane.outcomes.all] == ["internal"]
+        assert [str(context["exception"]) for context in told] == ["broken on purpose"]
+        for verdict in plane.gate.granted:
+            original(verdict, counted=True)
+
+
+async def test_a_second_verdict_is_heard_by_nobody() -> None:
+    """A Verdict that comes when nothing is waited for breaks nothing that is whole."""
+    async with running_backend() as backend, running_plane(route(backend.port)) as plane:
+        async with raw(plane.port) as caller:
+            await caller.send(get())
+            assert (await caller.answer()).status == 200
+        outcome = await plane.outcomes.until(1)
+        assert (outcome.counted, outcome.bytes_out > 100, outcome.ended_s >= outcome.started_s) == (True,) * 3
+        assert isinstance(plane.gate.granted[0], Verdict)

@@ -1,0 +1,142 @@
+"""Connections to a backend: kept, bounded, waited for, given up in time."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+from quotad.config.model import UpstreamAddress
+from tests.support.backends import CLOSE, OK, Seen, read_request, running_backend
+from tests.support.dataplane import route, running_plane, until
+from tests.support.rawhttp import get, raw
+
+
+async def test_one_connection_serves_many() -> None:
+    """A connection in order is kept for the next request, whichever caller it is from."""
+    async with running_backend() as backend, running_plane(route(backend.port)) as plane:
+        for _ in range(3):
+            async with raw(plane.port) as caller:
+                await caller.send(get(), get())
+                assert [(await caller.answer()).status for _ in range(2)] == [200, 200]
+        assert backend.connections == 1
+
+
+async def test_a_closed_one_is_not_used() -> None:
+    """A connection that its backend closed after an answer costs the next request nothing."""
+    async with (
+        running_backend(lambda seen: OK + CLOSE) as backend,
+        running_plane(route(backend.port)) as plane,
+        raw(plane.port) as caller,
+    ):
+        for _ in range(5):
+            await caller.send(get())
+            assert (await caller.answer()).status == 200
+        assert len(backend.seen) == 5
+
+
+async def test_bytes_that_nobody_asked_for() -> None:
+    """A connection with bytes after its answer, or between requests, is never used again (9.2)."""
+    async with (
+        running_backend(lambda seen: OK + OK) as backend,
+        running_plane(route(backend.port)) as plane,
+        raw(plane.port) as caller,
+    ):
+        await caller.send(get(), get())
+        assert [(await caller.answer()).body for _ in range(2)] == [b"ok", b"ok"]
+        assert backend.connections == 2
+
+
+async def test_bound_and_line() -> None:
+    """No more connections than allowed; as many requests wait in line; the rest is 503 at once."""
+    go = asyncio.Event()
+    most = 0
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal most
+        while True:
+            await read_request(reader)
+            most = max(most, backend.open)
+            await go.wait()
+            writer.write(OK)
+            await writer.drain()
+
+    async with (
+        running_backend(script=slow) as backend,
+        running_plane(route(backend.port, pool_connections=2)) as plane,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        callers = [await stack.enter_async_context(raw(plane.port)) for _ in range(4)]
+        for caller in callers:
+            await caller.send(get())
+        await until(lambda: len(plane.gate.granted) == 4)
+        await until(lambda: backend.open == 2)
+        async with raw(plane.port) as fifth:
+            await fifth.send(get())
+            answer = await fifth.answer()
+            assert answer.status == 503
+            assert b"wait for a connection" in answer.body
+        go.set()
+        assert [(await caller.answer()).status for caller in callers] == [200] * 4
+    assert most == 2
+
+
+async def test_waiting_has_an_end() -> None:
+    """A request that waits in line for too long is refused: 503."""
+
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with running_backend(script=never) as backend:
+        rule = route(backend.port, pool_connections=1, connect_timeout_s=0.05)
+        async with running_plane(rule) as plane, raw(plane.port) as first, raw(plane.port) as second:
+            await first.send(get())
+            await until(lambda: backend.open)
+            await second.send(get())
+            assert (await second.answer()).status == 503
+
+
+async def test_idle_ones_go() -> None:
+    """A connection that nobody needs is closed after its time."""
+    async with (
+        running_backend() as backend,
+        running_plane(route(backend.port, pool_idle_s=0.01)) as plane,
+        raw(plane.port) as caller,
+    ):
+        await caller.send(get())
+        assert (await caller.answer()).status == 200
+        await until(lambda: not backend.open)
+
+
+async def test_a_waiter_gets_the_place_of_a_lost_connection() -> None:
+    """When a connection is lost, whoever waits for one opens another in its place."""
+
+    def reply(seen: Seen) -> bytes | None:
+        return None if b"/lost" in seen.line else OK
+
+    async with running_backend(reply) as backend:
+        rule = route(backend.port, pool_connections=1)
+        async with running_plane(rule) as plane, raw(plane.port) as first, raw(plane.port) as second:
+            await first.send(get("/lost"))
+            await second.send(get())
+            assert [(await first.answer()).status, (await second.answer()).status] == [502, 200]
+
+
+async def test_unix_socket(tmp_path: Path) -> None:
+    """A backend may listen on a unix socket; Host then stays the caller's, or says localhost."""
+    seen: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append((await read_request(reader)).values(b"host")[0])
+        writer.write(OK)
+        await writer.drain()
+        writer.close()
+
+    path = tmp_path / "backend.sock"
+    server = await asyncio.start_unix_server(serve, path)
+    upstreams = (UpstreamAddress("", 0, str(path)),)
+    by_rule = route(1, upstreams=upstreams, host="b.test", host_header="upstream")
+    async with running_plane(route(1, upstreams=upstreams), by_rule) as plane, raw(plane.port) as caller:
+        await caller.send(get(), get(host="b.test"))
+        assert [(await caller.answer()).status for _ in range(2)] == [200, 200]
+        assert plane.outcomes.all[0].upstream == f"unix:{path}"
+    server.close()
+    assert seen == [b"example.test", b"localhost"]

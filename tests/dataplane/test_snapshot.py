@@ -1,0 +1,68 @@
+"""A configuration version as requests see it."""
+
+from quotad.config.model import UpstreamAddress
+from quotad.core.plans import Secret
+from quotad.core.request import read_request_fields, read_request_line
+from tests.support.backends import running_backend
+from tests.support.dataplane import route, running_plane, snapshot
+from tests.support.rawhttp import SECRET_ID, SECRET_KEY, get, raw
+
+LINE = read_request_line(b"GET /api/x HTTP/1.1", 99)
+SECRET = Secret("test", SECRET_ID, SECRET_KEY.encode())
+
+
+def test_a_caller_has_a_plan() -> None:
+    """A bound Secret finds its plan; one that is not bound, or bound to a disabled plan, does not (403)."""
+    entry = snapshot(route(1)).entries[0]
+    caller = entry.caller(SECRET)
+    assert caller is not None
+    assert caller is entry.caller(SECRET)
+    assert entry.caller(Secret("other", "AKIDother", b"0123456789")) is None
+    assert snapshot(route(1), disabled=True).entries[0].caller(SECRET) is None
+
+
+def test_standing_lines_follow_the_fields() -> None:
+    """What is remembered of a caller's last fields is never used for others, nor for another authority."""
+    entry = snapshot(route(1)).entries[0]
+    caller = entry.caller(SECRET)
+    assert caller is not None
+    one, two = (read_request_fields(b"Host: %b\r\nX-A: %b\r\n" % (name, name), 9) for name in (b"a", b"b"))
+    absolute = read_request_line(b"GET http://c/ HTTP/1.1", 99)
+    for fields, name in ((one, b"a"), (two, b"b"), (one, b"a"), (one, b"a")):
+        lines = caller.standing_lines(entry, LINE, fields)
+        assert lines.startswith(b"Host: %b\r\nX-A: %b\r\n" % (name, name))
+        assert caller.standing_lines(entry, absolute, fields).startswith(b"Host: c\r\n")
+
+
+def test_backends_take_turns() -> None:
+    """Several backends are used one after the other."""
+    several = tuple(UpstreamAddress("127.0.0.1", port) for port in (1, 2, 3))
+    entry = snapshot(route(1, upstreams=several)).entries[0]
+    assert entry.has_others
+    turns = [entry.upstream().address.port for _ in range(6)]
+    assert turns == [2, 3, 1, 2, 3, 1]
+    assert not snapshot(route(1)).entries[0].has_others
+
+
+def test_start_line() -> None:
+    """The target goes on as it came, or less the prefix that the route strips."""
+    assert snapshot(route(1)).entries[0].start_line(LINE) == b"GET /api/x HTTP/1.1\r\n"
+    stripping = route(1, path_prefix="/api", strip_prefix=True)
+    assert snapshot(stripping).entries[0].start_line(LINE) == b"GET /x HTTP/1.1\r\n"
+
+
+async def test_a_swap_acts_on_the_next_request() -> None:
+    """A new snapshot routes the next request of a living connection."""
+    async with (
+        running_backend() as backend,
+        running_plane(route(backend.port)) as plane,
+        raw(plane.port) as caller,
+    ):
+        await caller.send(get())
+        assert (await caller.answer()).status == 200
+        plane.holder.current = snapshot(route(backend.port, host="elsewhere.test"))
+        await caller.send(get())
+        assert (await caller.answer()).status == 404
+        plane.holder.current = snapshot(route(backend.port), disabled=True)
+        await caller.send(get())
+        assert (await caller.answer()).status == 403
