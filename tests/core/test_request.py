@@ -99,8 +99,8 @@ def test_fields() -> None:
     """One pass tells everything: framing, persistence, who asks, and what goes on."""
     block = (
         b"host: a\r\nConnection: Keep-Alive\r\nCONNECTION:x-gone, Close\r\nX-Gone: 1\r\n"
-        b""
-        b"Content-Length:\t5 \r\nExpect: 100-Continue\r\nX-Secret-Id: id\r\nX-Secret-Key:  key \r\nX-Kept: 1\r\n"
+        b"Content-Length:\t5 \r\nExpect: 100-Continue\r\n"
+        b"X-Secret-Id: id\r\nX-Secret-Key:  key \r\nX-Kept: 1\r\n"
     )
     fields = read_request_fields(block, 9)
     assert (fields.length, fields.has_body, fields.expects) == (5, True, True)
