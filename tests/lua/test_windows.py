@@ -51,12 +51,12 @@ def test_a_day_is_cut_at_the_months_end(twins: Twins) -> None:
 
 
 def test_a_sidecar_a_moment_behind_opens_the_next_window(twins: Twins) -> None:
-    """Windows made just before midnight fit just after it; those of last week fit nothing."""
+    """Windows made just before midnight fit just after it; a day later they fit nothing."""
     plan = limits(day=1)
     twins.at(START_US + NOON_US)
     behind = twins.ask(terms(plan, at_us=START_US))
     assert (behind.status, behind.granted) == (AnswerStatus.DECIDED, 1)
-    twins.at(START_US + 8 * DAY_US)
+    twins.at(START_US + NOON_US + DAY_US)
     stale = twins.ask(terms(plan, at_us=START_US))
     assert (stale.status, stale.granted, stale.refused_by) == (AnswerStatus.WINDOWS_UNFIT, 0, Limit.NONE)
     assert stale.now_us == twins.now_us
