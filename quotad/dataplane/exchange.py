@@ -254,7 +254,10 @@ class Exchange(Forward):
         if discard is not None:
             discard.start(plane.clock() + plane.listen.body_idle_timeout_s)
             self._stage = DISCARD
-            whole = await pause()
+            try:
+                whole = await pause()
+            except CallerLeftError:
+                whole = False
             self._stage = BUSY
             self._owed = not whole
             self.keep = self.keep and whole

@@ -3,14 +3,13 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from quotad.config.model import Address, Listen
-from quotad.core.plans import StatusClass
 from tests.support.backends import running_backend
 from tests.support.dataplane import LISTEN, route, running_plane, until
 from tests.support.echoing import echo, exchange
 from tests.support.rawhttp import get, post, raw
-
-ONLY_2XX: frozenset[StatusClass] = frozenset({"2xx"})
 
 
 async def test_pipelining_keeps_the_order() -> None:
@@ -66,6 +65,30 @@ async def test_a_long_refused_body_ends_the_connection() -> None:
         answer = await caller.answer()
         assert (answer.status, answer.values(b"connection")) == (401, [b"close"])
         assert await caller.is_closed()
+
+
+@pytest.mark.parametrize("rest", [None, b"4567890", b"456"], ids=["leaves", "whole", "stalls"])
+async def test_a_short_refused_body_is_read_away(rest: bytes | None) -> None:
+    """The connection lives on when the rest of a refused body comes, and ends quietly when it does not."""
+    quick = Listen(Address("127.0.0.1", 0), body_idle_timeout_s=0.05)
+    async with (
+        running_backend() as backend,
+        running_plane(route(backend.port), listen=quick) as plane,
+        raw(plane.port) as caller,
+    ):
+        await caller.send(post(b"1234567890").replace(b"secret-key", b"public-key")[:-7])
+        answer = await caller.answer()
+        assert (answer.status, answer.values(b"connection")) == (401, [])
+        await caller.send(rest or b"")
+        if rest == b"4567890":
+            await caller.send(get())
+            assert (await caller.answer()).status == 200
+        elif rest is not None:
+            assert await caller.is_closed()
+        caller.writer.close()
+        await plane.outcomes.until(1)
+        await until(lambda: plane.listener.connections == 0)
+    assert plane.outcomes.all[0].reason == "secret_invalid"
 
 
 async def test_answers_nobody_takes_stop_the_requests() -> None:

@@ -4,13 +4,10 @@ import asyncio
 
 import pytest
 
-from quotad.core.plans import StatusClass
 from tests.support.backends import OK, running_backend
 from tests.support.dataplane import route, running_plane
 from tests.support.echoing import echo, exchange
 from tests.support.rawhttp import PAIR, get, post, raw
-
-ONLY_2XX: frozenset[StatusClass] = frozenset({"2xx"})
 
 
 async def test_expect_is_decided_before_the_body() -> None:

@@ -5,13 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from quotad.config.model import AuthRules
-from quotad.core.plans import StatusClass
 from tests.support.backends import OK, Backend, Seen, running_backend
 from tests.support.dataplane import route, running_plane
 from tests.support.echoing import exchange
 from tests.support.rawhttp import get, post, raw
-
-ONLY_2XX: frozenset[StatusClass] = frozenset({"2xx"})
 
 
 async def test_what_goes_on() -> None:

@@ -8,13 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quotad.core.plans import StatusClass
 from tests.support.backends import OK, running_backend
 from tests.support.dataplane import route, running_plane
 from tests.support.echoing import EXCHANGES, echo, exchange
 from tests.support.rawhttp import get, plain, post, raw
-
-ONLY_2XX: frozenset[StatusClass] = frozenset({"2xx"})
 
 
 @pytest.mark.parametrize("request_bytes", EXCHANGES)
