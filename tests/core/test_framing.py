@@ -24,6 +24,7 @@ GOOD = [
     (b"A\r\n0123456789\r\na\r\n0123456789\r\n0\r\n\r\n", b"0123456789" * 2),
     (b'1;name=value;flag;q="a b\\"c"\r\nx\r\n0;last\r\n\r\n', b"x"),
     (b"1\r\nx\r\n0\r\nX-Trailer: 1\r\nX-Other:\r\n\r\n", b"x"),
+    (b"1; some; name =\tvalue ;last\r\nx\r\n0\r\nContent-Type: text/plain\r\n\r\n", b"x"),
     (b"4\r\n\r\n\r\n\r\n0\r\n\r\n", b"\r\n\r\n"),
 ]
 
@@ -42,7 +43,8 @@ BAD = [
     (b"1;\r\n", "bad_body"),
     (b"1;=x\r\n", "bad_body"),
     (b"1;a=\r\n", "bad_body"),
-    (b"1; a=b\r\n", "bad_body"),
+    (b"1 ;a=b\r\n", "bad_body"),
+    (b"1;a \r\n", "bad_body"),
     (b"1;a\x00\r\n", "bad_body"),
     (b'1;a="\n"\r\n', "bad_body"),
     (b"1000000000000000\r\n", "bad_body"),
