@@ -99,7 +99,9 @@ def disturbance(result: Result) -> str:
     worst = max(sample.disturbed for sample in result.samples)
     of = figures(result.samples).disturbed
     text = f"Other programs meanwhile: {of:.2f} of a core (median over all runs, at most {worst:.2f})."
-    return text + (" The machine was not quiet: measure again before quoting any of this." if of > DISTURBED else "")
+    if of <= DISTURBED:
+        return text
+    return f"{text} The machine was not quiet: measure again before quoting any of this."
 
 
 def markdown(result: Result, picture: str) -> str:
