@@ -109,9 +109,10 @@ class Connection(asyncio.Protocol, Timed):
     async def _serve(self) -> None:
         try:
             while not self.ending:
-                head = self._cut() if self.ahead else None
+                head: bytes | str | None = self._cut() if self.ahead else None
                 if head is None:
-                    head = await self._wait()
+                    self._await_head()
+                    head = await pause()
                 if not head:
                     break
                 self._phase = EXCHANGE
@@ -137,8 +138,8 @@ class Connection(asyncio.Protocol, Timed):
             # Whoever wakes this one finds it; ``connection_lost`` ends it.
             await pause()
 
-    async def _wait(self) -> bytes | str:
-        """The next request's head; or the key of a refusal; or nothing: there is no next request."""
+    def _await_head(self) -> None:
+        """What comes next is a request's head; or the key of a refusal; or nothing: there is none."""
         self._phase = HEAD
         if not self._reading:
             self.resume_flow()
@@ -149,8 +150,6 @@ class Connection(asyncio.Protocol, Timed):
             self.deadline_s = deadline_s = self._begun_s + plane.listen.idle_timeout_s
             if deadline_s < self.due_s:
                 plane.wheel.arm(self, deadline_s)
-        head: bytes | str = await pause()
-        return head
 
     def _cut(self) -> bytes | str | None:
         """Take a request's head from what came; the key of a refusal; None when more must come."""

@@ -153,7 +153,9 @@ class Exchange(Forward):
         if connection is None or self.gone:
             raise CallerLeftError
         framing = 0 if line.method == b"HEAD" else response.framing
-        if client.ending or self._plane.draining or not self._uploaded or (framing < 0 and not line.minor):
+        upload = self._upload
+        owed = upload is not None and not upload.done
+        if owed or client.ending or self._plane.draining or (framing < 0 and not line.minor):
             self.keep = False
         head = self._answer_head(response, framing < 0 and line.minor == 1)
         outcome.status = response.status
@@ -189,12 +191,13 @@ class Exchange(Forward):
     def _give_back(self, connection: Connection, response: ResponseHead) -> None:
         """The answer is over: its connection may serve another, when it is in order."""
         self._connection = None
-        if response.persistent and self._uploaded:
+        upload = self._upload
+        if response.persistent and (upload is None or upload.done):
             connection.release(self._sent_s + self.outcome.upstream_s)
         else:
             connection.drop()
-        if self._upload is not None:
-            self._upload.stop()
+        if upload is not None:
+            upload.stop()
 
     def _begin_download(self, connection: Connection, framing: int, head: bytes) -> Download | None:
         """Pass on what has come; answers the rest, None when there is none."""
