@@ -149,6 +149,18 @@ def test_holds_of_the_previous_day_are_reclaimed_there(twins: Twins) -> None:
     assert (answer.day_charged, answer.day_open, answer.month_charged, answer.month_open) == (0, 1, 4, 1)
 
 
+def test_a_sidecar_silent_since_midnight_is_reclaimed_in_both_days(twins: Twins) -> None:
+    """What it held of yesterday and of today is charged each in its day, and all in the month."""
+    twins.at(START_US + NOON_US - 1)
+    held = twins.ask(terms(PLAN), 4)
+    twins.pass_time(1)
+    today = terms(PLAN, at_us=twins.now_us)
+    twins.ask(today, 1, generation=held.generation)
+    twins.pass_time(HOLD_US)
+    answer = twins.ask(today, 1, sidecar=2)
+    assert (answer.day_charged, answer.day_open, answer.month_charged, answer.month_open) == (1, 1, 5, 1)
+
+
 def test_entries_are_looked_through_at_most_four_times_per_hold_time(twins: Twins) -> None:
     """A hundred Sidecars that end one after another do not make every call scan them all."""
     asked = terms(limits())
