@@ -1,0 +1,1 @@
+"""Small measurements of single parts; each module says how it is run."""
