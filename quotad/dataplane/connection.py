@@ -319,6 +319,7 @@ class Connection(asyncio.Protocol, Timed):
         it: then only our side is closed, and the rest is read and dropped.
         """
         self._phase = CLOSING
+        self.inlet = None
         if self.transport.is_closing():
             self._crowd.leave(self)
             return
