@@ -33,6 +33,7 @@ end
 -- Records the numbers sent for one day, if it is a kept one. Numbers only grow, and never above what
 -- there is to close or to give back.
 local function settle(state, entry, day_end, closed, given_back)
+  if closed == 0 and given_back == 0 then return end
   local share
   if day_end == state[DAY_END] then
     share = CURRENT
