@@ -37,6 +37,8 @@ SETTLE_WITHIN_S = 5.0
 FIXED = ("listen", "telemetry", "admin", "store")
 """Parts of a configuration that a running process cannot change."""
 
+ENDING = (signal.SIGTERM, signal.SIGINT)
+
 log = logging.getLogger("quotad")
 
 
@@ -188,7 +190,7 @@ def run(path: Path) -> int:
 async def _serve(app: App) -> int:
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in ENDING:
         loop.add_signal_handler(number, ended.set)
     loop.add_signal_handler(signal.SIGHUP, app.reload)
     async with contextlib.AsyncExitStack() as stack:
@@ -198,6 +200,8 @@ async def _serve(app: App) -> int:
         log.info("quotad %s ready: %s", __version__, _addresses(bound))
         await ended.wait()
         log.info("draining")
+    # All is told and closed: a second signal must not turn this end into a killed one.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     return 0
 
 
