@@ -190,8 +190,13 @@ def run(path: Path) -> int:
 async def _serve(app: App) -> int:
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
+
+    def end(_number: int, _frame: object) -> None:
+        loop.call_soon_threadsafe(ended.set)
+
     for number in ENDING:
-        loop.add_signal_handler(number, ended.set)
+        # Not the loop's own handlers: closing, it would leave a moment in which a signal kills.
+        signal.signal(number, end)
     loop.add_signal_handler(signal.SIGHUP, app.reload)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(app.stop)
@@ -200,8 +205,9 @@ async def _serve(app: App) -> int:
         log.info("quotad %s ready: %s", __version__, _addresses(bound))
         await ended.wait()
         log.info("draining")
-    # All is told and closed: a second signal must not turn this end into a killed one.
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    for number in ENDING:
+        # All is told and closed: a second signal must not turn this end into a killed one.
+        signal.signal(number, signal.SIG_IGN)
     return 0
 
 
