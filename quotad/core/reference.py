@@ -73,9 +73,7 @@ class Reference:
                 refused_by, held_only, retry_us = account.refusal(limits, now_us)
         self._keep(tag, account, limits, now_us)
         answer = _answer(account, entry, limits, now_us, status)
-        return answer._replace(
-            granted=granted, refused_by=refused_by, held_only=held_only, retry_us=retry_us
-        )
+        return answer._replace(granted=granted, refused_by=refused_by, held_only=held_only, retry_us=retry_us)
 
     def _expire(self, tag: str, now_us: int) -> None:
         account = self.accounts.get(tag)
