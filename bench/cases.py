@@ -13,6 +13,8 @@ class Case:
     connections: int
     signed: bool = False
     """True: HMAC signatures instead of the key pair; only peers that check them take part."""
+    distinct: bool = False
+    """True: no two requests have the same path or the same headers, so that nothing read is met again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ CASES = {
     case.name: case
     for case in (
         Case("pair", "key pair in headers, 200 callers, 32 connections", 200, 32),
+        Case("distinct", "as pair, no two requests alike", 200, 32, distinct=True),
         Case("signed", "HMAC-signed, 200 callers, 32 connections", 200, 32, signed=True),
         Case("crowd", "key pair in headers, 4 callers, 128 connections", 4, 128),
     )

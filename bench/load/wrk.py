@@ -39,8 +39,9 @@ def run(port: int, case: Case, callers: list[Caller], seconds: int, folder: Path
     headers = _write_headers(callers, case, folder)
     shape = ["-t1", f"-c{case.connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(SCRIPT)]
     url = f"http://127.0.0.1:{port}"
+    told = [str(headers), "distinct" if case.distinct else "same"]
     done = subprocess.run(
-        ["taskset", "-c", str(OTHER_CORE), wrk, *shape, url, "--", str(headers)],
+        ["taskset", "-c", str(OTHER_CORE), wrk, *shape, url, "--", *told],
         capture_output=True,
         text=True,
         check=False,
