@@ -2,7 +2,7 @@
 # Variables: PYTHON=/path/to/python3.12  CHECK=1  QUICK=1  PYTEST="-k link"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint bench clean
+.PHONY: help demo test test-all lint compiled test-compiled bench clean
 SHELL := /bin/sh
 
 BIN := .venv/bin
@@ -14,7 +14,7 @@ DEBIAN := redis-server:redis-server
 RIVALS := nginx:nginx redis-server:redis-server wrk:wrk
 
 help: ## what can be made
-	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 20
 
 demo: ## quotad before a sample backend, ready to try (CHECK=1: tries it itself, exits 0 or 1)
 	@sh .ci/venv embedded
@@ -35,11 +35,25 @@ test-all: ## lint, and all tests, also those that need programs from Debian
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest -m "debian or not debian" $(PYTEST)
 
-bench: ## quotad and its rivals on one core; writes bench/results/ (QUICK=1: under two minutes)
+compiled: ## dist/compiled/: the wheel with its hot path in C; installs it in .venv-compiled (needs a C compiler)
+	@sh .ci/venv embedded
+	@sh .ci/compiled
+
+# The tests run on a copy: beside the sources they would import those.
+COMPILED := build/test-compiled
+CPYTHON := $(CURDIR)/.venv-compiled/bin/python
+test-compiled: compiled ## the tests of the hot path and of the whole, on the compiled wheel
+	rm -rf $(COMPILED) && mkdir -p $(COMPILED) && cp -R tests lua docs pyproject.toml $(COMPILED)
+	cd $(COMPILED) && $(CPYTHON) -c 'import quotad.engine.limiter as it; assert it.__file__.endswith(".so"), it'
+	cd $(COMPILED) && $(CPYTHON) -m pytest -m "not debian and not pure" $(or $(PYTEST),tests/core tests/engine \
+		tests/store tests/dataplane tests/integration tests/test_app.py)
+
+bench: ## quotad and its rivals on one core; writes bench/results/ (QUICK=1: two minutes, writes nothing)
 	@sh .ci/tools $(RIVALS)
 	@sh .ci/venv embedded,bench
+	@command -v "$${CC:-cc}" >/dev/null || exit 0; $(MAKE) --no-print-directory compiled
 	$(BIN)/python -m bench
 
-clean: ## removes .venv, caches, builds and the demo's folder; keeps counters in quotad-data/
-	rm -rf .venv .demo dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+clean: ## removes environments, caches, builds and the demo's folder; keeps counters in quotad-data/
+	rm -rf .venv .venv-compiled .demo dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

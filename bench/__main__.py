@@ -59,7 +59,14 @@ def _effort(options: argparse.Namespace) -> Effort:
 
 def _peers(case: Case, chosen: list[str] | None) -> list[Peer]:
     peers = [peer for peer in CATALOG if not chosen or peer.name in chosen]
-    return [peer for peer in peers if peer.checks_callers or not case.signed]
+    lacks = {peer.name: peer.lack() for peer in peers}
+    for name, lack in lacks.items():
+        if lack:
+            print(f"left out: {name}: {lack}", flush=True)
+    peers = [peer for peer in peers if not lacks[peer.name] and (peer.checks_callers or not case.signed)]
+    if not peers:
+        raise BenchError("nobody is left to measure")
+    return peers
 
 
 def _measure(case: Case, effort: Effort, options: argparse.Namespace) -> None:
@@ -78,7 +85,7 @@ def _measure(case: Case, effort: Effort, options: argparse.Namespace) -> None:
 
 def _print_progress(sample: Sample) -> None:
     print(
-        f"  {sample.peer:14} {sample.cpu_us:7.1f} us/request {sample.rps:8.0f} requests/s"
+        f"  {sample.peer:15} {sample.cpu_us:7.1f} us/request {sample.rps:8.0f} requests/s"
         f"  Redis {sample.store_us:5.1f}  others {sample.disturbed:.2f} cores",
         flush=True,
     )

@@ -5,15 +5,17 @@ from statistics import median
 
 from bench.rounds import Sample
 
-OURS = "quotad"
+OURS = ("quotad", "quotad_compiled")
+"""Each is held to the aims by itself."""
 AIMS = {"nginx_lua": 0.6, "envoy": 0.9, "traefik": 0.4}
 """CPU per request of quotad's proxy process, at most this part of the rival's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """quotad's CPU per request as a part of a rival's."""
+    """The CPU per request of one of ours as a part of a rival's."""
 
+    ours: str
     rival: str
     value: float
     aim: float | None
@@ -29,16 +31,15 @@ class Ratio:
 def ratios(samples: list[Sample], case_has_aims: bool) -> list[Ratio]:
     """Medians over the rounds of the ratio within a round: what slows a whole round cancels out.
 
-    Empty when quotad was not measured.
+    Empty when none of ours was measured.
     """
     by_peer: dict[str, list[float]] = {}
     for sample in samples:
         by_peer.setdefault(sample.peer, []).append(sample.cpu_us)
-    ours = by_peer.pop(OURS, [])
-    if not ours:
-        return []
+    measured = {name: by_peer.pop(name) for name in OURS if name in by_peer}
     aims = AIMS if case_has_aims else {}
     return [
-        Ratio(rival, median(a / b for a, b in zip(ours, theirs, strict=True)), aims.get(rival))
+        Ratio(name, rival, median(a / b for a, b in zip(ours, theirs, strict=True)), aims.get(rival))
+        for name, ours in measured.items()
         for rival, theirs in by_peer.items()
     ]

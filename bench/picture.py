@@ -59,7 +59,7 @@ def _row(top: int, costs: tuple[float, float], peer: Peer, longest: float) -> li
     cut = " (cut)" if proxy_us + behind_us > longest else ""
     return [
         _text(12, top + 15, peer.title, "label"),
-        _bar(LABEL, top, proxy, "ours" if peer.name == OURS else "proxy"),
+        _bar(LABEL, top, proxy, "ours" if peer.name in OURS else "proxy"),
         _bar(LABEL + proxy, top, behind, "store"),
         _text(LABEL + proxy + behind + 8, top + 15, value + cut, "label"),
     ]

@@ -75,10 +75,16 @@ def aims_table(result: Result) -> str:
     titles = {peer.name: peer.title for peer in result.peers}
     has_aims = result.case.name == "pair"
     rows = [
-        (titles[one.rival], f"{one.value:.2f}", f"{one.aim:.2f}" if one.aim else "-", one.verdict)
+        (
+            titles[one.ours],
+            titles[one.rival],
+            f"{one.value:.2f}",
+            f"{one.aim:.2f}" if one.aim else "-",
+            one.verdict,
+        )
         for one in ratios(result.samples, has_aims)
     ]
-    return table(rows, ("quotad's CPU per request / that of", "ratio", "at most", "aim")) if rows else ""
+    return table(rows, ("CPU per request of", "/ that of", "ratio", "at most", "aim")) if rows else ""
 
 
 def peers_table(result: Result) -> str:

@@ -6,6 +6,7 @@ from bench.peers.aiohttp_redis.command import version as aiohttp_version
 from bench.peers.nginx_lua.command import command as nginx_lua
 from bench.peers.peer import LIMIT_HEADERS, PEERS, Peer, Site, fill
 from bench.peers.quotad.command import command as quotad
+from bench.peers.quotad.command import compiled_command, compiled_lack
 from bench.peers.quotad.command import version as quotad_version
 
 
@@ -55,6 +56,17 @@ CATALOG = (
         headers=LIMIT_HEADERS,
         checks_callers=True,
         counts="script",
+    ),
+    Peer(
+        "quotad_compiled",
+        "quotad, compiled",
+        "the whole job, from the wheel whose hot path is C",
+        compiled_command,
+        quotad_version,
+        headers=LIMIT_HEADERS,
+        checks_callers=True,
+        counts="script",
+        lack=compiled_lack,
     ),
     Peer(
         "nginx_lua",

@@ -57,6 +57,8 @@ class Peer:
     """A wrong key gets 401, the backend learns the caller's id and not the key; also does HMAC."""
     counts: Literal["nowhere", "own", "script"] = "nowhere"
     """``own``: at least one script call per request in Redis; ``script``: our counters, exactly."""
+    lack: Callable[[], str] = str
+    """Why it is left out on this machine; empty: it is not."""
 
 
 def fill(source: Path, site: Site, **values: object) -> Path:

@@ -6,7 +6,7 @@ What a caller sends ahead of its answers waits, bounded, and reading stops meanw
 import asyncio
 import socket
 import struct
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from math import inf
 from typing import Any, Final, cast
 
@@ -24,22 +24,34 @@ WRITE_BYTES = 64 * 1024
 _RESET = struct.pack("ii", 1, 0)
 
 
-class Crowd(set["Connection"]):
+class Crowd:
     """Every connection of a listener that still has something to do; says when the last is done."""
 
+    __slots__ = ("_empty", "_members")
+
     def __init__(self) -> None:
-        super().__init__()
+        self._members: set[Connection] = set()
         self._empty = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __iter__(self) -> "Iterator[Connection]":
+        return iter(self._members)
+
+    def join(self, connection: "Connection") -> None:
+        """``connection`` has something to do."""
+        self._members.add(connection)
 
     def leave(self, connection: "Connection") -> None:
         """``connection`` has nothing more to do."""
-        self.discard(connection)
-        if not self:
+        self._members.discard(connection)
+        if not self._members:
             self._empty.set()
 
     async def gone(self) -> None:
         """Wait until nobody is left."""
-        while self:
+        while self._members:
             self._empty.clear()
             await self._empty.wait()
 
@@ -221,7 +233,7 @@ class Connection(asyncio.Protocol, Timed):
         self.peer = peer[0] if isinstance(peer, tuple) else ""
         for_line = f"X-Forwarded-For: {self.peer}\r\n" if self.peer else ""
         self.about = f"{for_line}X-Forwarded-Proto: http\r\n".encode()
-        self._crowd.add(self)
+        self._crowd.join(self)
         self._begun_s = self._plane.clock()
         self.wake(None)
 

@@ -2,9 +2,11 @@
 
 Requests travel as little-endian doubles, which hold every whole number below 2**53; answers as
 64-bit integers, since turning 27 doubles back into ints costs more than the rest of the decoding.
+A reply is whatever the server sent: it is taken as ``Any``, since compiled code checks types on entry.
 """
 
 from struct import Struct, error
+from typing import Any
 
 from quotad.core.quota import Answer, Call, Terms, Usage
 from quotad.errors import StoreError
@@ -39,7 +41,7 @@ def pack_call(plan_index: int, call: Call) -> bytes:
     return _pack_call(plan_index, cost, generation, number, *day, *previous)
 
 
-def unpack_answer(reply: bytes) -> Answer:
+def unpack_answer(reply: Any) -> Answer:
     """One Subject's reply. Raises StoreError(``reply``) when it is not one; the call may have run."""
     try:
         # What Answer._make does, without its call in Python.
@@ -48,7 +50,7 @@ def unpack_answer(reply: bytes) -> Answer:
         raise StoreError("reply", "the store's answer cannot be read", executed=None) from problem
 
 
-def unpack_usage(reply: bytes) -> Usage:
+def unpack_usage(reply: Any) -> Usage:
     """One Subject's reply of ``usage.lua``. Raises StoreError(``reply``) when it is not one."""
     try:
         return Usage._make(_USAGE.unpack(reply))

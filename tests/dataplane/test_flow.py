@@ -3,6 +3,7 @@
 import asyncio
 from math import inf
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +27,7 @@ class Alarm(Timed):
         self.fired.append(now_s)
 
 
+@pytest.mark.pure  # A compiled generator is awaited by compiled code only.
 def test_pause_hands_over_what_is_sent() -> None:
     """A coroutine stands still until it is sent something, which is what it then gets."""
     heard: list[object] = []
@@ -42,6 +44,7 @@ def test_pause_hands_over_what_is_sent() -> None:
     coroutine.close()
 
 
+@pytest.mark.pure  # Alarm cannot extend a compiled class.
 @given(st.lists(st.one_of(st.floats(0, 20), st.just(inf), st.just(-1.0)), max_size=30), st.floats(0.1, 3))
 def test_deadlines(moves: list[float], tick_s: float) -> None:
     """However a deadline moves, it fires once, never early and at most two ticks late."""
@@ -67,6 +70,7 @@ def test_deadlines(moves: list[float], tick_s: float) -> None:
     assert len(alarm.fired) == 1
 
 
+@pytest.mark.pure  # Alarm cannot extend a compiled class.
 def test_a_later_deadline_needs_no_wheel() -> None:
     """Setting the attribute moves a deadline back, or takes it away."""
     clock = Clock()
@@ -83,6 +87,7 @@ def test_a_later_deadline_needs_no_wheel() -> None:
     assert alarm.fired == [1012.0]
 
 
+@pytest.mark.pure  # Alarm cannot extend a compiled class.
 def test_arming_from_within_a_deadline() -> None:
     """A deadline that is set while the wheel turns comes with one of its next turns."""
     clock = Clock()
@@ -100,6 +105,7 @@ def test_arming_from_within_a_deadline() -> None:
     assert alarm.fired == [1003.0, 1010.0, 1030.0]
 
 
+@pytest.mark.pure  # Alarm cannot extend a compiled class.
 async def test_the_wheel_turns_on_the_loop() -> None:
     """Started, it fires by itself; stopped, no more."""
     wheel, alarm = Wheel(0.001), Alarm()

@@ -51,4 +51,4 @@ def test_anything_else_is_a_store_error(reply: object) -> None:
     unpackers = (codec.unpack_answer, codec.unpack_usage)
     for unpack in unpackers:
         with pytest.raises(StoreError, match="cannot be read"):
-            unpack(reply)  # type: ignore[arg-type]
+            unpack(reply)

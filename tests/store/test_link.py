@@ -76,6 +76,7 @@ async def test_nothing_is_heard_before_send_returns(store_server: StoreServer) -
         assert (await sink.failure()).kind == "overflow"
 
 
+@pytest.mark.pure  # Replaces Wire.write.
 async def test_calls_of_one_tick_go_out_in_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many calls are sent in one tick, the connection is written to once."""
     writes: list[int] = []

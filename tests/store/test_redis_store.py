@@ -58,6 +58,7 @@ async def test_a_batch_is_one_script_call(store_server: StoreServer) -> None:
         assert (store.stats.calls, store.stats.subjects) == (1, 15)
 
 
+@pytest.mark.pure  # Replaces Wire.write.
 async def test_settles_and_requests_of_a_tick_leave_in_one_write(
     store_server: StoreServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,6 +79,7 @@ async def test_settles_and_requests_of_a_tick_leave_in_one_write(
         assert writes[0] == 2
 
 
+@pytest.mark.pure  # Replaces Wire.write.
 async def test_many_subjects_are_several_calls_in_one_write(
     store_server: StoreServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,8 +14,20 @@ from quotad import __version__
 HERE = Path(__file__).parent
 
 
+COMPILED_PYTHON = ROOT / ".venv-compiled" / "bin" / "python"
+
+
 def command(site: Site) -> list[str]:
     """Configuration into the Site's folder."""
+    return [sys.executable, *_serve(site)]
+
+
+def compiled_command(site: Site) -> list[str]:
+    """The same, by the Python that holds the compiled wheel; ``-P``: not the sources beside the bench."""
+    return [str(COMPILED_PYTHON), "-P", *_serve(site)]
+
+
+def _serve(site: Site) -> list[str]:
     secrets = [
         {"secretName": f"caller_{n}", "secretId": caller.secret_id, "secretKey": caller.secret_key}
         for n, caller in enumerate(site.callers)
@@ -32,7 +44,7 @@ def command(site: Site) -> list[str]:
         SECRETS=json.dumps(secrets),
         SECRET_IDS=json.dumps([caller.secret_id for caller in site.callers]),
     )
-    return [sys.executable, "-m", "quotad", "serve", "-c", str(config)]
+    return ["-m", "quotad", "serve", "-c", str(config)]
 
 
 def version() -> str:
@@ -40,6 +52,17 @@ def version() -> str:
     command = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
     commit = output_of(command, r"^(\w+)$")
     return f"{__version__} (commit {commit})"
+
+
+def compiled_lack() -> str:
+    """Why the compiled quotad cannot run; empty when it can."""
+    if not COMPILED_PYTHON.exists():
+        return "no .venv-compiled: `make compiled` makes it, with a C compiler"
+    module = output_of(
+        [str(COMPILED_PYTHON), "-P", "-c", "import quotad.engine.limiter as it; print(it.__file__)"],
+        r"(\S+\.so)\s",
+    )
+    return "what .venv-compiled holds is not compiled" if module == "?" else ""
 
 
 def _plan() -> dict[str, object]:
