@@ -23,8 +23,8 @@ def command(site: Site) -> list[str]:
 
 
 def compiled_command(site: Site) -> list[str]:
-    """The same, by the Python that holds the compiled wheel; ``-P``: not the sources beside the bench."""
-    return [str(COMPILED_PYTHON), "-P", *_serve(site)]
+    """The same, by the Python that holds the compiled wheel; ``-I``: not the sources beside the bench."""
+    return [str(COMPILED_PYTHON), "-I", *_serve(site)]
 
 
 def _serve(site: Site) -> list[str]:
@@ -59,7 +59,7 @@ def compiled_lack() -> str:
     if not COMPILED_PYTHON.exists():
         return "no .venv-compiled: `make compiled` makes it, with a C compiler"
     module = output_of(
-        [str(COMPILED_PYTHON), "-P", "-c", "import quotad.engine.limiter as it; print(it.__file__)"],
+        [str(COMPILED_PYTHON), "-I", "-c", "import quotad.engine.limiter as it; print(it.__file__)"],
         r"(\S+\.so)\s",
     )
     return "what .venv-compiled holds is not compiled" if module == "?" else ""
