@@ -151,10 +151,10 @@ class Combiner:
         now_s, now_us, number = self._monotonic_s(), results.now_us(), self._number
         for lane in lanes:
             riders, lane.waiting = lane.waiting, []
+            cost = len(riders)
             for rider in riders:
                 if rider.gone:
-                    riders = [rider for rider in riders if not rider.gone]
-                    break
+                    cost -= 1
             lane.queued = lane.dirty = False
             lane.busy = True
             lane.sent_s = now_s
@@ -164,7 +164,7 @@ class Combiner:
                 Call(
                     subject,
                     results.terms(subject, now_us),
-                    len(riders),
+                    cost,
                     entry.generation,
                     number,
                     entry.day.numbers(),

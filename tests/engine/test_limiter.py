@@ -189,6 +189,19 @@ async def test_beyond_the_bound_requests_are_refused_and_not_queued() -> None:
     assert limiter.waiting == 0
 
 
+async def test_whoever_leaves_makes_room_for_others() -> None:
+    """Requests whose callers left, before or during the call, do not count as waiting for ever."""
+    limiter = World().sidecar(max_waiting=2)
+    for when in (0, 1):
+        requests = ask(limiter, subject(), 2)
+        await turns(when)
+        for request in requests:
+            request.gone = True
+        await turns()
+        assert limiter.waiting == 0
+    assert admitted(await get(limiter, subject(), 2)) == 2
+
+
 async def test_a_hold_is_kept_alive_while_its_request_goes_on() -> None:
     """The Entry is renewed within the hold time, so that nobody reclaims it."""
     world = World()
