@@ -27,11 +27,12 @@ def kept(*command: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
             process.kill()
 
 
+# os.write, since the signal may come while a print is still on its way out.
 POLITE = (
-    "import signal, sys\n"
-    "def end(*_):\n    print('written', flush=True)\n    sys.exit(5)\n"
+    "import os, signal, sys\n"
+    "def end(*_):\n    os.write(1, b'written\\n')\n    sys.exit(5)\n"
     "signal.signal(signal.SIGTERM, end)\n"
-    "print('up', flush=True)\n"
+    "os.write(1, b'up\\n')\n"
     "signal.pause()\n"
 )
 
