@@ -25,7 +25,6 @@ def listen_of(section: schema.ListenSection) -> Listen:
         head_timeout_s=section.head_timeout_ms / 1000,
         idle_timeout_s=section.idle_timeout_ms / 1000,
         body_idle_timeout_s=section.body_idle_timeout_ms / 1000,
-        pipeline_depth=section.pipeline_depth,
         drain_s=section.drain_ms / 1000,
     )
 

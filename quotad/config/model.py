@@ -52,8 +52,6 @@ class Listen:
     """A kept-alive connection without a request."""
     body_idle_timeout_s: float = 30.0
     """Without a byte moving while a body is owed or an answer cannot be written."""
-    pipeline_depth: int = 32
-    """Requests read ahead on one connection before reading pauses."""
     drain_s: float = 25.0
     """After SIGTERM: how long requests in flight may go on."""
 

@@ -118,8 +118,6 @@ class ListenSection(Section):
     """How long a kept-alive connection may stay without a request."""
     body_idle_timeout_ms: kind.DurationMs = 30_000
     """How long no byte may move while a body is owed or an answer cannot be written."""
-    pipeline_depth: Annotated[int, Field(ge=1, le=1024), kind.WHOLE] = 32
-    """Requests read ahead on one connection."""
     drain_ms: kind.DurationMs = 25_000
     """How long requests in flight may go on after SIGTERM."""
 

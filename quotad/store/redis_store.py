@@ -144,6 +144,7 @@ class RedisStore:
         try:
             answers = await asyncio.wait_for(replies.all, _USAGE_S)
         except TimeoutError:
+            self.stats.failed("deadline")
             raise StoreError("deadline", "the store did not say what is in use", executed=None) from None
         for chunk, reply in zip(chunks, answers, strict=True):
             items = reply if isinstance(reply, list) else [reply]
