@@ -55,3 +55,14 @@ async def test_a_repeated_call_keeps_its_deadline() -> None:
     outbox.put_again(repeated)
     assert outbox.overdue(1.0) == [repeated]
     assert [each.payload for each in outbox.take()] == [b"b"]
+
+
+async def test_answered_calls_are_let_go_before_their_deadline() -> None:
+    """A steady stream keeps what is under way alive, not all of the last deadline's time."""
+    outbox = Outbox(10, 1000)
+    for number in range(100):
+        answered = call(b"", 1.0 + number)
+        outbox.put(answered)
+        outbox.take()
+        answered.done = True
+    assert outbox.watched == 1
