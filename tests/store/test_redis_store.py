@@ -21,6 +21,20 @@ PATIENT = StoreConfig(deadline_s=5.0)
 ANSWERS = len(Answer._fields)
 
 
+@pytest.fixture
+def writes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many calls each write to the store carried."""
+    counts: list[int] = []
+    write = Wire.write
+
+    def counted(wire: Wire, calls: Sequence[OpenCall]) -> None:
+        counts.append(len(calls))
+        write(wire, calls)
+
+    monkeypatch.setattr(Wire, "write", counted)
+    return counts
+
+
 @contextlib.asynccontextmanager
 async def running_store(url: str, config: StoreConfig = PATIENT) -> AsyncIterator[RedisStore]:
     """A started store, closed afterwards."""
@@ -60,18 +74,11 @@ async def test_a_batch_is_one_script_call(store_server: StoreServer) -> None:
 
 @pytest.mark.pure  # Replaces Wire.write.
 async def test_settles_and_requests_of_a_tick_leave_in_one_write(
-    store_server: StoreServer, monkeypatch: pytest.MonkeyPatch
+    store_server: StoreServer, writes: list[int]
 ) -> None:
     """What is only told waits for the end of the tick, and goes with what is asked."""
-    writes: list[int] = []
-    write = Wire.write
-
-    def counted(wire: Wire, calls: Sequence[OpenCall]) -> None:
-        writes.append(len(calls))
-        write(wire, calls)
-
     async with running_store(store_server.url) as store:
-        monkeypatch.setattr(Wire, "write", counted)
+        writes.clear()
         told = submit(store, [call(subject(1), terms())], settle_only=True)
         asked = submit(store, [call(subject(2), terms())])
         await told.answers()
@@ -81,19 +88,12 @@ async def test_settles_and_requests_of_a_tick_leave_in_one_write(
 
 @pytest.mark.pure  # Replaces Wire.write.
 async def test_many_subjects_are_several_calls_in_one_write(
-    store_server: StoreServer, monkeypatch: pytest.MonkeyPatch
+    store_server: StoreServer, writes: list[int]
 ) -> None:
     """Beyond the cap a Batch is split, its answers put together again in order."""
-    writes: list[int] = []
-    write = Wire.write
-
-    def counted(wire: Wire, calls: Sequence[OpenCall]) -> None:
-        writes.append(len(calls))
-        write(wire, calls)
-
     plan, count = terms(), 2 * SUBJECTS_PER_CALL + 5
     async with running_store(store_server.url) as store:
-        monkeypatch.setattr(Wire, "write", counted)
+        writes.clear()
         batch = submit(store, [call(subject(each), plan, cost=each + 1) for each in range(count)])
         assert [answer.granted for answer in await batch.answers()] == list(range(1, count + 1))
         assert writes == [3]
