@@ -108,7 +108,9 @@ class StoreConfig:
     """Where counters live. Exactly one of ``url`` and ``embedded`` is set."""
 
     url: str = field(default="", repr=False)
-    """``redis://``, ``rediss://`` or ``unix://``; may carry a password, so never shown."""
+    """``redis://``, ``rediss://`` or ``unix://``; ``redis+sentinel://host:port,host:port/master-name``
+    or ``redis+cluster://host:port,host:port`` (``rediss+...`` over TLS). May carry a password, so never
+    shown."""
     embedded: EmbeddedStore | None = None
     namespace: str = "quotad"
     deadline_s: float = 0.050
@@ -117,6 +119,13 @@ class StoreConfig:
     max_waiting: int = 10_000
     """Requests that may wait for the store; beyond: 503."""
     allow_eviction: bool = False
+    password_file: Path | None = None
+    """Holds the password; read again at each connect, so that it can change without a restart."""
+    sentinel_password_file: Path | None = None
+    min_replicas: int = 0
+    """An answer counts only once this many replicas have it (``WAIT``)."""
+    journal: Path | None = None
+    """A folder for what was admitted while the store was away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,5 +156,7 @@ class Config:
     store: StoreConfig
     routes: tuple[Route, ...]
     table: PlanTable
-    version: str
+    workers: int = 1
+    """Processes that share the callers' port."""
+    version: str = ""
     """A digest of what was read, for logs and ``quotad_config_version``."""

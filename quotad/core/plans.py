@@ -4,6 +4,7 @@ Everything here is immutable; a changed configuration is a new ``PlanTable``.
 """
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Literal
 
 UNLIMITED = -1
@@ -19,9 +20,20 @@ ENVIRONMENTS: tuple[Environment, ...] = ("release", "prepub", "test")
 class StoreFailurePolicy:
     """What happens to requests of a plan while the store does not answer (``onStoreFailure``)."""
 
-    mode: Literal["closed", "open"] = "closed"
+    mode: Literal["closed", "open", "local"] = "closed"
     budget: int = 0
     """With ``open``: requests admitted per process and outage before it acts as ``closed``."""
+    units: int = 0
+    """With ``local``: units that each process in use holds ahead, to be spent while the store is away."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRule:
+    """How far ahead a process may take units, to spend them without asking (``lease``)."""
+
+    max_units: int
+    ttl_ms: int = 1_000
+    """A Lease not renewed for this long has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,12 @@ class UsagePlan:
     month_anchor_day: int = 1
     on_store_failure: StoreFailurePolicy = StoreFailurePolicy()
     on_crash: Literal["charge", "release"] = "charge"
+    lease: LeaseRule | None = None
+    """None: every request is decided by the store (strict)."""
+    first_period_offset: int = 0
+    """Requests by which the month quota is smaller in the month that contains ``starts_on``."""
+    starts_on: date | None = None
+    """The plan's first day, in its own time zone; only for ``first_period_offset``."""
     disabled: bool = False
     version: int = 0
     """Of two sidecars with different versions, the higher one's limits bind for the Subject."""
@@ -78,6 +96,8 @@ class Binding:
     usage_plan_id: str
     secret_ids: tuple[str, ...]
     environments: tuple[tuple[str, Environment], ...]
+    shadow: bool = False
+    """True: the plan is computed and reported there, and denies nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +112,16 @@ class Subject:
     service_id: str
     environment: Environment
     secret_id: str = ""
+    shadow: bool = False
+    """Its counters are those of a shadow plan, apart from all that enforce."""
     tag: str = field(init=False, compare=False)
-    """``plan/service/environment``, and ``/secret`` under ``scope: secret``. Made once: every
-    request looks its counters up by it."""
+    """``plan/service/environment``, and ``/secret`` under ``scope: secret``; a shadow's has ``/.shadow``
+    before the secret. Made once: every request looks its counters up by it."""
 
     def __post_init__(self) -> None:
         parts = [self.plan.usage_plan_id, self.service_id, self.environment]
+        if self.shadow:
+            parts.append(".shadow")
         if self.secret_id:
             parts.append(self.secret_id)
         object.__setattr__(self, "tag", "/".join(parts))

@@ -41,8 +41,12 @@ class Waiter(Protocol):
 class Admission(Protocol):
     """What the exchange needs of the engine (``quotad.engine.limiter.Limiter``)."""
 
-    def reserve(self, subject: Subject, waiter: Waiter) -> None:
-        """Ask for one unit. The waiter hears its Verdict later, within the store's deadline."""
+    def reserve(self, subject: Subject, waiter: Waiter) -> Verdict | None:
+        """Ask for one unit. None: the waiter hears its Verdict later, within the store's deadline.
+
+        A Verdict: it is known already (a leased unit, or a quota known to be used up), and the
+        waiter hears nothing more.
+        """
 
     def settle(self, verdict: Verdict, counted: bool) -> None:
         """The request's final status is known: its unit is used (counted) or given back.
