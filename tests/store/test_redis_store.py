@@ -10,7 +10,8 @@ import pytest
 from quotad.config.model import StoreConfig
 from quotad.core.quota import Answer, DayNumbers
 from quotad.errors import StoreError
-from quotad.store.redis_store import SUBJECTS_PER_CALL, RedisStore
+from quotad.store.redis_store import RedisStore
+from quotad.store.route import SUBJECTS_PER_CALL
 from quotad.store.wire import OpenCall, Wire
 from tests.support.batches import WaitingBatch, call, subject, submit, terms
 from tests.support.fake_server import fake_server
