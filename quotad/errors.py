@@ -43,3 +43,7 @@ class StoreError(QuotadError):
 
 class EmbeddedStoreError(QuotadError):
     """The private server could not be started; the text names the reason and a remedy."""
+
+
+class JournalError(QuotadError):
+    """The folder for the outage journal cannot be used; the text names it and the reason."""
