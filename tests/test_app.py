@@ -148,7 +148,8 @@ async def test_a_stopped_store_is_answered_by_the_failure_policy(
     tmp_path: Path, store_server: StoreServer, policy: object, admitted: int
 ) -> None:
     """Closed admits nothing, open its budget; afterwards everything goes on without a restart."""
-    store: dict[str, object] = {"url": store_server.url, "deadlineMs": 50}
+    journal = str(tmp_path / "journal")
+    store: dict[str, object] = {"url": store_server.url, "deadlineMs": 50, "journal": journal}
     plan: dict[str, object] = {"dayQuotaRequest": 100, "onStoreFailure": policy}
     async with running_backend() as backend:
         config = write_config(tmp_path / "q.yaml", store, backend.port, plan)

@@ -12,7 +12,7 @@ from quotad.config.model import (
     StoreConfig,
     Telemetry,
 )
-from quotad.core.plans import UNLIMITED, Binding, Secret, Service, UsagePlan
+from quotad.core.plans import Binding, LeaseRule, Secret, Service, UsagePlan
 
 
 def listen_of(section: schema.ListenSection) -> Listen:
@@ -41,16 +41,31 @@ def admin_of(section: schema.AdminSection) -> Admin:
 
 
 def store_of(section: schema.StoreSection, folder: Path) -> StoreConfig:
-    """Where counters live; a relative data folder starts from the configuration's folder."""
+    """Where counters live; a relative path starts from the configuration's folder.
+
+    An embedded server's journal lies in its data folder unless the file says otherwise.
+    """
+    embedded = EmbeddedStore(folder / section.embedded.dir) if section.embedded else None
+    journal = _within(folder, section.journal)
+    if journal is None and embedded is not None:
+        journal = embedded.directory / "journal"
     return StoreConfig(
         url=section.url or "",
-        embedded=EmbeddedStore(folder / section.embedded.dir) if section.embedded else None,
+        embedded=embedded,
         namespace=section.namespace,
         deadline_s=section.deadline_ms / 1000,
         hold_s=section.hold_ms / 1000,
         max_waiting=section.max_waiting,
         allow_eviction=section.allow_eviction,
+        password_file=_within(folder, section.password_file),
+        sentinel_password_file=_within(folder, section.sentinel_password_file),
+        min_replicas=section.min_replicas,
+        journal=journal,
     )
+
+
+def _within(folder: Path, name: str | None) -> Path | None:
+    return None if name is None else folder / name
 
 
 def route_of(section: schema.RouteSection, service_id: str) -> Route:
@@ -94,13 +109,13 @@ def service_of(section: schema.ServiceSection) -> Service:
 
 def plan_of(section: schema.PlanSection) -> UsagePlan:
     """A plan; the burst is the rate unless the plan says otherwise."""
-    burst = UNLIMITED if section.burst is None else section.burst
+    lease = section.lease
     return UsagePlan(
         usage_plan_id=section.usage_plan_id,
         usage_plan_name=section.usage_plan_name or section.usage_plan_id,
         usage_plan_desc=section.usage_plan_desc,
         rate_rps=section.rate_rps,
-        burst=section.rate_rps if burst == UNLIMITED else burst,
+        burst=section.bucket,
         day_quota_request=section.day_quota_request,
         month_quota_request=section.month_quota_request,
         max_request_num=section.max_request_num,
@@ -110,6 +125,9 @@ def plan_of(section: schema.PlanSection) -> UsagePlan:
         month_anchor_day=section.month_anchor_day,
         on_store_failure=section.on_store_failure,
         on_crash=section.on_crash,
+        lease=None if lease is None else LeaseRule(lease.max_units, lease.ttl_ms),
+        first_period_offset=section.first_period_offset or 0,
+        starts_on=section.starts_on,
         disabled=section.disabled,
         version=section.version,
     )
@@ -133,4 +151,5 @@ def binding_of(section: schema.BindingSection, service_ids: list[str]) -> Bindin
         section.usage_plan_id,
         tuple(section.secret_ids),
         tuple((service_id, bound.environment) for service_id, bound in pairs),
+        section.shadow,
     )

@@ -68,19 +68,6 @@ def routes_differ(routes: Mapping[int, schema.RouteSection], document: Document)
             document.refuse(("routes", at, "authentication"), "one of hmac, keyPair and basic must be on")
 
 
-def plans_mean_something(plans: Mapping[int, schema.PlanSection], document: Document) -> None:
-    """A burst needs a rate: alone it would limit nothing."""
-    for at, plan in plans.items():
-        if plan.burst is not None and plan.burst >= 0 and plan.rate_rps < 0:
-            document.refuse(("plans", at, "burst"), "needs rateRps: without a rate it limits nothing")
-
-
-def store_is_one(store: schema.StoreSection, document: Document) -> None:
-    """Exactly one place for the counters."""
-    if (store.url is None) == (store.embedded is None):
-        document.refuse(("store",), "exactly one of url and embedded must be given")
-
-
 def admin_is_safe(admin: schema.AdminSection, document: Document) -> None:
     """Nobody without a token, except on loopback and on purpose."""
     if admin.token is not None:
@@ -113,17 +100,21 @@ class Reach(NamedTuple):
 def one_plan_each(
     bindings: Mapping[int, tuple[schema.BindingSection, list[str]]], document: Document
 ) -> None:
-    """A Secret reaches one (service, environment) through at most one plan, whichever is bound last."""
-    reached: dict[tuple[str, str, Environment], Reach] = {}
+    """A Secret reaches one (service, environment) through at most one plan, and one shadow plan beside it.
+
+    Whichever is bound last is refused.
+    """
+    reached: dict[tuple[str, str, Environment, bool], Reach] = {}
     for at, (binding, service_ids) in bindings.items():
+        role = "shadow plan" if binding.shadow else "plan"
         for service_id, bound in zip(service_ids, binding.environments, strict=True):
             for secret_id in binding.secret_ids:
-                key = (secret_id, service_id, bound.environment)
+                key = (secret_id, service_id, bound.environment, binding.shadow)
                 before = reached.setdefault(key, Reach(binding.usage_plan_id, at))
                 if before.plan_id != binding.usage_plan_id:
                     document.refuse(
                         ("bindings", at),
-                        f"secret {secret_id} would reach {service_id}/{bound.environment} through plan"
-                        f" {binding.usage_plan_id}, but does so through plan {before.plan_id}"
+                        f"secret {secret_id} would reach {service_id}/{bound.environment} through {role}"
+                        f" {binding.usage_plan_id}, but does so through {role} {before.plan_id}"
                         f" (bindings[{before.at}])",
                     )

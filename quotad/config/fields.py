@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
@@ -23,6 +23,18 @@ MAX_QUOTA = 2**53 - 1
 _RFC3339 = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_SEVERAL_SERVERS = re.compile(
+    r"rediss?\+(?P<form>sentinel|cluster)://(?:[^/?#@]*@)?(?P<servers>[^/?#@]*)(?P<path>/[^?#]*)?(?:\?[^#]*)?"
+)
+_SERVER = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
+_SENTINEL_NAME = re.compile(r"/[A-Za-z0-9._-]+", re.ASCII)
+_STORE_URL_WORDS = (
+    "must be redis://host:port/0, rediss://host:port/0, unix:///path,"
+    " redis+sentinel://host:port,host:port/name or redis+cluster://host:port,host:port"
 )
 
 
@@ -59,6 +71,7 @@ class Parsed:
     """Text that a function takes apart; its ValueError's words are the Problem."""
 
     parse: Callable[[str], Any]
+    pattern: str = ""
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Text in, whatever ``parse`` makes of it out."""
@@ -67,8 +80,8 @@ class Parsed:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Editors see text."""
-        return {"type": "string"}
+        """Editors see text, and its form where it has a simple one."""
+        return {"type": "string", "pattern": f"^(?:{self.pattern})$"} if self.pattern else {"type": "string"}
 
     def _check(self, text: str) -> Any:
         try:
@@ -163,18 +176,53 @@ def parse_zone(text: str) -> str:
     raise ValueError("must be an IANA time zone like UTC or Europe/Berlin" + did_you_mean(near))
 
 
+def parse_day(text: str) -> date:
+    """``YYYY-MM-DD``, from 1971 on. Raises ValueError."""
+    words = "must be a date like 2027-01-31"
+    if re.fullmatch(_DAY, text, re.ASCII) is None:
+        raise ValueError(words)
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(words) from None
+    # Counting begins in 1970 somewhere on earth, and the calendar ends with 9999.
+    if not 1971 <= day.year <= 9998:
+        raise ValueError(f"{words}, from 1971 to 9998")
+    return day
+
+
 def parse_store_url(text: str) -> str:
-    """``redis://``, ``rediss://`` or ``unix://``. Raises ValueError that does not show it."""
-    words = "must be redis://host:port/0, rediss://host:port/0 or unix:///path"
+    """``redis://``, ``rediss://`` or ``unix://``, or one of the forms with ``+sentinel`` and ``+cluster``.
+
+    Raises ValueError that does not show it.
+    """
+    several = _SEVERAL_SERVERS.fullmatch(text)
+    if several is not None:
+        _check_servers(several["form"], several["servers"].split(","), several["path"] or "")
+        return text
     try:
         parts = urlsplit(text)
         _ = parts.port
     except ValueError:
-        raise ValueError(words) from None
+        raise ValueError(_STORE_URL_WORDS) from None
     where = parts.path if parts.scheme == "unix" else parts.hostname
     if parts.scheme not in ("redis", "rediss", "unix") or not where:
-        raise ValueError(words)
+        raise ValueError(_STORE_URL_WORDS)
     return text
+
+
+def _check_servers(form: str, servers: list[str], path: str) -> None:
+    for server in servers:
+        match = _SERVER.fullmatch(server)
+        if match is None or int(match[1] or 0) > 65535:
+            raise ValueError(f"must name servers as host:port, parted by commas, after redis+{form}://")
+    if form == "sentinel" and _SENTINEL_NAME.fullmatch(path) is None:
+        raise ValueError(
+            "must end with the name under which the Sentinels know the primary, as in"
+            " redis+sentinel://host:port,host:port/mymaster"
+        )
+    if form == "cluster" and path not in ("", "/", "/0"):
+        raise ValueError("must name no database: a Cluster has only the one")
 
 
 def did_you_mean(near: list[str]) -> str:
@@ -231,5 +279,6 @@ Upstream = Annotated[UpstreamAddress, Parsed(parse_upstream)]
 Host = Annotated[str, Parsed(parse_host)]
 PathPrefix = Annotated[str, Parsed(parse_prefix)]
 Expiry = Annotated[float, Parsed(parse_expiry)]
+Day = Annotated[date, Parsed(parse_day, _DAY)]
 Zone = Annotated[str, Parsed(parse_zone)]
 StoreUrl = Annotated[str, Parsed(parse_store_url)]

@@ -1,15 +1,15 @@
 """Resolved values -> Config: each section on its own first, so that one wrong field hides no other."""
 
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from json import dumps
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from quotad.config import build, checks, schema
+from quotad.config import build, checks, plan_checks, schema, store_checks
 from quotad.config.document import Document, Path_
 from quotad.config.model import Config, Route
 from quotad.config.problems import note, unknown_field
@@ -47,12 +47,19 @@ class Linker:
         telemetry = self._section("telemetry", schema.TelemetrySection)
         admin = self._section("admin", schema.AdminSection) if "admin" in self._values else None
         store = self._store()
+        processes = self._processes()
         if admin is not None:
             checks.admin_is_safe(admin, self._document)
         sections = (("listen", listen), ("telemetry", telemetry), ("admin", admin))
         checks.ports_differ(((name, part.address) for name, part in sections if part), self._document)
         routes, table = self._nouns()
-        if self._document.problems or listen is None or telemetry is None or store is None:
+        if (
+            self._document.problems
+            or listen is None
+            or telemetry is None
+            or store is None
+            or processes is None
+        ):
             return None
         return Config(
             listen=build.listen_of(listen),
@@ -61,6 +68,7 @@ class Linker:
             store=build.store_of(store, self._folder),
             routes=tuple(routes),
             table=table,
+            workers=processes.workers,
             version=version_of(self._values),
         )
 
@@ -70,7 +78,10 @@ class Linker:
         plans = self._items("plans", schema.PlanSection)
         secrets = self._items("secrets", schema.SecretSection)
         routes = self._items("routes", schema.RouteSection)
-        checks.plans_mean_something(plans, self._document)
+        plan_checks.plans_mean_something(plans, self._document)
+        given = self._values.get("store")
+        if isinstance(given, dict):
+            plan_checks.open_is_journalled(plans, given, self._document)
         checks.routes_differ(routes, self._document)
         names = checks.ServiceNames(
             services, self._named("services", "serviceId") | self._named("services", "serviceName")
@@ -128,8 +139,14 @@ class Linker:
             return None
         store = self._section("store", schema.StoreSection)
         if store is not None:
-            checks.store_is_one(store, self._document)
+            store_checks.store_is_one(store, self._document)
+            store_checks.store_fits_its_url(store, self._document)
+            store_checks.password_files_are_readable(store, self._folder, self._document)
         return store
+
+    def _processes(self) -> schema.Processes | None:
+        given = {key: value for key, value in self._values.items() if key == "workers"}
+        return self._validated(given, schema.Processes, ())
 
     def _section(self, name: str, model: type[_S]) -> _S | None:
         return self._validated(self._values.get(name, {}), model, (name,))
@@ -185,6 +202,14 @@ def _without_secrets(value: object) -> object:
         return value
     kept = {key: _without_secrets(item) for key, item in value.items() if key not in ("secretKey", "token")}
     if isinstance(kept.get("url"), str):
-        parts = urlsplit(str(kept["url"]))
-        kept["url"] = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        kept["url"] = _address_of(str(kept["url"]))
     return kept
+
+
+def _address_of(url: str) -> str:
+    """A store's URL without user, password and parameters, but for the database."""
+    scheme, _, rest = url.partition("://")
+    location, _, query = rest.partition("?")
+    servers, slash, path = location.partition("/")
+    database = re.search(r"(?:^|&)(db=[0-9]+)", query)
+    return f"{scheme}://{servers.rpartition('@')[2]}{slash}{path}" + (f"?{database[1]}" if database else "")

@@ -8,8 +8,11 @@ from pydantic import BaseModel, ValidationError
 from quotad.config.document import Document, Path_
 from quotad.config.fields import did_you_mean
 
-LATER = frozenset({"authorize", "firstPeriodOffset", "lease", "onBreach", "shadow", "tracing"})
+LATER = frozenset({"authorize", "onBreach", "tracing"})
 """Fields that other versions of quotad know: ignoring one would enforce something else than was meant."""
+
+ELSEWHERE = {"shadow": "belongs to a binding: bindings[].shadow", "workers": "stands at the top of the file"}
+"""Fields that are easily written in a section that does not have them."""
 
 _WORDS = {
     "missing": "is required",
@@ -62,6 +65,8 @@ def _message(kind: str, words: str, context: dict[str, Any]) -> str:
 def _unknown(name: str, model: type[BaseModel] | None) -> str:
     if name in LATER:
         return "is not supported in this version"
+    if name in ELSEWHERE:
+        return ELSEWHERE[name]
     names = [] if model is None else [str(field.alias) for field in model.model_fields.values()]
     return "is no field of quotad" + did_you_mean(get_close_matches(name, names, 1))
 

@@ -6,86 +6,12 @@ docstring is a field's description in the JSON Schema.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from quotad.config import fields as kind
-from quotad.core.plans import ENVIRONMENTS, Environment, StatusClass, StoreFailurePolicy
-
-_SAID_OTHERWISE = {"publish": "release", "pre-publish": "prepub", "testing": "test"}
-
-
-def _environment(value: object) -> object:
-    if isinstance(value, str) and value in _SAID_OTHERWISE:
-        raise kind.refusal(f"must be release, prepub or test; in a file {value} is {_SAID_OTHERWISE[value]}")
-    return value
-
-
-def _one_or_list(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-def _store_failure(value: object) -> object:
-    """``closed`` or ``{open: {budget: n}}``."""
-    words = "must be closed, or {open: {budget: n}} with n from 1 to 2147483647"
-    if value == "closed":
-        return StoreFailurePolicy()
-    if value == "local":
-        raise kind.refusal("local is not supported in this version; use closed, or {open: {budget: n}}")
-    terms = value.get("open") if isinstance(value, dict) and len(value) == 1 else None
-    budget = terms.get("budget") if isinstance(terms, dict) and len(terms) == 1 else None
-    budget = kind.whole(budget)
-    if type(budget) is not int or not 1 <= budget <= kind.MAX_RATE:
-        raise kind.refusal(words)
-    return StoreFailurePolicy("open", budget)
-
-
-EnvironmentName = Annotated[Environment, BeforeValidator(_environment)]
-StatusClasses = Annotated[
-    list[StatusClass],
-    BeforeValidator(_one_or_list),
-    Field(min_length=1),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"enum": ["2xx", "3xx", "4xx", "5xx", "others"]},
-                {"type": "array", "minItems": 1, "items": {"enum": ["2xx", "3xx", "4xx", "5xx", "others"]}},
-            ]
-        }
-    ),
-]
-OnStoreFailure = Annotated[
-    StoreFailurePolicy,
-    BeforeValidator(_store_failure),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"const": "closed"},
-                {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "required": ["open"],
-                    "properties": {
-                        "open": {
-                            "type": "object",
-                            "additionalProperties": False,
-                            "required": ["budget"],
-                            "properties": {
-                                "budget": {
-                                    "type": "integer",
-                                    "minimum": 1,
-                                    "maximum": kind.MAX_RATE,
-                                    "description": "Requests admitted per process and outage.",
-                                }
-                            },
-                            "description": "Admit without the store, up to a budget.",
-                        }
-                    },
-                },
-            ]
-        }
-    ),
-]
+from quotad.config.choices import EnvironmentName, OnStoreFailure, StatusClasses
+from quotad.core.plans import ENVIRONMENTS, UNLIMITED
 
 
 class Section(BaseModel):
@@ -153,7 +79,7 @@ class StoreSection(Section):
     """Where counters live: exactly one of url and embedded."""
 
     url: kind.StoreUrl | None = None
-    """redis://, rediss:// or unix:// of the server that all sidecars share."""
+    """redis://, rediss://, unix://, redis+sentinel:// or redis+cluster:// that all sidecars share."""
     embedded: EmbeddedSection | None = None
     """A private server, for one machine."""
     namespace: kind.Namespace = "quotad"
@@ -166,6 +92,14 @@ class StoreSection(Section):
     """Requests that may wait for the store; more are answered 503."""
     allow_eviction: kind.Flag = False
     """true: start although the server may evict keys, which forgets counters."""
+    password_file: kind.Text | None = None
+    """File with the password, read at each connect; a relative one from the configuration's folder."""
+    sentinel_password_file: kind.Text | None = None
+    """The same for the Sentinels themselves."""
+    min_replicas: Annotated[int, Field(ge=0, le=10), kind.WHOLE] = 0
+    """An answer counts only once this many replicas have it (WAIT)."""
+    journal: kind.Text | None = None
+    """Folder for what was admitted while the store was away; a plan that says open needs it."""
 
 
 class AuthenticationSection(Section):
@@ -233,8 +167,26 @@ class ServiceSection(Section):
     """Where it is published."""
 
 
+class LeaseSection(Section):
+    """Units that a process takes ahead, to spend them without asking the store."""
+
+    max_units: Annotated[int, Field(ge=1, le=1_000_000, alias="max"), kind.WHOLE]
+    """Most units that one process holds at a time."""
+    ttl_ms: Annotated[int, Field(ge=100, le=3_600_000), kind.WHOLE] = 1_000
+    """How long a Lease lasts unless it is renewed."""
+
+
 class PlanSection(Section):
     """The limits of one product, in requests: -1 or absent is unlimited, 0 is nothing."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "dependentRequired": {
+                "firstPeriodOffset": ["startsOn", "monthQuotaRequest"],
+                "startsOn": ["firstPeriodOffset"],
+            }
+        }
+    )
 
     usage_plan_id: kind.Id
     """Names its counters: a new name keeps them, a new id does not."""
@@ -260,14 +212,25 @@ class PlanSection(Section):
     """IANA zone in which days and months begin."""
     month_anchor_day: Annotated[int, Field(ge=1, le=31), kind.WHOLE] = 1
     """Day on which a month begins; the last day where a month is shorter."""
+    first_period_offset: Annotated[int, Field(ge=0, le=kind.MAX_QUOTA), kind.WHOLE] | None = None
+    """Requests by which monthQuotaRequest is smaller in the month that contains startsOn."""
+    starts_on: kind.Day | None = None
+    """YYYY-MM-DD in the plan's time zone: its first day, for firstPeriodOffset."""
+    lease: LeaseSection | None = None
+    """Take units ahead, so that most requests need no call to the store; absent: each is decided there."""
     on_store_failure: OnStoreFailure = Field(default="closed", validate_default=True)
-    """closed: 503 while the store does not answer; {open: {budget: n}}: admit up to n more."""
+    """While the store does not answer: closed (503), {open: {budget: n}} or {local: {units: n}}."""
     on_crash: Literal["charge", "release"] = "charge"
     """What becomes of the Holds of a process that died."""
     disabled: kind.Flag = False
     """true: its callers get 403."""
     version: Annotated[int, Field(ge=0, le=kind.MAX_QUOTA), kind.WHOLE] = 0
     """Of two sidecars with different versions the higher one's limits bind."""
+
+    @property
+    def bucket(self) -> int:
+        """The burst in force: as many as ``rateRps`` unless the plan gives a number of its own."""
+        return self.rate_rps if self.burst is None or self.burst == UNLIMITED else self.burst
 
 
 class SecretSection(Section):
@@ -303,9 +266,18 @@ class BindingSection(Section):
     """Its callers."""
     environments: Annotated[list[BoundEnvironment], Field(min_length=1)]
     """Where they may call."""
+    shadow: kind.Flag = False
+    """true: the plan is computed and reported, and denies nobody."""
 
 
-class File(Section):
+class Processes(Section):
+    """What a file says beside its sections."""
+
+    workers: Annotated[int, Field(ge=1, le=256), kind.WHOLE] = 1
+    """Processes that share the callers' port."""
+
+
+class File(Processes):
     """A quotad configuration."""
 
     listen: ListenSection = Field(default_factory=ListenSection)

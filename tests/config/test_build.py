@@ -1,23 +1,33 @@
+from pathlib import Path
+
 import pytest
 
 from quotad.config import build, schema
+from quotad.core.plans import LeaseRule
 
 
 @pytest.mark.parametrize(
-    ("fields", "expected"),
+    ("store", "journal"),
     [
-        ({}, (-1, -1)),
-        ({"rateRps": 5}, (5, 5)),
-        ({"rateRps": 5, "burst": -1}, (5, 5)),
-        ({"rateRps": 5, "burst": 0}, (5, 0)),
-        ({"rateRps": 5, "burst": 50}, (5, 50)),
-        ({"rateRps": 0}, (0, 0)),
+        ({"url": "redis://h"}, None),
+        ({"url": "redis://h", "journal": "outages"}, Path("/etc/quotad/outages")),
+        ({"url": "redis://h", "journal": "/var/outages"}, Path("/var/outages")),
+        ({"embedded": {"dir": "data"}}, Path("/etc/quotad/data/journal")),
+        ({"embedded": {"dir": "/data"}}, Path("/data/journal")),
+        ({"embedded": {"dir": "data"}, "journal": "outages"}, Path("/etc/quotad/outages")),
     ],
 )
-def test_burst(fields: dict[str, int], expected: tuple[int, int]) -> None:
-    """The burst is the rate unless a plan gives a number of its own, which may be 0."""
-    plan = build.plan_of(schema.PlanSection.model_validate({"usagePlanId": "p", **fields}))
-    assert (plan.rate_rps, plan.burst) == expected
+def test_journals(store: dict[str, object], journal: Path | None) -> None:
+    """A journal is where the file says, or in the embedded server's folder."""
+    section = schema.StoreSection.model_validate(store)
+    assert build.store_of(section, Path("/etc/quotad")).journal == journal
+
+
+def test_a_plan_keeps_what_its_section_says() -> None:
+    """The bucket has its number, and a lease its two."""
+    section = {"usagePlanId": "p", "rateRps": 5, "lease": {"max": 3, "ttlMs": 200}}
+    plan = build.plan_of(schema.PlanSection.model_validate(section))
+    assert (plan.rate_rps, plan.burst, plan.lease) == (5, 5, LeaseRule(3, 200))
 
 
 def test_an_environment_is_listed_once() -> None:

@@ -131,18 +131,80 @@ def test_zones() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["redis://h", "rediss://u:p@h:1/2", "unix:///run/redis.sock", "redis://[::1]:6379"]
+    "text",
+    [
+        "redis://h",
+        "rediss://u:p@h:1/2",
+        "unix:///run/redis.sock",
+        "redis://[::1]:6379",
+        "redis+sentinel://h/mymaster",
+        "rediss+sentinel://u:p@h:26379,[::1]:26380,10.0.0.3/my.master-1?db=2",
+        "redis+cluster://h:7000",
+        "redis+cluster://h/",
+        "rediss+cluster://:p@h:7000,[::1]/0?ssl_ca_certs=/etc/ca.pem",
+    ],
 )
 def test_store_urls(text: str) -> None:
-    """The three schemes are taken as they are."""
+    """Each of the schemes is taken as it is."""
     assert fields.parse_store_url(text) == text
 
 
 @pytest.mark.parametrize(
-    "text", ["", "h:6379", "http://h", "redis://", "redis://:topsecret@", "unix://", "redis://:topsecret@h:x"]
+    "text",
+    [
+        "",
+        "h:6379",
+        "http://h",
+        "redis://",
+        "redis://:topsecret@",
+        "unix://",
+        "redis://:topsecret@h:x",
+        "redis+unix:///run/redis.sock",
+        "redis+sentinels://h/mymaster",
+        "redis+sentinel://:topsecret@h",
+        "redis+sentinel://:topsecret@h/",
+        "redis+sentinel://:topsecret@h/a/b",
+        "redis+sentinel://:topsecret@/mymaster",
+        "redis+sentinel://:topsecret@h,/mymaster",
+        "redis+sentinel://:topsecret@h:65536/mymaster",
+        "redis+sentinel://:topsecret@h:1,topsecret@h:2/mymaster",
+        "redis+cluster://:topsecret@",
+        "redis+cluster://:topsecret@h:x",
+        "redis+cluster://h/1",
+        "redis+cluster://h/topsecret",
+        "unix+cluster:///run/redis.sock",
+    ],
 )
 def test_no_store_urls(text: str) -> None:
     """Anything else is refused without showing it."""
     with pytest.raises(ValueError) as caught:
         fields.parse_store_url(text)
     assert "topsecret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["1971-01-01", "2026-11-15", "2028-02-29", "9998-12-31"])
+def test_days(text: str) -> None:
+    """A day of the calendar is one."""
+    assert fields.parse_day(text).isoformat() == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "2026",
+        "20261115",
+        "2026-W46-7",
+        "2026-11-31",
+        "2026-2-1",
+        "1970-12-31",
+        "9999-01-01",
+        "2026-11-15T00:00:00",
+        "2026-11-15\n",
+        "\u0662026-11-15",
+    ],
+)
+def test_no_days(text: str) -> None:
+    """Other forms, days that do not exist and years without counters are refused."""
+    with pytest.raises(ValueError):
+        fields.parse_day(text)

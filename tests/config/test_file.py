@@ -1,3 +1,4 @@
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from quotad.config.model import (
     StoreConfig,
     UpstreamAddress,
 )
-from quotad.core.plans import StoreFailurePolicy
+from quotad.core.plans import LeaseRule, StoreFailurePolicy
 from quotad.errors import ConfigError
 
 HERE = Path(__file__).parent
@@ -61,6 +62,7 @@ def test_defaults_are_those_of_the_model() -> None:
     config = load(HERE / "valid/smallest.yaml", {})
     assert config.listen == Listen(Address("127.0.0.1", 8080))
     assert config.store == StoreConfig(url="redis://127.0.0.1:6379/0")
+    assert config.workers == 1
     assert (config.telemetry.address, config.telemetry.access_log, config.admin) == (None, "-", None)
     route = load(HERE / "valid/twenty_lines.yaml", ENVIRON).routes[0]
     assert (route.auth, route.host, route.path_prefix, route.body_bytes) == (AuthRules(), "", "/", 0)
@@ -75,15 +77,28 @@ def test_process_sections() -> None:
     assert config.telemetry.access_log == str(HERE / "valid/access.log")
     assert config.admin is not None
     assert (config.admin.address, config.admin.token) == (Address("", 9091), ENVIRON["QUOTAD_TEST_TOKEN"])
-    assert config.store.url == "rediss://user:topsecret-key@redis.example:6380/1"
+    assert config.workers == 4
     assert (config.store.namespace, config.store.deadline_s, config.store.hold_s) == (
         "eu.quotad",
         0.025,
         30.0,
     )
     assert (config.store.max_waiting, config.store.allow_eviction) == (500, True)
+
+
+def test_stores() -> None:
+    """Addresses stay as they are, paths start from the file's folder, an embedded server has a journal."""
+    store = everything().store
+    assert store.url == "rediss+sentinel://user@one.example:26379,[::1]/mymaster?db=1"
+    password = HERE / "valid/store.password"
+    assert (store.password_file, store.sentinel_password_file) == (password, password)
+    assert (store.min_replicas, store.journal) == (1, HERE / "valid/outages")
+    cluster = load(HERE / "valid/cluster.yaml", ENVIRON).store
+    assert cluster.url == "rediss+cluster://user:topsecret-key@one.example:7000,two.example:7001"
+    assert (cluster.min_replicas, cluster.journal) == (0, Path("/var/lib/quotad/outages"))
     embedded = load(HERE / "valid/twenty_lines.yaml", ENVIRON).store
-    assert embedded == StoreConfig(embedded=EmbeddedStore(HERE / "valid/quotad-data"))
+    data = HERE / "valid/quotad-data"
+    assert embedded == StoreConfig(embedded=EmbeddedStore(data), journal=data / "journal")
 
 
 def test_routes() -> None:
@@ -134,6 +149,28 @@ def test_plans_and_callers() -> None:
     assert set(table.callers("service-maps", "test")) == {"AKIDone"}
 
 
+def test_units_ahead_and_first_periods() -> None:
+    """Leases, local units and the first period come out as the core knows them; none of them by default."""
+    plans = everything().table.plans
+    gold, free, following = (plans[f"usagePlan-{name}"] for name in ("gold", "free", "next"))
+    assert (gold.lease, gold.first_period_offset) == (LeaseRule(150, 2500), 483_871)
+    assert gold.starts_on == date(2026, 11, 15)
+    assert (free.lease, free.first_period_offset, free.starts_on) == (None, 0, None)
+    assert following.lease == LeaseRule(100, 1000)
+    assert (following.first_period_offset, following.starts_on) == (0, date(2028, 2, 29))
+    assert following.on_store_failure == StoreFailurePolicy("local", units=20)
+
+
+def test_shadow_bindings() -> None:
+    """A shadow plan stands beside the enforcing one of the same callers, on a Subject of its own."""
+    table = everything().table
+    assert set(table.shadows("service-weather", "release")) == {"AKIDone", "AKIDtwo"}
+    shadow = table.shadows("service-maps", "test")["AKIDtwo"]
+    assert shadow.tag == "usagePlan-next/service-maps/test/.shadow"
+    assert table.callers("service-maps", "test")["AKIDone"].plan.usage_plan_id == "usagePlan-free"
+    assert not table.callers("service-maps", "test").get("AKIDtwo")
+
+
 def test_a_burst_is_the_rate_unless_said_otherwise() -> None:
     """A plan with a rate alone may spend one second's worth at once."""
     plan = load(HERE / "valid/twenty_lines.yaml", ENVIRON).table.plans["usagePlan-trial"]
@@ -161,6 +198,7 @@ def test_the_schema_is_the_published_one() -> None:
         "listen",
         "telemetry",
         "admin",
+        "workers",
         "store",
         "routes",
         "services",

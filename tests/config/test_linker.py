@@ -22,7 +22,10 @@ VALUES: dict[str, object] = {
         {"plans": []},
         {"secrets": [{**SECRET, "enabled": False}]},
         {"store": {"url": "redis://user:one@other:1/0"}},
+        {"store": {"url": "redis://user:one@h:1/0?password=one&db=7"}},
+        {"store": {"url": "redis+sentinel://user:one@h:1,i:1/0?password=one"}},
         {"listen": {"address": ":1"}},
+        {"workers": 2},
     ],
 )
 def test_a_change_is_another_version(change: dict[str, object]) -> None:
@@ -36,6 +39,7 @@ def test_a_change_is_another_version(change: dict[str, object]) -> None:
         {"secrets": [{**SECRET, "secretKey": "two-two-two"}]},
         {"admin": {"address": ":1", "token": "two" * 7}},
         {"store": {"url": "redis://user:two@h:1/0?password=two"}},
+        {"store": {"url": "redis://h:1/0"}},
     ],
 )
 def test_no_secret_goes_into_the_version(change: dict[str, object]) -> None:

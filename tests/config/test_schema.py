@@ -3,7 +3,6 @@ from pydantic import ValidationError
 
 from quotad.config import schema
 from quotad.config.values import Outside
-from quotad.core.plans import StoreFailurePolicy
 
 
 def plan(**fields: object) -> schema.PlanSection:
@@ -38,10 +37,11 @@ def test_numbers_and_truths_from_outside() -> None:
         rateRps=Outside("5"),
         disabled=Outside("true"),
         scope=Outside("secret"),
-        onStoreFailure={"open": {"budget": Outside("9")}},
+        lease={"max": Outside("9")},
     )
     assert (found.rate_rps, found.disabled, found.scope) == (5, True, "secret")
-    assert found.on_store_failure == StoreFailurePolicy("open", 9)
+    assert found.lease is not None
+    assert (found.lease.max_units, found.lease.ttl_ms) == (9, 1000)
     for value in ("5.0", "five", "", "\u0665", "9" * 19):
         with pytest.raises(ValidationError):
             plan(rateRps=Outside(value))
@@ -49,35 +49,39 @@ def test_numbers_and_truths_from_outside() -> None:
         plan(disabled=Outside("yes"))
 
 
-@pytest.mark.parametrize("value", ["2xx", ["2xx"], ["others", "5xx"]])
-def test_conditions(value: object) -> None:
-    """A condition is one class or a list of them."""
-    assert plan(quotaCondition=value).quota_condition == ([value] if isinstance(value, str) else value)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "opened",
-        None,
-        True,
-        {},
-        {"open": None},
-        {"open": {}},
-        {"open": {"budget": True}},
-        {"open": {"budget": 1.0}},
-        {"open": {"budget": 1, "more": 1}},
-        {"open": {"budget": 1}, "closed": {}},
-        {"open": {"budget": 2**31}},
-    ],
-)
-def test_failure_policies_are_strict(value: object) -> None:
-    """Only closed, or open with a budget and nothing else, says what happens without the store."""
-    with pytest.raises(ValidationError):
-        plan(onStoreFailure=value)
-
-
 def test_sections_are_named_in_camel_case_only() -> None:
     """The Python names of fields are no names of the file."""
     with pytest.raises(ValidationError):
         plan(rate_rps=5)
+    with pytest.raises(ValidationError):
+        plan(lease={"max_units": 5})
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, -1),
+        ({"rateRps": 5}, 5),
+        ({"rateRps": 5, "burst": -1}, 5),
+        ({"rateRps": 5, "burst": 0}, 0),
+        ({"rateRps": 5, "burst": 50}, 50),
+        ({"rateRps": 0}, 0),
+    ],
+)
+def test_bucket(fields: dict[str, int], expected: int) -> None:
+    """The burst is the rate unless a plan gives a number of its own, which may be 0."""
+    assert plan(**fields).bucket == expected
+
+
+@pytest.mark.parametrize("lease", [{"max": 1, "ttlMs": 100}, {"max": 1_000_000, "ttlMs": 3_600_000}])
+def test_leases(lease: dict[str, int]) -> None:
+    """A lease is of 1 to 1,000,000 units and 0.1 s to an hour."""
+    found = plan(lease=lease).lease
+    assert found is not None
+    assert {"max": found.max_units, "ttlMs": found.ttl_ms} == lease
+
+
+@pytest.mark.parametrize("number", [1, 2, 256])
+def test_workers(number: int) -> None:
+    """A file asks for 1 to 256 processes."""
+    assert schema.Processes.model_validate({"workers": number}).workers == number

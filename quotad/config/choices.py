@@ -1,0 +1,86 @@
+"""Fields that may be written in several forms: what each becomes, and what an editor is told."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from quotad.config import fields as kind
+from quotad.core.plans import Environment, StatusClass, StoreFailurePolicy
+
+_SAID_OTHERWISE = {"publish": "release", "pre-publish": "prepub", "testing": "test"}
+_CLASSES = ["2xx", "3xx", "4xx", "5xx", "others"]
+
+
+def _environment(value: object) -> object:
+    if isinstance(value, str) and value in _SAID_OTHERWISE:
+        raise kind.refusal(f"must be release, prepub or test; in a file {value} is {_SAID_OTHERWISE[value]}")
+    return value
+
+
+def _one_or_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _single(value: object, key: str) -> object:
+    """What a mapping of this one key holds; None for anything else."""
+    return value.get(key) if isinstance(value, dict) and len(value) == 1 else None
+
+
+def _store_failure(value: object) -> object:
+    """``closed``, ``{open: {budget: n}}`` or ``{local: {units: n}}``."""
+    if value == "closed":
+        return StoreFailurePolicy()
+    budget = kind.whole(_single(_single(value, "open"), "budget"))
+    if type(budget) is int and 1 <= budget <= kind.MAX_RATE:
+        return StoreFailurePolicy("open", budget=budget)
+    units = kind.whole(_single(_single(value, "local"), "units"))
+    if type(units) is int and 1 <= units <= kind.MAX_RATE:
+        return StoreFailurePolicy("local", units=units)
+    raise kind.refusal(
+        f"must be closed, {{open: {{budget: n}}}} or {{local: {{units: n}}}}, n from 1 to {kind.MAX_RATE}"
+    )
+
+
+def _form(mode: str, means: str, number: str, counts: str) -> dict[str, Any]:
+    """``{mode: {number: n}}`` for the JSON Schema."""
+    count = {"type": "integer", "minimum": 1, "maximum": kind.MAX_RATE, "description": counts}
+    inner = {**_only(number, count), "description": means}
+    return _only(mode, inner)
+
+
+def _only(key: str, value: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": False, "required": [key], "properties": {key: value}}
+
+
+EnvironmentName = Annotated[Environment, BeforeValidator(_environment)]
+StatusClasses = Annotated[
+    list[StatusClass],
+    BeforeValidator(_one_or_list),
+    Field(min_length=1),
+    WithJsonSchema(
+        {"anyOf": [{"enum": _CLASSES}, {"type": "array", "minItems": 1, "items": {"enum": _CLASSES}}]}
+    ),
+]
+OnStoreFailure = Annotated[
+    StoreFailurePolicy,
+    BeforeValidator(_store_failure),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"const": "closed"},
+                _form(
+                    "open",
+                    "Admit without the store, up to a budget; needs store.journal.",
+                    "budget",
+                    "Requests admitted per process and outage.",
+                ),
+                _form(
+                    "local",
+                    "Spend what the store debited beforehand, then act as closed.",
+                    "units",
+                    "Requests that each process in use holds ahead.",
+                ),
+            ]
+        }
+    ),
+]
