@@ -26,6 +26,7 @@ class Outcome:
         "request_id",
         "secret_id",
         "service_id",
+        "shadow_limit",
         "started_s",
         "status",
         "store_s",
@@ -55,13 +56,16 @@ class Outcome:
         self.reason = ""
         """Empty when the upstream answered; else the refusal's key in ``core.replies``."""
         self.limit = ""
+        self.shadow_limit = ""
+        """What a shadow plan would have said: ``admitted``, a limit or ``store``; empty without one, and
+        until its answer is there, which may be after the request's end."""
         self.counted: bool | None = None
         """Whether quota was used; None when the request was never admitted."""
         self.upstream = ""
         self.upstream_s = 0.0
         """From dispatch to the upstream's response head."""
         self.store_s = 0.0
-        """From asking for a unit to the Verdict."""
+        """From asking for a unit to the Verdict; 0 when it was at hand."""
         self.bytes_in = 0
         self.bytes_out = 0
 

@@ -3,15 +3,18 @@
 from quotad.core.outcome import Outcome, counts
 from quotad.core.verdict import Verdict
 from quotad.dataplane.plane import Plane
+from quotad.dataplane.shadow import Shadow
 
 
 class Account:
     """What a request owes, and what became of it. The base of ``exchange.Exchange``, which makes it."""
 
-    __slots__ = ("_plane", "_settled", "dispatched", "gone", "outcome", "verdict")
+    __slots__ = ("_plane", "_settled", "_shadow", "dispatched", "gone", "outcome", "verdict")
 
     _plane: Plane
     _settled: bool
+    _shadow: Shadow | None
+    """Of a request that was admitted and has a shadow plan too."""
     outcome: Outcome
     verdict: Verdict | None
     dispatched: bool
@@ -23,8 +26,9 @@ class Account:
         """The status that decides is known: the unit is used or given back (Q1)."""
         verdict = self.verdict
         if verdict is not None and verdict.admitted and not self._settled:
-            condition = verdict.subject.plan.quota_condition
-            self._charge(verdict, not condition or counts(condition, status))
+            if self._shadow is not None:
+                self._shadow.settle(status)
+            self._charge(verdict, counts(verdict.subject.plan.quota_condition, status))
 
     def leave(self) -> None:
         """There is no status, and will be none.
@@ -36,10 +40,14 @@ class Account:
         if verdict is None or not verdict.admitted or self._settled:
             return
         if self.dispatched:
+            if self._shadow is not None:
+                self._shadow.settle(0, self.gone)
             self._charge(verdict, self.gone or counts(verdict.subject.plan.quota_condition, 0))
         else:
             self._settled = True
             self.outcome.counted = False
+            if self._shadow is not None:
+                self._shadow.release()
             self._plane.admission.release(verdict)
 
     def count(self) -> None:

@@ -27,6 +27,7 @@ from quotad.dataplane.flow import EMPTY, pause
 from quotad.dataplane.forward import Forward
 from quotad.dataplane.plane import Plane
 from quotad.dataplane.relay import Discard, Download
+from quotad.dataplane.shadow import Shadow
 from quotad.dataplane.snapshot import Caller
 from quotad.dataplane.upstream import Connection
 
@@ -41,6 +42,7 @@ class Exchange(Forward):
         self._client = client
         self._stage = BUSY
         self._settled = False
+        self._shadow = None
         self.verdict = None
         self.dispatched = False
         self.gone = False
@@ -69,8 +71,11 @@ class Exchange(Forward):
             self._entry = entry = route(plane, line, fields, outcome)
             caller = authenticate_caller(entry, line, fields, plane.wall(), outcome)
             if caller is not None:
-                self._reserve(caller)
-                self._decided(await pause())
+                verdict = self._reserve(caller)
+                self._decided(await pause() if verdict is None else verdict)
+                if caller.shadow is not None:
+                    self._shadow = shadow = Shadow(plane, outcome)
+                    shadow.ask(caller.shadow)
             response = await self._forward(caller)
             self.settle(response.status)
             download = self._respond(response)
@@ -129,19 +134,23 @@ class Exchange(Forward):
 
     # (5) reserve
 
-    def _reserve(self, caller: Caller) -> None:
+    def _reserve(self, caller: Caller) -> Verdict | None:
+        """Ask for one unit. None: the Verdict is to come."""
         self._sent_s = self._plane.clock()
-        self._plane.admission.reserve(caller.subject, self)
-        self._stage = VERDICT
+        verdict = self._plane.admission.reserve(caller.subject, self)
+        if verdict is None:
+            self._stage = VERDICT
+        return verdict
 
     def on_verdict(self, verdict: Verdict) -> None:
         """The engine's answer (``core.verdict.Waiter``)."""
         self._client.wake(verdict)
 
     def _decided(self, verdict: Verdict) -> None:
-        self._stage = BUSY
         self.verdict = verdict
-        self.outcome.store_s = self._plane.clock() - self._sent_s
+        if self._stage == VERDICT:
+            self._stage = BUSY
+            self.outcome.store_s = self._plane.clock() - self._sent_s
         if not verdict.admitted:
             raise RefusedError(refusal_of(verdict))
 

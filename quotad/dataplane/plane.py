@@ -6,6 +6,7 @@ from typing import Protocol
 from quotad.clock import MonotonicClock, WallClock, wall_s
 from quotad.config.model import Listen
 from quotad.core.outcome import Outcome
+from quotad.core.plans import Subject
 from quotad.core.verdict import Admission
 from quotad.dataplane.backend import Upstreams
 from quotad.dataplane.flow import DateLine, Wheel
@@ -18,6 +19,13 @@ class Recorder(Protocol):
 
     def record(self, outcome: Outcome) -> None:
         """One request has ended, in whichever way. Called once for each."""
+
+    def shadow(self, subject: Subject, verdict: str) -> None:
+        """A shadow plan would have said this of one request.
+
+        ``admitted``, the limit that would have refused it (``rate``, ``day``, ``month``, ``total``), or
+        ``store``: it was not asked in time.
+        """
 
 
 class Plane:
@@ -33,6 +41,7 @@ class Plane:
         "listen",
         "recorder",
         "requests",
+        "shadows_waiting",
         "snapshot",
         "upstreams",
         "wall",
@@ -59,6 +68,8 @@ class Plane:
         """Of request ids: unlike any other process's."""
         self.requests = 0
         """How many were received; the other part of their ids."""
+        self.shadows_waiting = 0
+        """Shadow plans that were asked and have not answered."""
         self.heads = Heads(listen.target_bytes, listen.header_count)
         self.upstreams = Upstreams(wheel, self.heads.responses)
         self.draining = False

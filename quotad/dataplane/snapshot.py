@@ -14,12 +14,13 @@ from quotad.dataplane.backend import Spec
 class Caller:
     """A Secret on a route: its plan's Subject, and what the backend is told about it."""
 
-    __slots__ = ("_fields", "_standing", "condition", "lines", "plan_id", "subject")
+    __slots__ = ("_fields", "_standing", "lines", "plan_id", "shadow", "subject")
 
-    def __init__(self, subject: Subject, secret_id: str) -> None:
+    def __init__(self, subject: Subject, secret_id: str, shadow: Subject | None = None) -> None:
         self.subject = subject
+        self.shadow = shadow
+        """Of a plan that is computed beside this one; None without one."""
         self.plan_id = subject.plan.usage_plan_id
-        self.condition = subject.plan.quota_condition
         self.lines = (
             f"X-Quotad-Secret-Id: {secret_id}\r\n"
             f"X-Quotad-Plan-Id: {self.plan_id}\r\n"
@@ -46,6 +47,7 @@ class Entry:
 
     __slots__ = (
         "_callers",
+        "_shadows",
         "_specs",
         "_subjects",
         "_turn",
@@ -76,6 +78,7 @@ class Entry:
         self.response_timeout_s = rule.response_timeout_s
         self.anonymous_lines = f"X-Quotad-Environment: {rule.environment}\r\n".encode()
         self._subjects = table.callers(rule.service_id, rule.environment)
+        self._shadows = table.shadows(rule.service_id, rule.environment)
         self._callers: dict[str, Caller] = {}
         self._specs = tuple(
             Spec(address, rule.pool_connections, rule.pool_idle_s, rule.connect_timeout_s)
@@ -93,7 +96,10 @@ class Entry:
             subject = self._subjects.get(secret.secret_id)
             if subject is None or subject.plan.disabled:
                 return None
-            caller = self._callers[secret.secret_id] = Caller(subject, secret.secret_id)
+            shadow = self._shadows.get(secret.secret_id)
+            if shadow is not None and shadow.plan.disabled:
+                shadow = None
+            caller = self._callers[secret.secret_id] = Caller(subject, secret.secret_id, shadow)
         return caller
 
     def standing_lines(self, line: RequestLine, fields: RequestFields) -> bytes:

@@ -2,10 +2,13 @@
 
 Members, always all of them and in this order: ``time``, ``requestId``, ``client``, ``method``, ``host``,
 ``path``, ``status``, ``reason``, ``limit``, ``serviceId``, ``environment``, ``usagePlanId``, ``secretId``,
-``counted``, ``upstream``, ``durationUs``, ``upstreamUs``, ``storeUs``, ``bytesIn``, ``bytesOut``.
+``counted``, ``shadowLimit``, ``upstream``, ``durationUs``, ``upstreamUs``, ``storeUs``, ``bytesIn``,
+``bytesOut``.
 
 ``time`` is when the request ended: UTC, RFC 3339. Durations are whole microseconds. ``status`` is 0 when
 the caller left before any, ``counted`` null when the request was never admitted.
+``shadowLimit`` is what a shadow plan would have said: ``admitted``, the limit that would have refused, or
+``store``; empty without such a plan, or when its answer came after the line was made.
 ``path`` ends at the ``?``: a query may hold anything, secrets included. What a caller sent is cut to a
 bound and escaped to ASCII, so a line is one line whatever was sent.
 """
@@ -29,6 +32,7 @@ _END_NAMES = (
     "usagePlanId",
     "secretId",
     "counted",
+    "shadowLimit",
     "upstream",
 )
 
@@ -71,6 +75,7 @@ class LineMaker:
             outcome.plan_id,
             outcome.secret_id,
             outcome.counted,
+            outcome.shadow_limit,
             outcome.upstream,
         )
         duration_us = int((ended_s - outcome.started_s) * 1e6)

@@ -12,11 +12,12 @@ from typing import Protocol
 
 from quotad.core.histogram import BOUNDS_S, Histogram
 from quotad.core.outcome import Outcome, status_class
-from quotad.core.plans import Subject
+from quotad.core.plans import Environment, Subject
 from quotad.core.replies import ROWS
 from quotad.core.table import PlanTable
 
 CODE_CLASSES = ("2xx", "3xx", "4xx", "5xx", "others")
+SHADOW_VERDICTS = ("admitted", "rate", "day", "month", "total", "store")
 MAX_ROWS = 10_000
 """Requests of any further (service, environment, plan) are counted in the row without names."""
 
@@ -55,6 +56,20 @@ class Row:
         """Under ``scope: secret``: whose Subjects this process has served."""
 
 
+class ShadowRow:
+    """What a shadow plan would have said of one service's and environment's requests."""
+
+    __slots__ = ("environment", "plan_id", "secrets", "service_id", "verdicts")
+
+    def __init__(self, subject: Subject) -> None:
+        self.service_id = subject.service_id
+        self.environment: Environment = subject.environment
+        self.plan_id = subject.plan.usage_plan_id
+        self.verdicts = dict.fromkeys(SHADOW_VERDICTS, 0)
+        self.secrets: set[str] = set()
+        """Whose Subjects were asked for; one without a name unless the scope is ``secret``."""
+
+
 class Recorder:
     """Adds up the Outcomes of requests. One per process, used on the event loop's thread only."""
 
@@ -62,6 +77,7 @@ class Recorder:
         "_anonymous",
         "_log",
         "_rows",
+        "_shadows",
         "auth_failures",
         "request_duration",
         "table",
@@ -72,6 +88,7 @@ class Recorder:
         self._log = log
         self._anonymous = Row("", "", "")
         self._rows: dict[tuple[str, str, str], Row] = {("", "", ""): self._anonymous}
+        self._shadows: dict[tuple[str, str, str], ShadowRow] = {}
         self.table = PlanTable()
         self.auth_failures = {key: 0 for key, reply in ROWS.items() if reply.status == _UNAUTHORIZED}
         """By the refusal's key in ``core.replies``."""
@@ -110,6 +127,21 @@ class Recorder:
         if self._log is not None:
             self._log(outcome)
 
+    def shadow(self, subject: Subject, verdict: str) -> None:
+        """Count what a shadow plan would have said of one request: one of ``SHADOW_VERDICTS``."""
+        key = (subject.service_id, subject.environment, subject.plan.usage_plan_id)
+        row = self._shadows.get(key)
+        if row is None:
+            if len(self._shadows) >= MAX_ROWS:
+                return
+            row = self._shadows[key] = ShadowRow(subject)
+        row.verdicts[verdict] += 1
+        row.secrets.add(subject.secret_id)
+
+    def shadow_rows(self) -> Iterator[ShadowRow]:
+        """A row for each service, environment and shadow plan that was asked."""
+        yield from self._shadows.values()
+
     def rows(self) -> Iterator[Row]:
         """Every row; the first has no names and holds what reached no known route."""
         yield from self._rows.values()
@@ -125,6 +157,20 @@ class Recorder:
                 if environment == row.environment:
                     secret_ids = sorted(row.secrets) if row.secrets is not None else [""]
                     yield row, [Subject(plan, service.service_id, environment, each) for each in secret_ids]
+
+    def shadowed(self) -> Iterator[list[Subject]]:
+        """The Subjects of shadow plans that this process asked, by plan, service and environment.
+
+        As configured now: what is bound no more has no Subject.
+        """
+        for row in self._shadows.values():
+            bound = {
+                subject.tag: subject
+                for subject in self.table.shadows(row.service_id, row.environment).values()
+                if subject.plan.usage_plan_id == row.plan_id and subject.secret_id in row.secrets
+            }
+            if bound:
+                yield [bound[tag] for tag in sorted(bound)]
 
     def _refused(self, row: Row, outcome: Outcome) -> None:
         reason = outcome.reason

@@ -5,6 +5,7 @@ A store that is away or slow neither fails nor holds up a scrape: the old values
 
 import asyncio
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 from quotad.clock import MonotonicClock
@@ -51,6 +52,8 @@ class Stock:
         self._heard_s: float | None = None
         self._reading: asyncio.Future[None] | None = None
         self.rows: list[StockRow] = []
+        self.shadow_rows: list[StockRow] = []
+        """The same for shadow plans, apart: they are no use of anything."""
 
     def age_s(self) -> float | None:
         """Seconds since the store was last heard; None: never."""
@@ -73,15 +76,14 @@ class Stock:
 
     async def _read(self) -> None:
         try:
-            served = list(self._recorder.served())
-            subjects = [subject for _, group in served for subject in group]
-            usages = await self._reader.usage(subjects) if subjects else []
-            rows: list[StockRow] = []
-            start = 0
-            for _, group in served:
-                rows += stock_rows(group, usages[start : start + len(group)])
-                start += len(group)
-            self.rows = rows
+            served = [group for _, group in self._recorder.served()]
+            shadowed = list(self._recorder.shadowed())
+            subjects = [subject for group in (*served, *shadowed) for subject in group]
+            usages = iter(await self._reader.usage(subjects) if subjects else [])
+            self.rows, self.shadow_rows = (
+                [row for group in part for row in stock_rows(group, list(islice(usages, len(group))))]
+                for part in (served, shadowed)
+            )
             self._heard_s = self._monotonic_s()
         except StoreError:
             return  # the store counts its errors itself; here only the age grows

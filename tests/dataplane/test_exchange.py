@@ -55,6 +55,23 @@ async def test_status_decides(answer: bytes, status: int, counted: bool) -> None
         assert (outcome.status, outcome.counted) == (status, counted)
 
 
+@pytest.mark.parametrize("condition", [frozenset(), ONLY_2XX])
+async def test_a_verdict_at_once_is_taken(condition: frozenset[StatusClass]) -> None:
+    """A Verdict that the engine has at hand is taken as one that comes later, on a kept connection too."""
+    async with running_backend() as backend, running_plane(route(backend.port), condition=condition) as plane:
+        plane.gate.at_once = True
+        async with raw(plane.port) as caller:
+            for _ in range(3):
+                await caller.send(get())
+                assert (await caller.answer()).status == 200
+            plane.gate.change = refused()
+            await caller.send(post(b"not wanted"), get())
+            for _ in range(2):
+                assert (await caller.answer()).status == 429
+        assert (plane.gate.asked, plane.gate.counted) == (5, [True] * 3)
+        assert [outcome.store_s for outcome in plane.outcomes.all] == [0.0] * 5
+
+
 async def test_without_condition_failures_count() -> None:
     """A plan without a condition counts what was admitted, whatever came of it."""
     async with running_backend(lambda seen: None) as backend, running_plane(route(backend.port)) as plane:

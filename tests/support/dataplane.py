@@ -8,7 +8,7 @@ from typing import Any
 
 from quotad.config.model import Address, Listen, Route, UpstreamAddress
 from quotad.core.outcome import Outcome
-from quotad.core.plans import Binding, Secret, Service, StatusClass, Subject, UsagePlan
+from quotad.core.plans import Binding, Environment, Secret, Service, StatusClass, Subject, UsagePlan
 from quotad.core.quota import Limit
 from quotad.core.table import PlanTable
 from quotad.core.verdict import Verdict, Waiter
@@ -48,28 +48,36 @@ class Gate:
         self.change: Callable[[Verdict], None] = lambda verdict: None
         self.held = False
         """True: Verdicts wait for ``open``."""
+        self.at_once = False
+        """True: ``reserve`` answers the Verdict itself."""
         self.asked = 0
         self.waiting: list[tuple[Subject, Waiter]] = []
         self.settled: list[tuple[Verdict, bool]] = []
         self.released: list[Verdict] = []
         self.granted: list[Verdict] = []
 
-    def reserve(self, subject: Subject, waiter: Waiter) -> None:
+    def reserve(self, subject: Subject, waiter: Waiter) -> Verdict | None:
         self.asked += 1
+        if self.at_once:
+            return self._verdict(subject)
         self.waiting.append((subject, waiter))
         if not self.held:
             asyncio.get_running_loop().call_soon(self.open)
+        return None
 
     def open(self) -> None:
         """Answer everybody who waits."""
         waiting, self.waiting = self.waiting, []
         for subject, waiter in waiting:
             if not waiter.gone:
-                verdict = Verdict(subject, True, None)
-                self.change(verdict)
-                if verdict.admitted:
-                    self.granted.append(verdict)
-                waiter.on_verdict(verdict)
+                waiter.on_verdict(self._verdict(subject))
+
+    def _verdict(self, subject: Subject) -> Verdict:
+        verdict = Verdict(subject, True, None)
+        self.change(verdict)
+        if verdict.admitted:
+            self.granted.append(verdict)
+        return verdict
 
     def settle(self, verdict: Verdict, counted: bool) -> None:
         self.settled.append((verdict, counted))
@@ -92,11 +100,15 @@ class Outcomes:
 
     def __init__(self) -> None:
         self.all: list[Outcome] = []
+        self.shadows: list[tuple[Subject, str]] = []
         self._event = asyncio.Event()
 
     def record(self, outcome: Outcome) -> None:
         self.all.append(outcome)
         self._event.set()
+
+    def shadow(self, subject: Subject, verdict: str) -> None:
+        self.shadows.append((subject, verdict))
 
     async def until(self, count: int) -> Outcome:
         """Wait until ``count`` requests have ended; answers the last."""
@@ -120,16 +132,23 @@ class Plane:
 
 
 def snapshot(
-    *routes: Route, condition: frozenset[StatusClass] = frozenset(), disabled: bool = False
+    *routes: Route,
+    condition: frozenset[StatusClass] = frozenset(),
+    disabled: bool = False,
+    shadow: UsagePlan | None = None,
 ) -> Snapshot:
     """Routes to one service, with one plan and one key pair that may use it."""
+    place: tuple[tuple[str, Environment], ...] = (("service-test", "release"),)
     plan = UsagePlan("usagePlan-test", "test", quota_condition=condition, disabled=disabled)
     secret = Secret("test", SECRET_ID, SECRET_KEY.encode())
     table = PlanTable(
         [Service("service-test", "test")],
-        [plan],
+        [plan] if shadow is None else [plan, shadow],
         [secret],
-        [Binding("usagePlan-test", (SECRET_ID,), (("service-test", "release"),))],
+        [
+            Binding("usagePlan-test", (SECRET_ID,), place),
+            *([] if shadow is None else [Binding(shadow.usage_plan_id, (SECRET_ID,), place, shadow=True)]),
+        ],
     )
     return Snapshot(routes, table)
 
@@ -145,11 +164,12 @@ async def running_plane(
     *routes: Route,
     listen: Listen = LISTEN,
     condition: frozenset[StatusClass] = frozenset(),
+    shadow: UsagePlan | None = None,
     wheel: Wheel | None = None,
 ) -> AsyncIterator[Plane]:
     """A listener on a free loopback port; at the end every admitted request must be accounted for."""
     gate, outcomes = Gate(), Outcomes()
-    holder = SnapshotHolder(snapshot(*routes, condition=condition))
+    holder = SnapshotHolder(snapshot(*routes, condition=condition, shadow=shadow))
     wheel = wheel or Wheel(tick_s=0.005)
     listener = Listener(listen, holder, gate, outcomes, wheel)
     port = await listener.start()

@@ -40,7 +40,7 @@ def test_every_member(maker: LineMaker) -> None:
     ended = outcome()
     ended.request_id, ended.client, ended.host = "id-1", "10.0.0.1", "api.example"
     ended.target, ended.upstream, ended.store_s = "/v1/x?key=secret", "127.0.0.1:9", 0.0005
-    ended.bytes_in, ended.bytes_out = 10, 20
+    ended.bytes_in, ended.bytes_out, ended.shadow_limit = 10, 20, "admitted"
     members = parsed(maker.line(ended))
     assert members == {
         "time": "2026-11-18T11:08:43.999Z",
@@ -57,6 +57,7 @@ def test_every_member(maker: LineMaker) -> None:
         "usagePlanId": SHARED.usage_plan_id,
         "secretId": "AKIDa",
         "counted": True,
+        "shadowLimit": "admitted",
         "upstream": "127.0.0.1:9",
         "durationUs": members["durationUs"],
         "upstreamUs": 1000,

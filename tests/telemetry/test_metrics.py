@@ -1,11 +1,11 @@
 import pytest
 
 from quotad.core.outcome import Outcome
-from quotad.core.plans import UsagePlan
+from quotad.core.plans import ENVIRONMENTS, Binding, Subject, UsagePlan
 from quotad.core.table import PlanTable
 from quotad.telemetry import metrics
 from quotad.telemetry.metrics import CODE_CLASSES, Recorder, Row
-from tests.support.samples import OWN, SERVICE, SHARED, TABLE, Place, outcome
+from tests.support.samples import OWN, SECRETS, SERVICE, SHARED, TABLE, Place, outcome
 
 
 @pytest.fixture
@@ -155,3 +155,38 @@ def test_the_access_log_hears_of_every_request() -> None:
     ended = outcome(404, plan=None)
     recorder.record(ended)
     assert heard == [ended]
+
+
+def test_shadow_verdicts_are_counted_by_what_was_said() -> None:
+    """Each shadow plan, service and environment has a count per verdict; Subjects are those still bound."""
+    shadow = Subject(OWN, SERVICE.service_id, "release", "AKIDa", shadow=True)
+    table = PlanTable(
+        [SERVICE],
+        [SHARED, OWN],
+        SECRETS,
+        [Binding(OWN.usage_plan_id, ("AKIDa", "AKIDb"), ((SERVICE.service_id, "release"),), shadow=True)],
+    )
+    recorder = Recorder()
+    recorder.configure((Place(),), table)
+    assert list(recorder.shadowed()) == []
+    for verdict in ("admitted", "admitted", "month"):
+        recorder.shadow(shadow, verdict)
+    (row,) = recorder.shadow_rows()
+    assert (row.plan_id, row.service_id, row.environment) == (
+        OWN.usage_plan_id,
+        SERVICE.service_id,
+        "release",
+    )
+    assert row.verdicts == {"admitted": 2, "rate": 0, "day": 0, "month": 1, "total": 0, "store": 0}
+    assert list(recorder.shadowed()) == [[shadow]]
+    recorder.configure((Place(),), TABLE)
+    assert list(recorder.shadowed()) == []
+
+
+def test_shadow_rows_are_capped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is a bound to the series of shadow plans too."""
+    monkeypatch.setattr(metrics, "MAX_ROWS", 1)
+    recorder = Recorder()
+    for environment in ENVIRONMENTS:
+        recorder.shadow(Subject(SHARED, SERVICE.service_id, environment, shadow=True), "admitted")
+    assert len(list(recorder.shadow_rows())) == 1

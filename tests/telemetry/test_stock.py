@@ -3,13 +3,14 @@ import os
 from collections.abc import Sequence
 
 from quotad.config.model import StoreConfig
-from quotad.core.plans import Subject
+from quotad.core.plans import Binding, Subject
 from quotad.core.quota import Usage
+from quotad.core.table import PlanTable
 from quotad.store.redis_store import RedisStore
 from quotad.telemetry import stock as module
 from quotad.telemetry.metrics import Recorder
 from quotad.telemetry.stock import Stock, StockRow, stock_rows
-from tests.support.samples import OWN, SERVICE, SHARED, TABLE, FixedReader, Place, outcome, usage
+from tests.support.samples import OWN, SECRETS, SERVICE, SHARED, TABLE, FixedReader, Place, outcome, usage
 from tests.support.servers import running_server
 
 
@@ -136,3 +137,25 @@ def test_secrets_of_one_plan_are_summed_up() -> None:
         ("total", 7, -1, 1),
     ]
     assert stock_rows([], []) == []
+
+
+async def test_shadows_are_kept_apart() -> None:
+    """What a shadow plan counts is read in the same read, and is no row of what is used."""
+    table = PlanTable(
+        [SERVICE],
+        [SHARED, OWN],
+        SECRETS,
+        [Binding(OWN.usage_plan_id, ("AKIDa",), ((SERVICE.service_id, "release"),), shadow=True)],
+    )
+    recorder, reader = served_recorder(), FixedReader(usage(7, 2))
+    recorder.configure((Place(),), table)
+    recorder.shadow(table.shadows(SERVICE.service_id, "release")["AKIDa"], "admitted")
+    stock = Stock(reader, recorder, Clock())
+    await stock.refresh()
+    assert [row.plan_id for row in stock.rows] == [SHARED.usage_plan_id] * 3
+    place = (OWN.usage_plan_id, SERVICE.service_id, "release")
+    assert stock.shadow_rows[1] == StockRow(*place, "month", 7, 50, 2)
+    assert len(stock.shadow_rows) == 3
+    assert reader.asked == [
+        ["usagePlan-shared/service-aaaaaaaa/release", "usagePlan-own/service-aaaaaaaa/release/.shadow/AKIDa"]
+    ]
