@@ -45,6 +45,14 @@ def windows(now_us: int, timezone: str, month_anchor_day: int) -> Windows:
     return Windows(*days, *months)
 
 
+def day_start_us(day: date, timezone: str) -> int:
+    """The instant at which ``day`` begins in the zone; where a zone skipped it, at which the next one does.
+
+    ``timezone`` is an IANA name. Raises ZoneInfoNotFoundError.
+    """
+    return _start_us(day, ZoneInfo(timezone))
+
+
 def _edges(now_us: int, zone: ZoneInfo, dates: Iterator[date]) -> tuple[int, int, int]:
     """Of the instants at which ``dates`` begin: the last one not after now, and the next two."""
     start = _start_us(next(dates), zone)
