@@ -72,6 +72,11 @@ def _add_server_commands(commands: "argparse._SubParsersAction[argparse.Argument
     for command, run in ((serve, _serve), (check, _check)):
         command.add_argument("-c", "--config", type=Path, required=True, metavar="FILE", help="the YAML file")
         command.set_defaults(run=run)
+    # Started by `serve` itself, so it has no line in the help.
+    worker = commands.add_parser("worker")
+    worker.add_argument("channel", type=int)
+    worker.add_argument("log_lock", type=int)
+    worker.set_defaults(run=_worker)
     commands.add_parser("schema", help="print the JSON Schema of the configuration").set_defaults(run=_schema)
     commands.add_parser("version", help="print the version").set_defaults(run=_version)
 
@@ -117,9 +122,20 @@ def _add_credentials(command: argparse.ArgumentParser) -> None:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from quotad.app import run
+    from quotad.config.file import load
 
-    return run(options.config)
+    config = load(options.config)
+    if config.workers > 1:
+        from quotad.workers.supervisor import run
+    else:
+        from quotad.app import run
+    return run(options.config, config)
+
+
+def _worker(options: argparse.Namespace) -> int:
+    from quotad.workers.worker import run
+
+    return run(options.channel, options.log_lock)
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -33,13 +33,21 @@ class Listener:
         self._server: asyncio.Server | None = None
         self._plane: Plane | None = None
 
-    async def start(self) -> int:
-        """Open the port; answers its number. Raises OSError when it cannot be bound."""
+    async def start(self, shared: bool = False) -> int:
+        """Open the port; answers its number. Raises OSError when it cannot be bound.
+
+        ``shared``: other processes of this user may listen on it too (SO_REUSEPORT); the kernel gives
+        each new connection to one of them.
+        """
         loop = asyncio.get_running_loop()
         plane = Plane(self._listen, self._snapshot, self._admission, self._recorder, self._wheel)
         address = self._listen.address
         self._server = await loop.create_server(
-            lambda: Connection(plane, self._crowd), address.host or None, address.port, backlog=BACKLOG
+            lambda: Connection(plane, self._crowd),
+            address.host or None,
+            address.port,
+            backlog=BACKLOG,
+            reuse_port=shared or None,
         )
         self._plane = plane
         self._wheel.start(loop)

@@ -4,94 +4,48 @@ The only module that imports prometheus_client; it is imported at the first scra
 cost every process some megabytes and a tenth of a second at start.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder
 from prometheus_client.registry import Collector
 
-from quotad.core.histogram import Histogram
-from quotad.telemetry.metrics import CODE_CLASSES
-from quotad.telemetry.sources import Sources
+from quotad.telemetry.families import FAMILIES, Family
+from quotad.telemetry.figures import Figures
+from quotad.telemetry.sources import Scrape
 from quotad.telemetry.stock import StockRow
 
-_PLACE = ("service", "environment", "plan")
 _STOCK = ("plan", "service", "environment", "window")
 _SHARED = " Every sidecar exports the same store-wide number: aggregate with max, not sum."
 _ACCEPT_LENGTH = 512
 
 
 class QuotadCollector(Collector):
-    """Yields every metric of docs/operations.md from the plain numbers in ``sources``."""
+    """Yields every metric of docs/operations.md from what a ``Scrape`` knows."""
 
-    def __init__(self, sources: Sources) -> None:
-        self._sources = sources
+    def __init__(self, scrape: Scrape) -> None:
+        self._scrape = scrape
 
     def collect(self) -> Iterator[Metric]:
         """All families, from numbers read now."""
-        yield from self._flow()
-        yield from self._store()
+        figures = self._scrape.figures()
+        for name, family in FAMILIES.items():
+            if family.kind == "histogram":
+                yield _histograms(name, family, figures)
+            elif name in figures.numbers:
+                yield _numbers(name, family, figures)
         yield from self._stock()
-        yield from self._process()
-
-    def _flow(self) -> Iterator[Metric]:
-        recorder = self._sources.recorder
-        requests = CounterMetricFamily(
-            "quotad_requests",
-            "Requests by the status class that the caller got.",
-            labels=(*_PLACE, "code_class"),
+        version = GaugeMetricFamily(
+            "quotad_config_version",
+            "1; the label is a digest of the configuration in force.",
+            labels=("version",),
         )
-        denied = CounterMetricFamily(
-            "quotad_denied", "Requests that a plan's limits or its store refused.", labels=(*_PLACE, "reason")
-        )
-        for row in recorder.rows():
-            place = (row.service_id, row.environment, row.plan_id)
-            for code_class, count in zip(CODE_CLASSES, row.classes, strict=True):
-                requests.add_metric((*place, code_class), count)
-            for reason, count in row.denied.items():
-                denied.add_metric((*place, reason), count)
-        yield requests
-        yield denied
-        yield _counter(
-            "quotad_auth_failures",
-            "Requests whose caller was not accepted.",
-            "reason",
-            recorder.auth_failures,
-        )
-        yield _histogram(
-            "quotad_request_duration_seconds",
-            "From a request's first byte to the end of its answer.",
-            recorder.request_duration,
-        )
-        yield _histogram(
-            "quotad_upstream_duration_seconds",
-            "From sending a request upstream to the head of the answer.",
-            recorder.upstream_duration,
-        )
-        yield _counter(
-            "quotad_unaccounted",
-            "Requests admitted without the store under onStoreFailure: open.",
-            "plan",
-            self._sources.unaccounted(),
-        )
-
-    def _store(self) -> Iterator[Metric]:
-        durations = HistogramMetricFamily(
-            "quotad_store_duration_seconds", "From sending a script call to its answer.", labels=("script",)
-        )
-        for script, histogram in self._sources.store_durations().items():
-            durations.add_metric((script,), histogram.cumulative(), histogram.sum_s)
-        yield durations
-        yield _counter(
-            "quotad_store_errors",
-            "Store calls that gave no answer to trust.",
-            "kind",
-            self._sources.store_errors(),
-        )
+        version.add_metric((self._scrape.config_version(),), 1)
+        yield version
 
     def _stock(self) -> Iterator[Metric]:
-        stock = self._sources.stock
+        stock = self._scrape.stock
         if stock is None:
             return
         rows = stock.rows
@@ -106,6 +60,12 @@ class QuotadCollector(Collector):
         yield _gauge(
             "quotad_leased_request_num", "Requests taken ahead by sidecars." + _SHARED, rows, _leased
         )
+        yield _gauge(
+            "quotad_shadow_in_use_request_num",
+            "What a shadow plan would count as used." + _SHARED,
+            stock.shadow_rows,
+            _in_use,
+        )
         age = GaugeMetricFamily(
             "quotad_usage_age_seconds", "Since the store was last heard for the request_num values."
         )
@@ -114,31 +74,11 @@ class QuotadCollector(Collector):
             age.add_metric((), age_s)
         yield age
 
-    def _process(self) -> Iterator[Metric]:
-        version = GaugeMetricFamily(
-            "quotad_config_version",
-            "1; the label is a digest of the configuration in force.",
-            labels=("version",),
-        )
-        version.add_metric((self._sources.config_version(),), 1)
-        yield version
-        lag = GaugeMetricFamily(
-            "quotad_event_loop_lag_seconds", "The greatest delay of a timer in the last 15 to 30 seconds."
-        )
-        lag.add_metric((), self._sources.loop_lag.greatest_s)
-        yield lag
-        dropped = CounterMetricFamily(
-            "quotad_access_log_dropped",
-            "Access log lines dropped because the log's writer was too slow or failed.",
-        )
-        dropped.add_metric((), self._sources.log_dropped())
-        yield dropped
 
-
-def make_registry(sources: Sources) -> CollectorRegistry:
+def make_registry(scrape: Scrape) -> CollectorRegistry:
     """A registry of its own with quotad's metrics and those of the process."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(QuotadCollector(sources))
+    registry.register(QuotadCollector(scrape))
     ProcessCollector(registry=registry)
     return registry
 
@@ -152,17 +92,19 @@ def render(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
         return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
 
 
-def _counter(name: str, text: str, label: str, counts: Mapping[str, int]) -> Metric:
-    family = CounterMetricFamily(name, text, labels=(label,))
-    for value, count in counts.items():
-        family.add_metric((value,), count)
-    return family
+def _numbers(name: str, family: Family, figures: Figures) -> Metric:
+    kind = CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily
+    metric = kind(name, family.text, labels=family.labels)
+    for labels, value in figures.numbers[name].items():
+        metric.add_metric(labels, value)
+    return metric
 
 
-def _histogram(name: str, text: str, histogram: Histogram) -> Metric:
-    family = HistogramMetricFamily(name, text)
-    family.add_metric((), histogram.cumulative(), histogram.sum_s)
-    return family
+def _histograms(name: str, family: Family, figures: Figures) -> Metric:
+    metric = HistogramMetricFamily(name, family.text, labels=family.labels)
+    for labels, histogram in figures.histograms.get(name, {}).items():
+        metric.add_metric(labels, histogram.cumulative(), histogram.sum_s)
+    return metric
 
 
 def _gauge(name: str, text: str, rows: Iterable[StockRow], value: Callable[[StockRow], int]) -> Metric:

@@ -8,12 +8,12 @@ needs no web framework.
 import asyncio
 import http
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import httptools
 
 from quotad.errors import QuotadError
-from quotad.telemetry.sources import Sources
+from quotad.telemetry.sources import Scrape
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -23,8 +23,13 @@ TIMEOUT_S = 5.0
 """From accepting a connection to the end of its answer."""
 CONNECTIONS = 64
 
-Readiness = Callable[[], str]
-"""Empty when requests may be sent here, else why not."""
+
+class Readiness(NamedTuple):
+    """Whether requests may be sent here, and what ``/readyz`` says about it."""
+
+    ready: bool
+    words: str
+
 
 _PLAIN = "text/plain; charset=utf-8"
 _PATHS = frozenset((b"/metrics", b"/healthz", b"/readyz"))
@@ -34,10 +39,10 @@ _METHODS = frozenset((b"GET", b"HEAD"))
 class TelemetryServer:
     """Serves the three paths on one address."""
 
-    def __init__(self, host: str, port: int, sources: Sources, readiness: Readiness) -> None:
+    def __init__(self, host: str, port: int, scrape: Scrape, readiness: Callable[[], Readiness]) -> None:
         self._host = host
         self._port = port
-        self._sources = sources
+        self._scrape = scrape
         self._readiness = readiness
         self._server: asyncio.Server | None = None
         self._registry: CollectorRegistry | None = None
@@ -50,20 +55,18 @@ class TelemetryServer:
             self._server = await loop.create_server(lambda: _Connection(self), self._host, self._port)
         except OSError as error:
             raise QuotadError(f"telemetry {self._host}:{self._port}: {error.strerror or error}") from error
-        self._sources.loop_lag.start()
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
     async def close(self) -> None:
         """Stop listening and cut what is open."""
-        self._sources.loop_lag.stop()
         if self._server is not None:
             self._server.close()
             for connection in tuple(self.connections):
                 connection.abort()
             await self._server.wait_closed()
-        if self._sources.stock is not None:
-            await self._sources.stock.close()
+        if self._scrape.stock is not None:
+            await self._scrape.stock.close()
 
     async def answer(self, method: bytes, path: bytes, accept: str) -> bytes:
         """The whole response to one request."""
@@ -75,8 +78,8 @@ class TelemetryServer:
         if path == b"/healthz":
             return _response(200, b"ok\n", bodiless=bodiless)
         if path == b"/readyz":
-            reason = self._readiness()
-            return _response(503 if reason else 200, f"{reason or 'ready'}\n".encode(), bodiless=bodiless)
+            ready, words = self._readiness()
+            return _response(200 if ready else 503, f"{words}\n".encode(), bodiless=bodiless)
         body, content_type = await self._metrics(accept)
         return _response(200, body, content_type, bodiless=bodiless)
 
@@ -84,12 +87,13 @@ class TelemetryServer:
         if self._registry is None:
             # In a thread, since it takes a tenth of a second; later imports are only look-ups.
             await asyncio.get_running_loop().run_in_executor(None, _import_collector)
-        if self._sources.stock is not None:
-            await self._sources.stock.refresh()
+        if self._scrape.stock is not None:
+            await self._scrape.stock.refresh()
+        await self._scrape.refresh()
         from quotad.telemetry.collector import make_registry, render
 
         if self._registry is None:
-            self._registry = make_registry(self._sources)
+            self._registry = make_registry(self._scrape)
         return render(self._registry, accept)
 
 

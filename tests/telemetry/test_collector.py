@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from quotad.core.histogram import Histogram
 from quotad.telemetry.collector import make_registry, render
 from quotad.telemetry.metrics import Recorder
-from quotad.telemetry.sources import Sources
+from quotad.telemetry.sources import Scrape, Sources
 from quotad.telemetry.stock import Stock
 from tests.support.samples import SERVICE, SHARED, TABLE, FixedReader, Place, outcome, usage
 
@@ -20,6 +20,8 @@ NAMES = {
     "quotad_requests",
     "quotad_denied",
     "quotad_auth_failures",
+    "quotad_shadow_requests",
+    "quotad_shadow_in_use_request_num",
     "quotad_request_duration_seconds",
     "quotad_upstream_duration_seconds",
     "quotad_store_duration_seconds",
@@ -36,8 +38,8 @@ NAMES = {
 }
 
 
-async def scraped() -> Sources:
-    """Sources of a process that has served three requests and heard from its store."""
+async def scraped() -> Scrape:
+    """What is shown of a process that has served three requests and heard from its store."""
     recorder = Recorder()
     recorder.configure((Place(),), TABLE)
     recorder.record(outcome())
@@ -51,15 +53,14 @@ async def scraped() -> Sources:
     await stock.refresh()
     reserve = Histogram()
     reserve.observe(0.0004)
-    return Sources(
+    sources = Sources(
         recorder=recorder,
-        stock=stock,
         store_durations=lambda: {"reserve": reserve},
         store_errors=lambda: {"oom": 3},
         unaccounted=lambda: {SHARED.usage_plan_id: 4},
-        config_version=lambda: "abc123",
         log_dropped=lambda: 9,
     )
+    return Scrape(sources.figures, stock, lambda: "abc123")
 
 
 def sample(samples: Samples, name: str, **labels: str) -> float:
@@ -108,7 +109,7 @@ async def test_stock_says_how_to_aggregate() -> None:
     helps = [
         line for line in body.decode().splitlines() if line.startswith("# HELP") and "_request_num " in line
     ]
-    assert len(helps) == 4
+    assert len(helps) == 5
     assert all("aggregate with max, not sum" in line for line in helps)
 
 
@@ -139,7 +140,7 @@ async def test_any_accept_is_answered(accept: str) -> None:
 
 async def test_without_a_store_there_is_no_stock() -> None:
     """A process that knows nothing of its store shows no stock family."""
-    body, _ = render(make_registry(Sources(Recorder())), "")
+    body, _ = render(make_registry(Scrape(Sources(Recorder()).figures)), "")
     assert b"request_num" not in body
 
 

@@ -9,20 +9,25 @@ from quotad.core.quota import Usage
 from quotad.errors import QuotadError
 from quotad.telemetry import server as module
 from quotad.telemetry.metrics import Recorder
-from quotad.telemetry.server import TelemetryServer
-from quotad.telemetry.sources import Sources
+from quotad.telemetry.server import Readiness, TelemetryServer
+from quotad.telemetry.sources import Scrape, Sources
 from quotad.telemetry.stock import Stock
 from tests.support.samples import TABLE, Place, outcome
 from tests.support.waiting import until
+
+NOTHING = Scrape(Sources(Recorder()).figures)
 
 
 class Port:
     """A running telemetry port; ``reason`` is why it is not ready."""
 
-    def __init__(self, sources: Sources | None = None) -> None:
+    def __init__(self, scrape: Scrape | None = None) -> None:
         self.reason = ""
-        self.server = TelemetryServer("127.0.0.1", 0, sources or Sources(Recorder()), lambda: self.reason)
+        self.server = TelemetryServer("127.0.0.1", 0, scrape or NOTHING, self._readiness)
         self.number = 0
+
+    def _readiness(self) -> Readiness:
+        return Readiness(not self.reason, self.reason or "ready")
 
     async def send(self, *pieces: bytes) -> bytes:
         """All that comes back for these bytes until the server closes."""
@@ -189,8 +194,8 @@ async def test_a_silent_store_does_not_silence_the_port() -> None:
     recorder = Recorder()
     recorder.configure((Place(),), TABLE)
     recorder.record(outcome())
-    sources = Sources(recorder, Stock(SilentReader(), recorder, lambda: 1.0))
-    async with serving(Port(sources)) as port:
+    stock = Stock(SilentReader(), recorder, lambda: 1.0)
+    async with serving(Port(Scrape(Sources(recorder).figures, stock))) as port:
         answers = await asyncio.gather(port.get("/metrics"), port.get("/readyz"), port.get("/metrics"))
         assert [status for status, _, _ in answers] == [200, 200, 200]
         assert b"quotad_requests_total" in answers[0][2]
@@ -198,7 +203,7 @@ async def test_a_silent_store_does_not_silence_the_port() -> None:
 
 async def test_a_taken_address_is_named(port: Port) -> None:
     """When the port is taken, the error says which."""
-    second = TelemetryServer("127.0.0.1", port.number, Sources(Recorder()), str)
+    second = TelemetryServer("127.0.0.1", port.number, NOTHING, lambda: Readiness(True, "ready"))
     with pytest.raises(QuotadError, match=f"telemetry 127.0.0.1:{port.number}: "):
         await second.start()
 

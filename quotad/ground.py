@@ -1,0 +1,79 @@
+"""What an operator sees of a quotad, however many processes serve its callers: store and ports."""
+
+import logging
+import os
+from collections.abc import Awaitable, Callable
+
+from quotad import clock
+from quotad.config.model import Config
+from quotad.core.table import PlanTable
+from quotad.store.embedded import EmbeddedServer
+from quotad.store.redis_store import RedisStore
+from quotad.telemetry.metrics import Recorder
+from quotad.telemetry.server import Readiness, TelemetryServer
+from quotad.telemetry.sources import Scrape
+from quotad.telemetry.stock import Stock
+
+log = logging.getLogger("quotad")
+
+
+class Ground:
+    """Opens the parts that a configuration names, and closes them in reverse."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self.closers: list[Callable[[], Awaitable[object]]] = []
+        """Called by ``close``, the last first."""
+        self.bound: dict[str, str] = {}
+        """What each port is bound to."""
+
+    async def start_server(self) -> str:
+        """Start the embedded server if there is to be one; answers the store's URL. Raises QuotadError."""
+        embedded = self._config.store.embedded
+        if embedded is None:
+            return self._config.store.url
+        server = EmbeddedServer(embedded.directory)
+        url = await server.start()
+        self.closers.append(server.stop)
+        log.warning(server.notice)
+        return url
+
+    async def open_store(self, url: str) -> RedisStore:
+        """Connect as a Sidecar of its own. Raises QuotadError."""
+        store = RedisStore(url, self._config.store, os.urandom(8))
+        await store.start()
+        self.closers.append(store.close)
+        return store
+
+    def stock(self, store: RedisStore, recorder: Recorder) -> Stock:
+        """What is in use of the plans that ``recorder`` has seen."""
+        stock = Stock(store, recorder, clock.monotonic_s)
+        self.closers.append(stock.close)
+        return stock
+
+    async def open_telemetry(self, scrape: Scrape, readiness: Callable[[], Readiness]) -> None:
+        """Serve probes and metrics, where the configuration says so. Raises QuotadError."""
+        address = self._config.telemetry.address
+        if address is None:
+            return
+        server = TelemetryServer(address.host, address.port, scrape, readiness)
+        self.bound["telemetry"] = f"{address.host}:{await server.start()}"
+        # Closed last: it says that the process drains.
+        self.closers.insert(0, server.close)
+
+    async def open_admin(self, table: Callable[[], PlanTable], store: RedisStore) -> None:
+        """Serve the admin port, where the configuration says so. Raises QuotadError."""
+        admin = self._config.admin
+        if admin is None:
+            return
+        # Only a process that serves the admin port carries aiohttp.
+        from quotad.controlplane.server import AdminServer
+
+        server = AdminServer(admin, table, store)
+        self.bound["admin"] = f"{admin.address.host}:{await server.start()}"
+        self.closers.append(server.close)
+
+    async def close(self) -> None:
+        """Let go of everything, in reverse."""
+        while self.closers:
+            await self.closers.pop()()

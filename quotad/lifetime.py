@@ -1,0 +1,89 @@
+"""From start to exit of a serving process: logging, signals, the collector."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+import sys
+from collections.abc import Mapping
+from typing import Protocol
+
+from quotad import __version__
+
+ENDING = (signal.SIGTERM, signal.SIGINT)
+
+SETTLE_WITHIN_S = 5.0
+"""At the end: how long the store is given to hear the last settles."""
+
+log = logging.getLogger("quotad")
+
+
+class Service(Protocol):
+    """What is started, told to reload, and stopped."""
+
+    async def start(self) -> Mapping[str, str]:
+        """Start every part; answers what each port is bound to. Raises QuotadError."""
+
+    def reload(self) -> None:
+        """Read the configuration again."""
+
+    async def stop(self) -> None:
+        """Drain, and let go of all that was started, also after a start that failed half way."""
+
+
+def log_to_stderr(who: str = "") -> None:
+    """Log lines go to standard error; ``who`` tells processes of one quotad apart."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format=f"%(asctime)s %(levelname)s %(name)s{who} %(message)s"
+    )
+
+
+async def serve(service: Service) -> int:
+    """Run until SIGTERM or SIGINT, reload at SIGHUP; answers the exit status. Raises QuotadError."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    end_by_signal(ended)
+    loop.add_signal_handler(signal.SIGHUP, service.reload)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(service.stop)
+        bound = await service.start()
+        calm_collector()
+        log.info("quotad %s ready: %s", __version__, _addresses(bound))
+        await ended.wait()
+        log.info("draining")
+    ignore_endings()
+    return 0
+
+
+def end_by_signal(ended: asyncio.Event) -> None:
+    """From now on SIGTERM and SIGINT set ``ended`` and do nothing else."""
+    loop = asyncio.get_running_loop()
+
+    def end(_number: int, _frame: object) -> None:
+        loop.call_soon_threadsafe(ended.set)
+
+    for number in ENDING:
+        # Not the loop's own handlers: closing, it would leave a moment in which a signal kills.
+        signal.signal(number, end)
+
+
+def ignore_endings() -> None:
+    """All is told and closed: a second signal must not turn this end into a killed one."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def calm_collector() -> None:
+    """Keep the garbage collector out of the way of requests, which leave no cycles behind.
+
+    What was loaded stays for good, so it is looked at no more; young objects are looked at after
+    50,000 rather than 700: at 700, 6 % of a request's CPU time went into finding nothing.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+def _addresses(bound: Mapping[str, str]) -> str:
+    return " ".join(f"{name}={address}" for name, address in bound.items())

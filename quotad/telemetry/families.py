@@ -1,0 +1,56 @@
+"""Every metric that a process counts by itself: name, text, labels, and how several processes make one.
+
+A new number is a line here and one in ``sources.Sources.figures``: the scrape of one process and the sum
+over workers follow. Stock values, which the store knows for all, are in ``collector``.
+"""
+
+from typing import Literal, NamedTuple
+
+PLACE = ("service", "environment", "plan")
+
+
+class Family(NamedTuple):
+    """One metric. ``kind`` says how the numbers of several processes become one.
+
+    ``counter`` and ``histogram``: added up, also those of processes that have ended. ``level``: added up
+    over the living. ``peak``: the greatest of the living.
+    """
+
+    kind: Literal["counter", "histogram", "level", "peak"]
+    text: str
+    labels: tuple[str, ...] = ()
+
+
+FAMILIES = {
+    "quotad_requests": Family(
+        "counter", "Requests by the status class that the caller got.", (*PLACE, "code_class")
+    ),
+    "quotad_denied": Family(
+        "counter", "Requests that a plan's limits or its store refused.", (*PLACE, "reason")
+    ),
+    "quotad_shadow_requests": Family(
+        "counter",
+        "What a shadow plan would have said of requests that the enforcing plan admitted.",
+        ("plan", "service", "environment", "verdict"),
+    ),
+    "quotad_auth_failures": Family("counter", "Requests whose caller was not accepted.", ("reason",)),
+    "quotad_request_duration_seconds": Family(
+        "histogram", "From a request's first byte to the end of its answer."
+    ),
+    "quotad_upstream_duration_seconds": Family(
+        "histogram", "From sending a request upstream to the head of the answer."
+    ),
+    "quotad_unaccounted": Family(
+        "counter", "Requests admitted without the store under onStoreFailure: open.", ("plan",)
+    ),
+    "quotad_store_duration_seconds": Family(
+        "histogram", "From sending a script call to its answer.", ("script",)
+    ),
+    "quotad_store_errors": Family("counter", "Store calls that gave no answer to trust.", ("kind",)),
+    "quotad_event_loop_lag_seconds": Family(
+        "peak", "The greatest delay of a timer in the last 15 to 30 seconds."
+    ),
+    "quotad_access_log_dropped": Family(
+        "counter", "Access log lines dropped because the log's writer was too slow or failed."
+    ),
+}
