@@ -19,9 +19,10 @@ from quotad.store.handshake import Locate, Reconnector, Replies, server_time_us
 from quotad.store.outbox import Outbox
 from quotad.store.resp import RENEWING, command, fault
 from quotad.store.server_clock import ServerClock
-from quotad.store.wire import OpenCall, Sink, Wire, report
+from quotad.store.wire import Deaf, OpenCall, Sink, Wire, report
 
 _TIME = command("TIME")
+_ASKING = command("ASKING")
 # A timer this much behind says that the loop stood still: answers may wait in the socket, unread.
 _LAG_S = 0.005
 _GRAIN_S = 0.001
@@ -45,6 +46,8 @@ class LinkOptions:
     """Silence for this long while calls are open: the connection is made anew."""
     late_calls: int = 1024
     """So many calls open past their deadline: likewise."""
+    renewing: frozenset[str] = RENEWING
+    """Kinds of error replies after which a new connection is made."""
     queued_calls: int = 4096
     queued_bytes: int = 4 * 1024 * 1024
     """What may wait for a connection, or for room in the send buffer; beyond: ``overflow``."""
@@ -136,6 +139,12 @@ class Link:
             if self._timer is None or call.expires_s < self._timer_due_s:
                 self._arm(call.expires_s)
 
+    def post_asking(self, payload: bytes, sink: Sink) -> None:
+        """``post`` for a slot that is moving to this node of a Cluster: ASKING goes just before it."""
+        if not self._closed:
+            self._outbox.put(OpenCall(_ASKING, Deaf(), self._loop.time() + self._options.deadline_s))
+        self.post(payload, sink)
+
     def flush_soon(self) -> None:
         """``flush`` at the end of this tick."""
         if not self._flush_due:
@@ -218,7 +227,7 @@ class Link:
     def on_fault(self, call: OpenCall, error: hiredis.ReplyError) -> None:
         """An error reply: forgotten scripts are loaded and the call repeated once, all else fails."""
         failure = fault(error)
-        if failure.kind in RENEWING:
+        if failure.kind in self._options.renewing:
             self.renew(failure.kind)
         if failure.kind == "noscript" and not (call.resent or call.late or self._closed):
             self._repeat(call)

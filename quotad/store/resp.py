@@ -33,6 +33,17 @@ _REFUSALS = (
 # Redis 6.2 wraps what a script's command was told: "@user_script: 12: -READONLY You can't write ...".
 _REFUSAL = re.compile(rf"(?:^|[\s-])({'|'.join(_REFUSALS)})\b")
 _SHOWN_CHARACTERS = 200
+_REDIRECT = re.compile(r"(?:MOVED|ASK) (\d{1,5}) (\S*):(\d{1,5})\b")
+
+
+class RedirectError(StoreError):
+    """MOVED or ASK: this node of a Cluster does not have the slot, and says who has."""
+
+    def __init__(self, kind: str, message: str, host: str, port: int) -> None:
+        super().__init__(kind, message, executed=False)
+        self.host = host
+        """Empty: the host of the node that says so."""
+        self.port = port
 
 
 def bulk(value: bytes) -> bytes:
@@ -55,7 +66,10 @@ def fault(error: hiredis.ReplyError) -> StoreError:
     """An error reply, top-level or inside an array, as the StoreError that callers see."""
     kind = fault_kind(error)
     text = str(error)[:_SHOWN_CHARACTERS]
-    return StoreError(kind, f"the store answered: {text}", executed=None if kind == "script" else False)
+    message = f"the store answered: {text}"
+    if kind in ("moved", "ask") and (to := _REDIRECT.match(text)):
+        return RedirectError(kind, message, to[2], int(to[3]))
+    return StoreError(kind, message, executed=None if kind == "script" else False)
 
 
 def _octets(part: bytes | str | int) -> bytes:

@@ -29,6 +29,19 @@ class Sink(Protocol):
         """There is no reply to use; ``error.executed`` says whether the server may have run the call."""
 
 
+class Deaf:
+    """A Sink for a command whose reply says nothing that the next one's does not."""
+
+    def on_reply(self, reply: object) -> None:
+        """Nobody waits for it."""
+
+    def on_late(self) -> None:
+        """Nobody waits for it."""
+
+    def on_failed(self, error: StoreError) -> None:
+        """The next command's says so too."""
+
+
 class OpenCall:
     """One payload on its way, from ``send`` until its sink heard the end of it."""
 

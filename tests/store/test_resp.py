@@ -1,7 +1,7 @@
 import hiredis
 import pytest
 
-from quotad.store.resp import bulk, command, fault
+from quotad.store.resp import RedirectError, bulk, command, fault
 
 
 def test_commands_are_arrays_of_bulk_strings() -> None:
@@ -37,3 +37,27 @@ def test_error_replies_have_a_kind(text: str, kind: str, executed: bool | None) 
 def test_long_errors_are_cut() -> None:
     """A server cannot fill the log with one reply."""
     assert len(str(fault(hiredis.ReplyError("ERR " + "x" * 10_000)))) < 300
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "host", "port"),
+    [
+        ("MOVED 3999 127.0.0.1:6381", "moved", "127.0.0.1", 6381),
+        ("ASK 16383 node-1.example.org:7000", "ask", "node-1.example.org", 7000),
+        ("MOVED 1 ::1:7000", "moved", "::1", 7000),
+        ("MOVED 1 :7000", "moved", "", 7000),
+    ],
+)
+def test_a_redirect_says_where_to(text: str, kind: str, host: str, port: int) -> None:
+    """MOVED and ASK carry the node that has the slot; the call did not run here."""
+    error = fault(hiredis.ReplyError(text))
+    assert isinstance(error, RedirectError)
+    assert (error.kind, error.host, error.port, error.executed) == (kind, host, port, False)
+
+
+@pytest.mark.parametrize("text", ["MOVED", "MOVED x 1.2.3.4:1", "ASK 1 nowhere", "MOVED 1 host:123456"])
+def test_a_redirect_to_nowhere_is_a_plain_refusal(text: str) -> None:
+    """What names no address leads nowhere, and did not run either."""
+    error = fault(hiredis.ReplyError(text))
+    assert not isinstance(error, RedirectError)
+    assert error.executed is False
