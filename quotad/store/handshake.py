@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -15,7 +16,7 @@ Locate = Callable[[], Awaitable[Endpoint]]
 """Says where the server is now; asked before every attempt. May raise StoreError or OSError."""
 
 _FIRST_WAIT_S = 0.020
-_LONGEST_WAIT_S = 1.0
+_LONGEST_WAIT_S = 0.5
 # A connection that lived shorter does not earn the immediate retry: a server that takes
 # connections only to break them must not be hammered.
 _STEADY_S = 1.0
@@ -25,8 +26,11 @@ class Tenant(WireOwner, Protocol):
     """Who uses the connections (``link.Link``)."""
 
     @property
-    def script_loads(self) -> Sequence[bytes]:
-        """Commands to run before any call."""
+    def preparations(self) -> Sequence[tuple[str, bytes]]:
+        """Commands that must be answered well before any call, each with its name for messages."""
+
+    def new_wire(self) -> Wire:
+        """What a new connection speaks through."""
 
     def inspect(self, endpoint: Endpoint, info: bytes) -> None:
         """Raises StoreError when a server that says this of itself (``INFO``) is unfit."""
@@ -78,12 +82,16 @@ class Reconnector:
         """Set once the first attempt has ended, either way."""
         self.connections = 0
         """How many connections became ready."""
+        self.endpoint: Endpoint | None = None
+        """Where the latest attempt went, and the connection that came of it."""
         self._loop = loop
         self._locate = locate
         self._client_name = client_name
         self._timeout_s = timeout_s
         self._tenant = tenant
         self._task: asyncio.Task[None] | None = None
+        self._hurried = asyncio.Event()
+        self._patience: asyncio.Timeout | None = None
 
     @property
     def reconnects(self) -> int:
@@ -102,6 +110,12 @@ class Reconnector:
                 await self._task
             self._task = None
 
+    def hurry(self) -> None:
+        """The server is elsewhere now: give up the attempt under way, and make the next one at once."""
+        self._hurried.set()
+        if self._patience is not None and not self._patience.expired():
+            self._patience.reschedule(self._loop.time())
+
     async def _keep_connected(self) -> None:
         attempt = 0
         while True:
@@ -112,17 +126,28 @@ class Reconnector:
                 await wire.lost.wait()
                 if self._loop.time() - begun_s >= _STEADY_S:
                     attempt = 0
-            await asyncio.sleep(wait_s(attempt, random.random))
+            if self._hurried.is_set():
+                attempt = 0
+            await self._wait(wait_s(attempt, random.random))
             attempt += 1
+
+    async def _wait(self, longest_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._hurried.wait(), longest_s)
 
     async def _attempt(self) -> Wire | None:
         try:
-            async with asyncio.timeout(self._timeout_s):
-                wire, server_us = await self._connect(await self._locate())
+            async with asyncio.timeout(self._timeout_s) as patience:
+                endpoint = await self._find()
+                # Not before: who was told to hurry must not be kept from finding out where to.
+                self._patience = patience
+                wire, server_us = await self._connect(endpoint)
         except TimeoutError:
             self.last_error = _away(f"the store did not answer within {self._timeout_s:g} s")
         except StoreError as error:
             self.last_error = error
+        except ssl.SSLError as error:
+            self.last_error = _no_tls(_tls_reason(error))
         except (OSError, ValueError) as error:
             # ValueError: names that no resolver takes.
             self.last_error = _away(f"cannot connect to the store: {_reason(error)}")
@@ -131,10 +156,21 @@ class Reconnector:
             self.connections += 1
             self._tenant.on_connected(wire, server_us)
             return wire
+        finally:
+            self._patience = None
         return None
 
+    async def _find(self) -> Endpoint:
+        """Where to go; asked again when the news that it moved came while it was asked."""
+        self._hurried.clear()
+        self.endpoint = await self._locate()
+        if self._hurried.is_set():
+            self._hurried.clear()
+            self.endpoint = await self._locate()
+        return self.endpoint
+
     async def _connect(self, endpoint: Endpoint) -> tuple[Wire, int]:
-        wire = await connect(self._loop, endpoint, self._tenant)
+        wire = await connect(self._loop, endpoint, self._tenant.new_wire)
         try:
             return wire, await self._log_in(wire, endpoint)
         except BaseException:
@@ -146,7 +182,7 @@ class Reconnector:
         info_at = len(steps)
         # INFO first: to a login that it lacks a server answers SCRIPT LOAD with a protocol error.
         steps.append(("INFO", command("INFO")))
-        steps += [("SCRIPT LOAD", load) for load in self._tenant.script_loads]
+        steps += self._tenant.preparations
         steps.append(("TIME", command("TIME")))
         replies = Replies(self._loop, len(steps))
         calls = [OpenCall(payload, replies, 0.0) for _, payload in steps]
@@ -157,7 +193,7 @@ class Reconnector:
         for (name, _), answer in zip(steps, answers, strict=True):
             # The name only helps whoever reads CLIENT LIST; a login may lack the right to set it.
             if isinstance(answer, StoreError) and name != "CLIENT SETNAME":
-                raise _refusal(endpoint, name, answer)
+                raise _refusal(endpoint, name, answer, wire.reason)
         info, server_us = answers[info_at], server_time_us(answers[-1])
         if server_us is None or not isinstance(info, bytes):
             raise StoreError("protocol", f"{endpoint} does not answer like a Redis server", executed=False)
@@ -188,14 +224,17 @@ def server_time_us(reply: object) -> int | None:
 
 
 def wait_s(attempt: int, fraction: Callable[[], float]) -> float:
-    """How long to wait before retry number ``attempt`` (0: at once): doubling, random, at most 1 s."""
+    """How long to wait before retry number ``attempt`` (0: at once): doubling, random, at most 0.5 s."""
     if attempt == 0:
         return 0.0
     longest_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** min(attempt - 1, 16))
     return longest_s * (0.5 + 0.5 * fraction())
 
 
-def _refusal(endpoint: Endpoint, step: str, error: StoreError) -> StoreError:
+def _refusal(endpoint: Endpoint, step: str, error: StoreError, tls_reason: str) -> StoreError:
+    if tls_reason:
+        # A server that wants a certificate of ours says so only after its own part of the handshake.
+        return _no_tls(tls_reason)
     text = str(error)
     if endpoint.password:
         text = text.replace(endpoint.password, "***")
@@ -204,9 +243,19 @@ def _refusal(endpoint: Endpoint, step: str, error: StoreError) -> StoreError:
     return StoreError(kind, f"{endpoint} refused {step}: {text}", executed=False)
 
 
+def _no_tls(reason: str) -> StoreError:
+    return StoreError("tls", f"no TLS with the store: {reason}", executed=False)
+
+
 def _away(message: str) -> StoreError:
     return StoreError("disconnected", message, executed=False)
 
 
 def _reason(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+
+
+def _tls_reason(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate does not verify ({error.verify_message})"
+    return error.reason or type(error).__name__

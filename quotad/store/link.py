@@ -14,9 +14,11 @@ import hiredis
 
 from quotad.clock import MonotonicClock, monotonic_s
 from quotad.errors import StoreError
+from quotad.store.chores import Chore, Heartbeat
 from quotad.store.endpoint import Endpoint
 from quotad.store.handshake import Locate, Reconnector, Replies, server_time_us
 from quotad.store.outbox import Outbox
+from quotad.store.replicated import ReplicatedWire
 from quotad.store.resp import RENEWING, command, fault
 from quotad.store.server_clock import ServerClock
 from quotad.store.wire import Deaf, OpenCall, Sink, Wire, report
@@ -48,6 +50,11 @@ class LinkOptions:
     """So many calls open past their deadline: likewise."""
     renewing: frozenset[str] = RENEWING
     """Kinds of error replies after which a new connection is made."""
+    min_replicas: int = 0
+    """A durable call's reply counts only once so many replicas have it, within the deadline (``WAIT``)."""
+    doubt: Callable[[], None] | None = None
+    """Called after a missed deadline, where a topology can be asked: the connection is believed again
+    only after ``Link.confirm``."""
     queued_calls: int = 4096
     queued_bytes: int = 4 * 1024 * 1024
     """What may wait for a connection, or for room in the send buffer; beyond: ``overflow``."""
@@ -58,7 +65,8 @@ class Link:
 
     Kinds of failure that arise here: ``disconnected`` (no connection within the deadline; or the
     kind that the last attempt failed with), ``deadline`` (never written for lack of room),
-    ``overflow``, ``closed``: surely not executed. ``broken``, ``stuck``, ``protocol``: may have been.
+    ``overflow``, ``closed``: surely not executed. ``broken``, ``stuck``, ``protocol``, ``failover``,
+    ``unreplicated``: may have been.
     """
 
     def __init__(
@@ -83,7 +91,7 @@ class Link:
         self._timer_due_s = 0.0
         self._caught_up = False
         self._heartbeat_due_s = 0.0
-        self._heartbeat = _Heartbeat(self)
+        self._heartbeat = Heartbeat(self.on_time)
         self._was_ready = asyncio.Event()
 
     @property
@@ -119,17 +127,18 @@ class Link:
             await asyncio.wait_for(self._was_ready.wait(), timeout_s)
         return self.ready
 
-    def send(self, payload: bytes, sink: Sink) -> None:
-        """Send whole commands that have one reply, with whatever else is sent in this tick.
+    def send(self, payload: bytes, sink: Sink, durable: bool = True) -> None:
+        """Send a whole command that has one reply, with whatever else is sent in this tick.
 
+        ``durable``: see ``LinkOptions.min_replicas``; what changes nothing needs no replica.
         Never raises, never calls the sink before returning.
         """
-        self.post(payload, sink)
+        self.post(payload, sink, durable)
         self.flush_soon()
 
-    def post(self, payload: bytes, sink: Sink) -> None:
+    def post(self, payload: bytes, sink: Sink, durable: bool = True) -> None:
         """Like ``send``, but it goes out with the next ``flush``, which the caller owes."""
-        call = OpenCall(payload, sink, self._loop.time() + self._options.deadline_s)
+        call = OpenCall(payload, sink, self._loop.time() + self._options.deadline_s, durable)
         if self._closed:
             self._loop.call_soon(self._fail, call, _never("closed", "the store link was closed"))
         elif not self._outbox.has_room(payload):
@@ -164,11 +173,21 @@ class Link:
             self._renewing = True
             self._loop.call_soon(self._renew, self._wire, kind)
 
+    def confirm(self, host: str, port: int) -> None:
+        """The topology was asked, and says that the server is there: go on, or leave for it at once."""
+        endpoint, wire = self._reconnector.endpoint, self._wire
+        if endpoint is not None and (endpoint.host, endpoint.port) != (host, port):
+            self._reconnector.hurry()
+            if wire is not None:
+                wire.cut("failover")
+        elif wire is not None:
+            wire.trust()
+
     async def close(self) -> None:
         """Let open calls end within the deadline, then disconnect. What is open then fails."""
         last = Replies(self._loop, 1)
         if self._wire is not None:
-            self.send(_TIME, last)
+            self.send(_TIME, last, durable=False)
         else:
             last.on_reply(None)
         self._closed = True
@@ -189,9 +208,19 @@ class Link:
     # What connections tell (wire.WireOwner, handshake.Tenant).
 
     @property
-    def script_loads(self) -> list[bytes]:
-        """The commands that load all scripts."""
-        return self._loads
+    def preparations(self) -> list[tuple[str, bytes]]:
+        """What loads all scripts, and what shows that replicas may be waited for."""
+        waits = [("WAIT", command("WAIT", 0, 0))] if self._options.min_replicas else []
+        return [("SCRIPT LOAD", load) for load in self._loads] + waits
+
+    def new_wire(self) -> Wire:
+        """Plain, or one that waits for replicas."""
+        options = self._options
+        if not options.min_replicas:
+            return Wire(self._loop, self)
+        # WAIT takes 0 as for ever.
+        wait_ms = max(1, round(options.deadline_s * 1000))
+        return ReplicatedWire(self._loop, self, options.min_replicas, wait_ms)
 
     def inspect(self, endpoint: Endpoint, info: bytes) -> None:
         """Whether the server is fit."""
@@ -239,9 +268,9 @@ class Link:
         call.resent = True
         if not self._loading_scripts:
             self._loading_scripts = True
-            done = _ScriptsLoaded(self)
+            done = Chore(self.on_scripts_loaded)
             for load in self._loads:
-                self.post(load, done)
+                self.post(load, done, durable=False)
         self._outbox.put_again(call)
         self.flush_soon()
 
@@ -293,11 +322,22 @@ class Link:
         self._arm_next(now_s)
 
     def _expire(self, now_s: float) -> None:
-        for call in self._outbox.overdue(now_s):
+        overdue = self._outbox.overdue(now_s)
+        for call in overdue:
             if call.written:
                 self._mark_late(call)
             else:
                 self._fail(call, self._unwritten())
+        if overdue and self._options.doubt is not None:
+            self._doubt(self._options.doubt)
+
+    def _doubt(self, ask: Callable[[], None]) -> None:
+        wire = self._wire
+        if wire is None:
+            ask()
+        elif wire.trusted:
+            wire.distrust()
+            ask()
 
     def _mark_late(self, call: OpenCall) -> None:
         call.late = True
@@ -332,7 +372,7 @@ class Link:
             self._heartbeat_due_s = now_s + options.heartbeat_s
             if not self._heartbeat.open:
                 self._heartbeat.open = True
-                self.send(_TIME, self._heartbeat)
+                self.send(_TIME, self._heartbeat, durable=False)
 
     def _arm_next(self, now_s: float) -> None:
         deadline_s = self._outbox.due_s
@@ -344,40 +384,6 @@ class Link:
         if self._wire.open:
             due_s = min(due_s, now_s + self._options.stuck_s / 4)
         self._arm(max(due_s, now_s + _GRAIN_S))
-
-
-class _Heartbeat:
-    """Hears the server's time about once a second."""
-
-    def __init__(self, link: Link) -> None:
-        self.open = False
-        self._link = link
-
-    def on_reply(self, reply: object) -> None:
-        self.open = False
-        self._link.on_time(reply)
-
-    def on_late(self) -> None:
-        """The watch over silence sees to it."""
-
-    def on_failed(self, error: StoreError) -> None:
-        self.open = False
-
-
-class _ScriptsLoaded:
-    """Hears that scripts were loaded again after a NOSCRIPT."""
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-
-    def on_reply(self, reply: object) -> None:
-        self._link.on_scripts_loaded()
-
-    def on_late(self) -> None:
-        """The repeated calls have deadlines of their own."""
-
-    def on_failed(self, error: StoreError) -> None:
-        self._link.on_scripts_loaded()
 
 
 def _never(kind: str, message: str) -> StoreError:

@@ -18,6 +18,7 @@ from quotad.store.flight import Flight, Gathering, Listener, Part, understand, u
 from quotad.store.inquiry import Inquiry
 from quotad.store.interface import Batch
 from quotad.store.link import LinkOptions
+from quotad.store.locator import locator
 from quotad.store.payload import PayloadBuilder
 from quotad.store.route import OneServer, Route
 from quotad.store.stats import StoreStats
@@ -42,6 +43,7 @@ class RedisStore:
             deadline_s=config.deadline_s,
             scripts=tuple(script.text for script in self._scripts.values()),
             stuck_s=max(1.0, 2 * config.deadline_s),
+            min_replicas=config.min_replicas,
         )
         self._route = _route(self._loop, url, config, options)
         self._at_most = self._route.subjects_per_call
@@ -165,4 +167,4 @@ class RedisStore:
 
 
 def _route(loop: asyncio.AbstractEventLoop, url: str, config: StoreConfig, options: LinkOptions) -> Route:
-    return OneServer(loop, topology.parse(url), options, allow_eviction=config.allow_eviction)
+    return OneServer(loop, locator(url, config), options, allow_eviction=config.allow_eviction)

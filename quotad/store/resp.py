@@ -6,7 +6,7 @@ import hiredis
 
 from quotad.errors import StoreError
 
-RENEWING = frozenset({"readonly", "masterdown", "moved", "noauth", "wrongpass"})
+RENEWING = frozenset({"readonly", "masterdown", "moved", "noauth", "noperm", "wrongpass"})
 """Kinds after which another connection may lead to a better server, or to a better login."""
 
 _REFUSALS = (

@@ -10,12 +10,13 @@ from quotad.errors import StoreError
 from quotad.store import topology
 from quotad.store.endpoint import Endpoint
 from quotad.store.link import Link, LinkOptions
+from quotad.store.locator import Locator
 from quotad.store.wire import Sink
 
 SUBJECTS_PER_CALL = 64
 """A script call of more Subjects would hold up the server's other clients for milliseconds."""
 
-_UNFIT = frozenset({"noauth", "noperm", "unfit", "wrongpass"})
+_UNFIT = frozenset({"noauth", "noperm", "tls", "unfit", "wrongpass"})
 """What waiting does not mend. On a later connect they are awaited all the same: somebody may mend them."""
 
 
@@ -69,16 +70,17 @@ class OneServer:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        endpoint: Endpoint,
+        locator: Locator,
         options: LinkOptions,
         *,
         allow_eviction: bool,
     ) -> None:
-        self._endpoint = endpoint
+        self._locator = locator
         self._allow_eviction = allow_eviction
         self.facts: topology.Facts | None = None
         """See ``Route.facts``."""
-        self._link = Link(loop, self._locate, replace(options, inspect=self._inspect))
+        options = replace(options, inspect=self._inspect, doubt=locator.doubt)
+        self._link = Link(loop, locator.locate, options)
 
     @property
     def subjects_per_call(self) -> int:
@@ -117,22 +119,21 @@ class OneServer:
 
     async def start(self) -> None:
         """See ``Route.start``. Ends when the first attempt to connect has."""
+        self._locator.start(self._link.confirm)
         self._link.start()
         await self._link.wait_attempt()
         refused = unfit([self._link])
         if refused is not None:
-            await self._link.close()
+            await self.close()
             raise refused
 
     async def close(self) -> None:
         """See ``Route.close``."""
         await self._link.close()
+        await self._locator.close()
 
     def _inspect(self, endpoint: Endpoint, info: bytes) -> None:
         self.facts = topology.judge(endpoint, info, self._allow_eviction)
-
-    async def _locate(self) -> Endpoint:
-        return self._endpoint
 
 
 def unfit(links: Sequence[Link]) -> StoreError | None:

@@ -1,8 +1,9 @@
 """What a store URL means, and whether the server behind it is fit to count."""
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import parse_qs, urlencode
 
 from redis.asyncio.connection import parse_url
 
@@ -30,6 +31,10 @@ _KNOWN = frozenset(
 )
 
 
+_SENTINEL_PORT = 26379
+_OF_SENTINELS = ("sentinel_username", "sentinel_password")
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What a server said of itself."""
@@ -41,20 +46,26 @@ class Facts:
     append_only: bool
 
 
+@dataclass(frozen=True, slots=True)
+class SentinelPlace:
+    """Where Sentinels listen, the name under which they know the primary, and who we are there."""
+
+    addresses: tuple[tuple[str, int], ...]
+    master_name: str
+    data: Endpoint
+    """The primary but for its address: user, database, TLS."""
+    username: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+    tls: dict[str, Any] = field(default_factory=dict, repr=False)
+    """What redis-py takes for TLS to the Sentinels; empty: none."""
+
+
 def parse(url: str) -> Endpoint:
     """The server that a ``redis://``, ``rediss://`` or ``unix://`` URL names.
 
     Raises ValueError, whose text never shows the URL: it may hold a password.
     """
-    try:
-        parts: dict[str, Any] = dict(parse_url(url))
-    except ValueError:
-        raise ValueError(
-            "a store URL begins with redis://, rediss:// or unix://, and is well-formed"
-        ) from None
-    unknown = sorted(parts.keys() - _KNOWN)
-    if unknown:
-        raise ValueError(f"the store URL has a parameter that quotad does not know: {unknown[0]}")
+    parts = _parts(url)
     if url.startswith("unix:") and not parts.get("path"):
         raise ValueError("a unix:// store URL needs a path")
     return Endpoint(
@@ -68,28 +79,95 @@ def parse(url: str) -> Endpoint:
     )
 
 
+def parse_sentinels(url: str) -> SentinelPlace:
+    """What ``redis+sentinel://[user[:password]@]host[:port],.../master-name[?...]`` names.
+
+    ``rediss+sentinel``: TLS, to the Sentinels and to the primary. User and password are the
+    primary's; ``sentinel_username`` and ``sentinel_password`` say who we are to the Sentinels, all
+    other parameters are those of ``rediss://``. Raises ValueError, whose text never shows the URL.
+    """
+    scheme, _, rest = url.partition("+sentinel://")
+    location, _, query = rest.partition("?")
+    servers, _, master_name = location.partition("/")
+    user, at, hosts = servers.rpartition("@")
+    if scheme not in ("redis", "rediss") or not hosts or not master_name or "/" in master_name:
+        raise ValueError("a Sentinel store URL reads redis+sentinel://host:port,host:port/master-name")
+    asked = parse_qs(query, keep_blank_values=True)
+    own = {name: asked.pop(name)[0] for name in _OF_SENTINELS if name in asked}
+    inner = f"{scheme}://{user}{at}localhost?{urlencode(asked, doseq=True)}"
+    return SentinelPlace(
+        addresses=tuple(_address(each) for each in hosts.split(",")),
+        master_name=master_name,
+        data=replace(parse(inner), host="", port=0),
+        username=own.get("sentinel_username", ""),
+        password=own.get("sentinel_password", ""),
+        tls=_tls_words(_parts(inner)) if scheme == "rediss" else {},
+    )
+
+
+def _parts(url: str) -> dict[str, Any]:
+    try:
+        parts: dict[str, Any] = dict(parse_url(url))
+    except ValueError:
+        raise ValueError(
+            "a store URL begins with redis://, rediss:// or unix://, and is well-formed"
+        ) from None
+    unknown = sorted(parts.keys() - _KNOWN)
+    if unknown:
+        raise ValueError(f"the store URL has a parameter that quotad does not know: {unknown[0]}")
+    return parts
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or text.endswith("]"):
+        host, port = text, str(_SENTINEL_PORT)
+    if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        raise ValueError("a Sentinel store URL names its Sentinels as host:port, parted by commas")
+    return host.strip("[]"), int(port)
+
+
+def _tls_words(parts: dict[str, Any]) -> dict[str, Any]:
+    """The same choices as ``_tls`` makes, for redis-py."""
+    words = {name: value for name, value in parts.items() if name.startswith("ssl_")}
+    words["ssl_check_hostname"] = _checks_hostname(parts)
+    return {"ssl": True, **words}
+
+
+def _checks_hostname(parts: dict[str, Any]) -> bool:
+    off = str(parts.get("ssl_check_hostname", "true")).lower() in {"0", "false", "no"}
+    return not off and parts.get("ssl_cert_reqs") != "none"
+
+
 def _tls(parts: dict[str, Any]) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=parts.get("ssl_ca_certs"))
+    try:
+        context = ssl.create_default_context(cafile=parts.get("ssl_ca_certs"))
+        if "ssl_certfile" in parts:
+            context.load_cert_chain(parts["ssl_certfile"], parts.get("ssl_keyfile"))
+    except OSError as error:
+        reason = error.strerror or "not a certificate"
+        raise ValueError(
+            f"the store URL's ssl_ca_certs, ssl_certfile or ssl_keyfile cannot be read: {reason}"
+        ) from None
+    context.check_hostname = _checks_hostname(parts)
     if parts.get("ssl_cert_reqs") == "none":
-        context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    elif str(parts.get("ssl_check_hostname", "true")).lower() in {"0", "false", "no"}:
-        context.check_hostname = False
-    if "ssl_certfile" in parts:
-        context.load_cert_chain(parts["ssl_certfile"], parts.get("ssl_keyfile"))
     return context
 
 
 def judge(endpoint: Endpoint, info: bytes, allow_eviction: bool) -> Facts:
     """What the server is, from its answer to ``INFO``.
 
-    Raises StoreError (``unfit``) when it is too old, or may throw counters away.
+    Raises StoreError: ``unfit`` when it is too old, or may throw counters away; ``readonly`` when it
+    is a replica.
     """
     said = dict(line.split(":", 1) for line in info.decode("utf-8", "replace").split("\r\n") if ":" in line)
     version = said.get("redis_version", "")
     if not _new_enough(version):
         wanted = ".".join(map(str, OLDEST))
         raise _unfit(endpoint, f"is version {version or 'unknown'}; Redis {wanted} or any Valkey is needed")
+    if said.get("role", "master") != "master":
+        raise StoreError("readonly", f"the store at {endpoint} is a replica", executed=False)
     policy = said.get("maxmemory_policy", "")
     if said.get("maxmemory", "0") != "0" and policy != "noeviction" and not allow_eviction:
         raise _unfit(

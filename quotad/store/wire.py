@@ -1,8 +1,9 @@
 """One connection to one server: payloads out, replies in the same order to whoever waits for them."""
 
 import asyncio
+import ssl
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
 import hiredis
@@ -45,12 +46,14 @@ class Deaf:
 class OpenCall:
     """One payload on its way, from ``send`` until its sink heard the end of it."""
 
-    __slots__ = ("done", "expires_s", "late", "payload", "resent", "sink", "written")
+    __slots__ = ("done", "durable", "expires_s", "late", "payload", "resent", "sink", "written")
 
-    def __init__(self, payload: bytes, sink: Sink, expires_s: float) -> None:
+    def __init__(self, payload: bytes, sink: Sink, expires_s: float, durable: bool = False) -> None:
         self.payload = payload
         self.sink = sink
         self.expires_s = expires_s
+        self.durable = durable
+        """Its reply counts only once enough replicas have it, where that is asked for (``replicated``)."""
         self.written = False
         self.late = False
         self.resent = False
@@ -82,19 +85,25 @@ class Wire(asyncio.Protocol):
         self.heard_s = loop.time()
         """When the owner last saw ``heard``."""
         self.paused = False
+        """Nothing may be written now; ``WireOwner.on_writable`` follows."""
+        self.trusted = True
+        """False: replies stay unread until the owner knows that they may be believed."""
+        self.reason = ""
+        """What ended the connection, where more is known than that it ended."""
         self.lost = asyncio.Event()
         """Set when the connection is of no more use."""
         self.closed = asyncio.Event()
         """Set when asyncio has let go of its socket."""
         self._loop = loop
         self._owner = owner
+        self._full = False
         self._reader = hiredis.Reader(notEnoughData=_NOTHING)
-        self._transport: asyncio.WriteTransport | None = None
+        self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: the connection stands."""
         # uvloop's transports are none of asyncio's classes, so isinstance cannot tell.
-        self._transport = cast(asyncio.WriteTransport, transport)
+        self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=_WRITE_HIGH_BYTES)
 
     def write(self, calls: Sequence[OpenCall]) -> None:
@@ -128,9 +137,7 @@ class Wire(asyncio.Protocol):
             self.cut("protocol")
 
     def _deliver(self, call: OpenCall, reply: object) -> None:
-        call.done = True
-        if call.late:
-            self.late_open -= 1
+        self._end(call)
         try:
             if type(reply) is hiredis.ReplyError:
                 self._owner.on_fault(call, reply)
@@ -139,18 +146,49 @@ class Wire(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001 - one broken sink must not take the replies of others
             report(self._loop, error)
 
+    def _end(self, call: OpenCall) -> None:
+        call.done = True
+        if call.late:
+            self.late_open -= 1
+
     def pause_writing(self) -> None:
         """asyncio: the send buffer is full; nothing more is written until it drains."""
-        self.paused = True
+        self._full = True
+        self._consider()
 
     def resume_writing(self) -> None:
         """asyncio: the send buffer has room again."""
-        self.paused = False
-        self._owner.on_writable()
+        self._full = False
+        self._consider()
+
+    def distrust(self) -> None:
+        """Read and write nothing until ``trust``: another server may have taken this one's place."""
+        if self.trusted and self._transport is not None and not self.lost.is_set():
+            self.trusted = False
+            self._transport.pause_reading()
+            self._consider()
+
+    def trust(self) -> None:
+        """Go on after ``distrust``."""
+        if not self.trusted and self._transport is not None and not self.lost.is_set():
+            self.trusted = True
+            self._transport.resume_reading()
+            self._consider()
+
+    def _consider(self) -> None:
+        """Something changed that decides whether may be written."""
+        was_paused, self.paused = self.paused, self._must_pause()
+        if was_paused and not self.paused:
+            self._owner.on_writable()
+
+    def _must_pause(self) -> bool:
+        return self._full or not self.trusted
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: the connection ended, by either side."""
         self.closed.set()
+        if isinstance(exc, ssl.SSLError):
+            self.reason = exc.reason or ""
         self._lose("broken")
 
     def cut(self, kind: str) -> None:
@@ -171,12 +209,10 @@ def report(loop: asyncio.AbstractEventLoop, error: Exception) -> None:
     loop.call_exception_handler({"message": "a store reply's receiver failed", "exception": error})
 
 
-async def connect(loop: asyncio.AbstractEventLoop, endpoint: Endpoint, owner: WireOwner) -> Wire:
+async def connect(loop: asyncio.AbstractEventLoop, endpoint: Endpoint, make: Callable[[], Wire]) -> Wire:
     """Open a connection. Raises OSError; bound it with a timeout."""
     if endpoint.path:
-        _, wire = await loop.create_unix_connection(lambda: Wire(loop, owner), endpoint.path)
+        _, wire = await loop.create_unix_connection(make, endpoint.path)
     else:
-        _, wire = await loop.create_connection(
-            lambda: Wire(loop, owner), endpoint.host, endpoint.port, ssl=endpoint.tls
-        )
+        _, wire = await loop.create_connection(make, endpoint.host, endpoint.port, ssl=endpoint.tls)
     return wire
