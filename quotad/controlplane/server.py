@@ -15,10 +15,11 @@ from aiohttp import web, web_response
 
 from quotad.config.model import Admin
 from quotad.controlplane.guard import Guard
-from quotad.controlplane.usage import QueryError, document, parse_query, select
+from quotad.controlplane.usage import QueryError, parse_query, select
 from quotad.core.plans import Subject
 from quotad.core.quota import Usage
 from quotad.core.table import PlanTable
+from quotad.core.usage_rows import document
 from quotad.errors import QuotadError, StoreError
 
 STORE_TIMEOUT_S = 2.0
@@ -107,12 +108,11 @@ class AdminServer:
         return None
 
     async def _usage(self, request: web.Request) -> web.Response:
-        query = parse_query(request.query.items())
         table = self._table()
-        page, total_count = select(table, query)
+        page = select(table, parse_query(request.query.items()))
         async with asyncio.timeout(STORE_TIMEOUT_S):
-            usages = await self._store.usage(page) if page else []
-        return _json(200, document(table, query, page, usages, total_count))
+            usages = await self._store.usage(page.subjects) if page.subjects else []
+        return _json(200, document(table, page, usages))
 
 
 def _problem(status: int, detail: str, headers: dict[str, str] | None = None) -> web.Response:

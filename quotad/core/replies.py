@@ -87,6 +87,9 @@ ROWS: dict[str, Row] = {
     # What the caller may use.
     "no_plan": Row(403, "Found no validate usage plan.", _DENIED),
     "no_route": Row(404, "Found no api.", "destination_not_found"),
+    "own_use_method": Row(405, "Only GET and HEAD are answered here.", _DENIED, b"Allow: GET, HEAD\r\n"),
+    "own_use_rate": Row(429, "The use of quota is asked for too often.", _DENIED),
+    "own_use_unknown": Row(503, "The quota store did not say what is in use.", _INTERNAL),
     # The engine's words (Verdict.reason).
     "rate": Row(429, "API rate limit exceeded.", _DENIED),
     "quota": Row(429, "API quota exceeded.", _DENIED),
@@ -255,6 +258,20 @@ def render(
         request_id,
         len(content),
         extra,
+        content if body else b"",
+    )
+
+
+def render_json(content: bytes, request_id: bytes, date: bytes, close: bool, body: bool) -> bytes:
+    """The complete response of 200 that shows something of ours; arguments as those of ``render``."""
+    return (
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n"
+        b"Date: %b\r\nX-Request-Id: %b\r\nContent-Length: %d\r\n%b\r\n%b"
+    ) % (
+        date,
+        request_id,
+        len(content),
+        b"Connection: close\r\n" if close else b"",
         content if body else b"",
     )
 

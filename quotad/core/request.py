@@ -42,6 +42,8 @@ _KINDS = Kinds(
     forged=(b"x-quotad-", b"x-forwarded-"),
 )
 
+OWN_USE = b"/.well-known/quotad/usage"
+
 _METHOD = re.compile(rb"[A-Z][A-Z0-9_\-]{0,31}")
 _USUAL_METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
@@ -56,7 +58,17 @@ _HOST = re.compile(
 class RequestLine:
     """The first line of a request, in the form that goes on."""
 
-    __slots__ = ("authority", "method", "method_text", "minor", "plain", "start", "target", "target_text")
+    __slots__ = (
+        "authority",
+        "method",
+        "method_text",
+        "minor",
+        "own_use",
+        "plain",
+        "start",
+        "target",
+        "target_text",
+    )
 
     def __init__(self, method: bytes, target: bytes, minor: int, authority: bytes) -> None:
         self.method = method
@@ -70,6 +82,8 @@ class RequestLine:
         """As it goes on."""
         self.method_text = method.decode()
         self.target_text = target.decode()
+        self.own_use = target == OWN_USE or target.startswith(OWN_USE + b"?")
+        """The caller asks what it has in use, which no backend knows."""
         self.plain = minor == 1 and not authority and method != b"TRACE"
         """True: no rule of ``check_request`` is about it."""
 

@@ -47,6 +47,10 @@ class Router(Generic[R]):
         self._any = tuple(anywhere)
         self._hosts = {host: (*table, *anywhere) for host, table in tables.items()}
 
+    def routes(self, host: str) -> tuple[R, ...]:
+        """Every route that requests to this host may take, the longest prefix first."""
+        return tuple(route for _, route in self._hosts.get(host, self._any))
+
     def find(self, host: str, target: bytes) -> R | None:
         """The route of an origin-form target (query and all), None without one.
 

@@ -15,6 +15,7 @@ CONNECTION: Final = 2
 RESPONSE: Final = 3
 BODY: Final = 4
 DISCARD: Final = 5
+USE: Final = 6
 """What an exchange waits for. Plain numbers: each request passes most of them."""
 
 

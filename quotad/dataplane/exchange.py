@@ -8,7 +8,8 @@ released exactly once, and every request is counted once (``account``). Step 6 i
 from quotad.core.framing import CHUNKED, UNTIL_CLOSE, FramingError, body_of
 from quotad.core.limit_headers import limit_headers
 from quotad.core.outcome import Outcome
-from quotad.core.replies import Refusal, refusal_of, render, status_of
+from quotad.core.quota import Usage
+from quotad.core.replies import Refusal, refusal_of, render, render_json, status_of
 from quotad.core.response import CONNECTION_LINES, ResponseHead
 from quotad.core.verdict import Verdict
 from quotad.dataplane.caller import (
@@ -16,6 +17,7 @@ from quotad.dataplane.caller import (
     BUSY,
     DISCARD,
     RESPONSE,
+    USE,
     VERDICT,
     BrokeOffError,
     CallerLeftError,
@@ -25,6 +27,8 @@ from quotad.dataplane.caller import (
 from quotad.dataplane.entrance import authenticate_caller, parse, route
 from quotad.dataplane.flow import EMPTY, pause
 from quotad.dataplane.forward import Forward
+from quotad.dataplane.own_use import OwnUse
+from quotad.dataplane.own_view import own_view
 from quotad.dataplane.plane import Plane
 from quotad.dataplane.relay import Discard, Download
 from quotad.dataplane.shadow import Shadow
@@ -67,7 +71,11 @@ class Exchange(Forward):
         try:
             self._line, self._fields = line, fields = parse(plane, head, outcome)
             self._owed = fields.has_body
+            own_use = plane.own_use if line.own_use else None
             self.keep = (not fields.close if line.minor else fields.keep_alive) and not plane.draining
+            if own_use is not None:
+                await self._show_own_use(own_use)
+                return
             self._entry = entry = route(plane, line, fields, outcome)
             caller = authenticate_caller(entry, line, fields, plane.wall(), outcome)
             if caller is not None:
@@ -127,10 +135,32 @@ class Exchange(Forward):
 
     def abandon(self) -> None:
         """End it now, wherever it waits."""
-        if self._stage == VERDICT:
+        if self._stage in (VERDICT, USE):
             self.gone = True
         if self._stage != BUSY:
             self._client.interrupt(CallerLeftError())
+
+    # A caller's own view: nothing of (4) to (7), it asks for no unit and no backend
+
+    async def _show_own_use(self, own_use: OwnUse) -> None:
+        plane, outcome = self._plane, self.outcome
+        view = own_view(plane, own_use, (self._line, self._fields, outcome))
+        own_use.ask(view.subjects, self)
+        self._stage = USE
+        usages: list[Usage] | None = await pause()
+        self._stage = BUSY
+        if usages is None:
+            raise RefusedError(Refusal("own_use_unknown"))
+        outcome.status, outcome.reason = 200, "own_use"
+        discard = self._discard()
+        content, body = view.body(usages), outcome.method != "HEAD"
+        await self._say(
+            render_json(content, self._request_id, plane.date.now(), not self.keep, body), discard
+        )
+
+    def on_use(self, usages: list[Usage] | None) -> None:
+        """What the caller has in use (``own_use.Asker``)."""
+        self._client.wake(usages)
 
     # (5) reserve
 
@@ -244,7 +274,7 @@ class Exchange(Forward):
 
     async def _refuse(self, refusal: Refusal) -> None:
         """Answer for ourselves."""
-        plane, client, outcome = self._plane, self._client, self.outcome
+        plane, outcome = self._plane, self.outcome
         outcome.limit = refusal.limit
         status = status_of(refusal.key)
         if not self.gone or self._uploaded:
@@ -259,10 +289,15 @@ class Exchange(Forward):
         limits = EMPTY
         if self.verdict is not None and self._entry.shows_limits:
             limits = limit_headers(self.verdict)
-        head_only = outcome.method == "HEAD"
-        answer = render(refusal, self._request_id, plane.date.now(), limits, not self.keep, not head_only)
-        outcome.bytes_out = len(answer)
-        client.write(answer)
+        body = outcome.method != "HEAD"
+        answer = render(refusal, self._request_id, plane.date.now(), limits, not self.keep, body)
+        await self._say(answer, discard)
+
+    async def _say(self, answer: bytes, discard: Discard | None) -> None:
+        """Send an answer of ours, then read away what is left of the request."""
+        plane = self._plane
+        self.outcome.bytes_out = len(answer)
+        self._client.write(answer)
         if discard is not None:
             discard.start(plane.clock() + plane.listen.body_idle_timeout_s)
             self._stage = DISCARD

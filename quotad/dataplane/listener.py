@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import os
 
 from quotad.config.model import Listen
 from quotad.core.verdict import Admission
 from quotad.dataplane.connection import Connection, Crowd
 from quotad.dataplane.flow import Wheel
+from quotad.dataplane.own_use import OwnUse
 from quotad.dataplane.plane import Plane, Recorder
 from quotad.dataplane.snapshot import SnapshotHolder
 
@@ -23,12 +25,16 @@ class Listener:
         admission: Admission,
         recorder: Recorder,
         wheel: Wheel | None = None,
+        own_use: OwnUse | None = None,
     ) -> None:
         self._listen = listen
         self._snapshot = snapshot
         self._admission = admission
         self._recorder = recorder
         self._wheel = wheel or Wheel()
+        self._own_use = own_use
+        self.id_prefix = os.urandom(6).hex()
+        """Of its request ids, unlike any other process's; to be changed before ``start``."""
         self._crowd = Crowd()
         self._server: asyncio.Server | None = None
         self._plane: Plane | None = None
@@ -41,6 +47,8 @@ class Listener:
         """
         loop = asyncio.get_running_loop()
         plane = Plane(self._listen, self._snapshot, self._admission, self._recorder, self._wheel)
+        plane.own_use = self._own_use
+        plane.id_prefix = self.id_prefix
         address = self._listen.address
         self._server = await loop.create_server(
             lambda: Connection(plane, self._crowd),

@@ -11,6 +11,7 @@ from quotad.core.verdict import Admission
 from quotad.dataplane.backend import Upstreams
 from quotad.dataplane.flow import DateLine, Wheel
 from quotad.dataplane.heads import Heads
+from quotad.dataplane.own_use import OwnUse
 from quotad.dataplane.snapshot import SnapshotHolder
 
 
@@ -39,6 +40,7 @@ class Plane:
         "heads",
         "id_prefix",
         "listen",
+        "own_use",
         "recorder",
         "requests",
         "shadows_waiting",
@@ -64,6 +66,8 @@ class Plane:
         self.clock: MonotonicClock = wheel.clock
         self.wall: WallClock = wall_s
         self.date = DateLine()
+        self.own_use: OwnUse | None = None
+        """Who tells callers what they have in use; None: nobody does."""
         self.id_prefix = os.urandom(6).hex()
         """Of request ids: unlike any other process's."""
         self.requests = 0

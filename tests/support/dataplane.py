@@ -14,6 +14,7 @@ from quotad.core.table import PlanTable
 from quotad.core.verdict import Verdict, Waiter
 from quotad.dataplane.flow import Wheel
 from quotad.dataplane.listener import Listener
+from quotad.dataplane.own_use import OwnUse
 from quotad.dataplane.snapshot import Snapshot, SnapshotHolder
 from tests.support.rawhttp import SECRET_ID, SECRET_KEY
 
@@ -166,12 +167,13 @@ async def running_plane(
     condition: frozenset[StatusClass] = frozenset(),
     shadow: UsagePlan | None = None,
     wheel: Wheel | None = None,
+    own_use: OwnUse | None = None,
 ) -> AsyncIterator[Plane]:
     """A listener on a free loopback port; at the end every admitted request must be accounted for."""
     gate, outcomes = Gate(), Outcomes()
     holder = SnapshotHolder(snapshot(*routes, condition=condition, shadow=shadow))
     wheel = wheel or Wheel(tick_s=0.005)
-    listener = Listener(listen, holder, gate, outcomes, wheel)
+    listener = Listener(listen, holder, gate, outcomes, wheel, own_use)
     port = await listener.start()
     try:
         yield Plane(port, gate, outcomes, listener, holder, wheel)

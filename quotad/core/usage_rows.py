@@ -1,0 +1,86 @@
+"""What is in use, as rows: the shape of ``/v1/usage``, and of what a caller sees of its own.
+
+A row: ``usagePlanId usagePlanName serviceId serviceName environment``, under ``scope: secret`` also
+``secretId secretName``, of a shadow plan ``shadow: true``; ``inUseRequestNum`` and ``maxRequestNum`` are the
+lifetime total, ``held`` its requests in flight whose use is not decided yet; ``windows`` has ``day``,
+``month`` and ``total``, each with ``inUse``, ``held``, ``max`` and ``endsAt`` (null: no window is open, or it
+has no end); ``rate`` has ``rateRps`` and ``burst``. -1 is unlimited.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from quotad.core.plans import UNLIMITED, Subject
+from quotad.core.quota import Usage
+from quotad.core.table import PlanTable
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Row = dict[str, Any]
+
+
+class Page:
+    """A part of a list of Subjects: ``limit`` of them from ``offset`` on, of ``total_count``."""
+
+    __slots__ = ("limit", "offset", "subjects", "total_count")
+
+    def __init__(self, subjects: Sequence[Subject], total_count: int, limit: int, offset: int = 0) -> None:
+        self.subjects = subjects
+        self.total_count = total_count
+        self.limit = limit
+        self.offset = offset
+
+
+def document(table: PlanTable, page: Page, usages: Sequence[Usage]) -> Row:
+    """The body of an answer; ``usages`` belong to the Subjects of ``page``, one each.
+
+    ``totalCount`` (after the filter, before the page), ``limit``, ``offset``, ``storeTime`` (null when the
+    page is empty) and ``usage``, the rows.
+    """
+    return {
+        "totalCount": page.total_count,
+        "limit": page.limit,
+        "offset": page.offset,
+        "storeTime": stamp(usages[0].now_us) if usages else None,
+        "usage": [row(table, subject, usage) for subject, usage in zip(page.subjects, usages, strict=True)],
+    }
+
+
+def row(table: PlanTable, subject: Subject, usage: Usage) -> Row:
+    """One Subject's row."""
+    plan = subject.plan
+    service = table.services.get(subject.service_id)
+    entry: Row = {
+        "usagePlanId": plan.usage_plan_id,
+        "usagePlanName": plan.usage_plan_name,
+        "serviceId": subject.service_id,
+        "serviceName": service.service_name if service is not None else "",
+        "environment": subject.environment,
+    }
+    if subject.secret_id:
+        secret = table.secrets.get(subject.secret_id)
+        entry["secretId"] = subject.secret_id
+        entry["secretName"] = secret.secret_name if secret is not None else ""
+    if subject.shadow:
+        entry["shadow"] = True
+    entry["inUseRequestNum"] = usage.total_charged
+    entry["maxRequestNum"] = plan.max_request_num
+    entry["held"] = usage.total_open
+    entry["windows"] = {
+        "day": _window(usage.day_charged, usage.day_open, plan.day_quota_request, usage.day_end_us),
+        "month": _window(usage.month_charged, usage.month_open, plan.month_quota_request, usage.month_end_us),
+        "total": _window(usage.total_charged, usage.total_open, plan.max_request_num, 0),
+    }
+    burst = plan.rate_rps if plan.burst == UNLIMITED else plan.burst
+    entry["rate"] = {"rateRps": plan.rate_rps, "burst": burst}
+    return entry
+
+
+def stamp(time_us: int) -> str:
+    """An instant, UTC, RFC 3339, whole seconds."""
+    return (_EPOCH + timedelta(microseconds=time_us)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _window(in_use: int, held: int, maximum: int, end_us: int) -> Row:
+    return {"inUse": in_use, "held": held, "max": maximum, "endsAt": stamp(end_us) if end_us else None}

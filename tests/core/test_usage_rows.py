@@ -1,0 +1,76 @@
+from quotad.core.plans import Subject, UsagePlan
+from quotad.core.quota import Usage
+from quotad.core.usage_rows import Page, document, row
+from tests.support.samples import NOW_US, OWN, SERVICE, SHARED, TABLE, usage
+
+
+def test_row_of_a_shared_plan() -> None:
+    """Every member of a row, units and names as documented."""
+    subject = Subject(SHARED, SERVICE.service_id, "release")
+    used = Usage(NOW_US, NOW_US + 1_000_000, 3, 1, NOW_US + 60_000_000, 5, 1, 11, 2)
+    assert row(TABLE, subject, used) == {
+        "usagePlanId": "usagePlan-shared",
+        "usagePlanName": "shared",
+        "serviceId": SERVICE.service_id,
+        "serviceName": "orders",
+        "environment": "release",
+        "inUseRequestNum": 11,
+        "maxRequestNum": 1000,
+        "held": 2,
+        "windows": {
+            "day": {"inUse": 3, "held": 1, "max": 100, "endsAt": "2026-11-18T11:06:41Z"},
+            "month": {"inUse": 5, "held": 1, "max": -1, "endsAt": "2026-11-18T11:07:40Z"},
+            "total": {"inUse": 11, "held": 2, "max": 1000, "endsAt": None},
+        },
+        "rate": {"rateRps": 5, "burst": 5},
+    }
+
+
+def test_row_of_a_secret() -> None:
+    """Under scope: secret a row names the Secret, never its key; no open window has no end."""
+    subject = Subject(OWN, SERVICE.service_id, "test", "AKIDc")
+    entry = row(TABLE, subject, Usage(NOW_US, 0, 0, 0, 0, 0, 0, 0, 0))
+    assert (entry["secretId"], entry["secretName"]) == ("AKIDc", "namec")
+    assert entry["windows"]["day"]["endsAt"] is None
+    assert "kkkk" not in str(entry)
+
+
+def test_burst_defaults_to_the_rate() -> None:
+    """A plan without a burst shows its rate as burst, as it is enforced."""
+    plan = UsagePlan("usagePlan-x", "x", rate_rps=9)
+    entry = row(TABLE, Subject(plan, SERVICE.service_id, "release"), usage())
+    assert entry["rate"] == {"rateRps": 9, "burst": 9}
+
+
+def test_numbers_up_to_the_largest() -> None:
+    """Quotas of 2**53 - 1 come out whole."""
+    plan = UsagePlan("usagePlan-x", "x", max_request_num=2**53 - 1)
+    entry = row(TABLE, Subject(plan, SERVICE.service_id, "release"), usage(2**53 - 2, 1))
+    assert (entry["maxRequestNum"], entry["inUseRequestNum"]) == (2**53 - 1, 2**53 - 2)
+
+
+def test_an_empty_page() -> None:
+    """Beyond the end there are no rows and no store time."""
+    assert document(TABLE, Page([], 3, 100, 9), []) == {
+        "totalCount": 3,
+        "limit": 100,
+        "offset": 9,
+        "storeTime": None,
+        "usage": [],
+    }
+
+
+def test_a_page_has_a_row_for_each_subject() -> None:
+    """The rows stand in the order of the Subjects, and the store's time is told."""
+    subjects = list(TABLE.subjects())
+    shown = document(TABLE, Page(subjects, 3, 100), [usage()] * 3)
+    assert [found["usagePlanId"] for found in shown["usage"]] == [
+        each.plan.usage_plan_id for each in subjects
+    ]
+    assert shown["storeTime"] == "2026-11-18T11:06:40Z"
+
+
+def test_a_shadow_is_marked() -> None:
+    """The row of a shadow plan says so; no other has the member."""
+    assert row(TABLE, Subject(SHARED, SERVICE.service_id, "release", shadow=True), usage())["shadow"] is True
+    assert "shadow" not in row(TABLE, Subject(SHARED, SERVICE.service_id, "release"), usage())
