@@ -53,4 +53,6 @@ FAMILIES = {
     "quotad_access_log_dropped": Family(
         "counter", "Access log lines dropped because the log's writer was too slow or failed."
     ),
+    "quotad_workers": Family("level", "Workers that are ready."),
+    "quotad_worker_restarts": Family("counter", "Workers that were put in a dead one's place."),
 }

@@ -7,7 +7,7 @@ environment that a route names and for each plan that a caller who proved its Se
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from quotad.core.histogram import BOUNDS_S, Histogram
@@ -129,14 +129,36 @@ class Recorder:
 
     def shadow(self, subject: Subject, verdict: str) -> None:
         """Count what a shadow plan would have said of one request: one of ``SHADOW_VERDICTS``."""
-        key = (subject.service_id, subject.environment, subject.plan.usage_plan_id)
-        row = self._shadows.get(key)
+        row = self._shadow_row(subject)
+        if row is not None:
+            row.verdicts[verdict] += 1
+            row.secrets.add(subject.secret_id)
+
+    def meet(self, service_id: str, environment: str, plan_id: str, secret_ids: Iterable[str]) -> None:
+        """Another process served these callers, and counts for itself: here they only are among ``served``.
+
+        ``secret_ids`` matters under ``scope: secret``.
+        """
+        key = (service_id, environment, plan_id)
+        row = self._rows.get(key)
         if row is None:
-            if len(self._shadows) >= MAX_ROWS:
+            if plan_id not in self.table.plans or len(self._rows) >= MAX_ROWS:
                 return
-            row = self._shadows[key] = ShadowRow(subject)
-        row.verdicts[verdict] += 1
-        row.secrets.add(subject.secret_id)
+            row = self._rows[key] = Row(*key)
+            self._match_scope(row)
+        if row.secrets is not None:
+            row.secrets.update(secret_ids)
+
+    def meet_shadows(
+        self, service_id: str, environment: Environment, plan_id: str, secret_ids: Iterable[str]
+    ) -> None:
+        """The same for the Subjects of a shadow plan: here they only are among ``shadowed``."""
+        for subject in self.table.shadows(service_id, environment).values():
+            if subject.plan.usage_plan_id == plan_id:
+                row = self._shadow_row(subject)
+                if row is not None:
+                    row.secrets.update(secret_ids)
+                return
 
     def shadow_rows(self) -> Iterator[ShadowRow]:
         """A row for each service, environment and shadow plan that was asked."""
@@ -171,6 +193,13 @@ class Recorder:
             }
             if bound:
                 yield [bound[tag] for tag in sorted(bound)]
+
+    def _shadow_row(self, subject: Subject) -> ShadowRow | None:
+        key = (subject.service_id, subject.environment, subject.plan.usage_plan_id)
+        row = self._shadows.get(key)
+        if row is None and len(self._shadows) < MAX_ROWS:
+            row = self._shadows[key] = ShadowRow(subject)
+        return row
 
     def _refused(self, row: Row, outcome: Outcome) -> None:
         reason = outcome.reason

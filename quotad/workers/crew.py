@@ -1,0 +1,209 @@
+"""Keeps N workers alive, and gives all of them the same configuration or none."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+
+from quotad import lifetime
+from quotad.errors import QuotadError
+from quotad.telemetry.figures import Figures
+from quotad.workers.child import Child
+
+START_S = 60.0
+"""To connect to a store and read a large configuration on a busy machine."""
+ORDER_S = 30.0
+REPORT_EVERY_S = 1.0
+"""What a worker counted after its last report is lost from the metrics when it is killed."""
+REPORT_WITHIN_S = 0.25
+"""How long a scrape waits for fresh reports."""
+SLUGGISH_S = 5.0
+"""A worker that has owed a report for this long does not count as ready."""
+STUCK_S = 30.0
+"""After this it is killed and replaced."""
+SHORT_LIFE_S = 1.0
+"""A worker that ends this soon after it was ready has died at start."""
+PAUSES_S = (0.1, 5.0)
+"""Between a worker that died at start and the next: doubled each time, from and up to."""
+DRAIN_MARGIN_S = 10.0
+
+log = logging.getLogger("quotad")
+
+Spawn = Callable[[int], Awaitable[Child]]
+
+
+class Crew:
+    """The workers. ``spawn`` runs one, given its number from 1 on."""
+
+    def __init__(self, count: int, parcel: bytes, spawn: Spawn) -> None:
+        self._parcel = parcel
+        self._spawn = spawn
+        self._children: dict[int, Child] = {}
+        self._numbers = range(1, count + 1)
+        self._past = Figures()
+        self._draining = asyncio.Event()
+        self._keeping: list[asyncio.Task[None]] = []
+        self._collecting: asyncio.Task[None] | None = None
+        self.restarts = 0
+        """Workers that were put in a dead one's place."""
+
+    @property
+    def ready(self) -> int:
+        """How many listen and answer."""
+        return sum(child.ready and child.silent_s < SLUGGISH_S for child in self._children.values())
+
+    def figures(self) -> Figures:
+        """The sum over all workers, dead ones included."""
+        total = Figures()
+        total.add(self._past)
+        for child in self._children.values():
+            total.add(child.figures)
+        return total
+
+    async def start(self) -> None:
+        """Start all of them. Raises QuotadError when one cannot start; ``drain`` ends the others."""
+        started = await asyncio.gather(*map(self._launch, self._numbers), return_exceptions=True)
+        loop = asyncio.get_running_loop()
+        self._keeping = [loop.create_task(self._keep(each)) for each in started if isinstance(each, Child)]
+        self._collecting = loop.create_task(self._collect())
+        for failure in started:
+            if isinstance(failure, BaseException):
+                raise failure
+
+    async def refresh(self) -> None:
+        """Hear from every worker, unless one takes too long: then its last report stands."""
+        reports = [child.report() for child in self._children.values() if child.ready]
+        if reports:
+            await asyncio.wait(reports, timeout=REPORT_WITHIN_S)
+
+    async def prepare(self, parcel: bytes) -> list[Child]:
+        """Have every worker make a configuration ready. Raises QuotadError when one refuses: then none does.
+
+        Answers who is prepared, for ``commit``.
+        """
+        children = self._listening()
+        refusals = await asyncio.gather(*(_refusal(_prepare(child, parcel)) for child in children))
+        for refusal in refusals:
+            if refusal is not None:
+                await asyncio.gather(*(_refusal(child.order("abort", ORDER_S)) for child in children))
+                raise refusal
+        return children
+
+    async def commit(self, parcel: bytes, prepared: list[Child]) -> None:
+        """Bring it into force: to be called right after ``prepare``."""
+        self._parcel = parcel
+        # Who began to listen meanwhile has the old one; who begins from here on asks for this one first.
+        late = [child for child in self._listening() if child not in prepared]
+        orders: list[Awaitable[object]] = [child.order("commit", ORDER_S) for child in prepared]
+        orders += [_renew(child, parcel) for child in late]
+        refusals = await asyncio.gather(*map(_refusal, orders))
+        for child, refusal in zip([*prepared, *late], refusals, strict=True):
+            child.parcel = parcel
+            if refusal is not None:
+                log.error("%s; it is replaced, so that nobody serves the old configuration", refusal)
+                child.end(signal.SIGKILL)
+
+    async def drain(self, grace_s: float) -> None:
+        """Let all of them finish what is in flight, and end; also those that were only starting."""
+        self._draining.set()
+        for child in self._children.values():
+            child.end()
+        if self._keeping:
+            _, late = await asyncio.wait(
+                self._keeping, timeout=grace_s + lifetime.SETTLE_WITHIN_S + DRAIN_MARGIN_S
+            )
+            if late:
+                log.error("%d workers did not end in time and are killed", len(late))
+            for child in self._children.values():
+                child.end(signal.SIGKILL)
+            await asyncio.wait(self._keeping)
+        if self._collecting is not None:
+            self._collecting.cancel()
+
+    def _listening(self) -> list[Child]:
+        return [child for child in self._children.values() if child.listens]
+
+    async def _launch(self, number: int) -> Child:
+        """A worker that listens. Raises QuotadError, and leaves nothing behind."""
+        child = self._children[number] = await self._spawn(number)
+        try:
+            if self._draining.is_set():
+                raise QuotadError("draining")
+            await child.start(self._parcel, START_S)
+            while child.parcel is not self._parcel:
+                await _renew(child, self._parcel)
+            child.listens = True
+            await child.order("listen", START_S)
+        except BaseException:
+            child.end(signal.SIGKILL)
+            await self._bury(child)
+            raise
+        child.is_ready()
+        return child
+
+    async def _bury(self, child: Child) -> int:
+        status = await child.ended()
+        self._past.add(child.figures.past())
+        del self._children[child.number]
+        return status
+
+    async def _keep(self, first: Child) -> None:
+        """From now on there is a worker of this number, until all drain."""
+        number, child, pause_s = first.number, first, 0.0
+        while True:
+            status = await self._bury(child)
+            if self._draining.is_set():
+                return
+            log.error("worker %d (process %d) %s; it is replaced", number, child.process.pid, _how(status))
+            pause_s = _next_pause_s(pause_s) if child.ready_for_s < SHORT_LIFE_S else 0.0
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._draining.wait(), pause_s)
+                if self._draining.is_set():
+                    return
+                self.restarts += 1
+                try:
+                    child = await self._launch(number)
+                    break
+                except QuotadError as error:
+                    pause_s = _next_pause_s(pause_s)
+                    if not self._draining.is_set():
+                        log.error("worker %d: %s; again in %.1f s", number, error, pause_s)  # noqa: TRY400 - no trace
+
+    async def _collect(self) -> None:
+        while True:
+            await asyncio.sleep(REPORT_EVERY_S)
+            for child in self._children.values():
+                if child.ready:
+                    child.report()
+                if child.silent_s > STUCK_S:
+                    log.error("worker %d has not answered for %.0f s and is killed", child.number, STUCK_S)
+                    child.end(signal.SIGKILL)
+
+
+async def _prepare(child: Child, parcel: bytes) -> None:
+    await child.order("prepare", ORDER_S, parcel=parcel.decode("ascii"))
+
+
+async def _renew(child: Child, parcel: bytes) -> None:
+    await _prepare(child, parcel)
+    await child.order("commit", ORDER_S)
+    child.parcel = parcel
+
+
+async def _refusal(doing: Awaitable[object]) -> QuotadError | None:
+    try:
+        await doing
+    except QuotadError as error:
+        return error
+    return None
+
+
+def _next_pause_s(pause_s: float) -> float:
+    shortest_s, longest_s = PAUSES_S
+    return min(max(shortest_s, 2 * pause_s), longest_s)
+
+
+def _how(status: int) -> str:
+    return f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"

@@ -1,0 +1,153 @@
+"""The process that is started with ``workers: N``: it has the ports of the operator, and N workers."""
+
+import asyncio
+import logging
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import uvloop
+
+from quotad import lifetime
+from quotad.config.model import Config
+from quotad.config.parcel import pack
+from quotad.config.reread import reread
+from quotad.errors import ConfigError, QuotadError
+from quotad.ground import Ground
+from quotad.telemetry.figures import Figures
+from quotad.telemetry.loop_lag import LoopLag
+from quotad.telemetry.metrics import Recorder
+from quotad.telemetry.report import absorb
+from quotad.telemetry.server import Readiness
+from quotad.telemetry.sources import Scrape, Sources
+from quotad.workers.child import Answer, Child
+from quotad.workers.crew import Crew
+from quotad.workers.ports import SharedPort
+
+log = logging.getLogger("quotad")
+
+
+class Supervisor:
+    """A ``lifetime.Service`` that serves no caller itself."""
+
+    def __init__(self, path: Path, config: Config) -> None:
+        self._path = path
+        self._config = config
+        self._ground = Ground(config)
+        self._recorder = Recorder()
+        self._recorder.configure(config.routes, config.table)
+        self._sources = Sources(self._recorder)
+        self._port: SharedPort | None = None
+        self._store_url = config.store.url
+        self._crew: Crew | None = None
+        self._log_lock = tempfile.TemporaryFile(prefix="quotad-")  # noqa: SIM115 - closed in stop
+        self._draining = False
+        self._reloading: asyncio.Task[None] | None = None
+        self._reload_again = False
+
+    async def start(self) -> dict[str, str]:
+        """Start every part and all workers; answers what each port is bound to. Raises QuotadError."""
+        config, ground = self._config, self._ground
+        port = self._port = SharedPort(config.listen.address)
+        self._store_url = await ground.start_server()
+        if config.telemetry.address is not None or config.admin is not None:
+            await self._open_ports()
+        self._crew = Crew(config.workers, self._parcel(config), self._spawn)
+        await self._crew.start()
+        return {**ground.bound, "listen": f"{config.listen.address.host}:{port.number}"}
+
+    async def _open_ports(self) -> None:
+        ground = self._ground
+        store = await ground.open_store(self._store_url)
+        loop_lag = LoopLag()
+        self._sources = Sources(
+            self._recorder,
+            store_durations=lambda: store.stats.durations,
+            store_errors=lambda: store.stats.errors,
+            loop_lag=loop_lag,
+        )
+        loop_lag.start()
+        stock = ground.stock(store, self._recorder)
+        scrape = Scrape(self._figures, stock, lambda: self._config.version, self._refresh)
+        await ground.open_telemetry(scrape, self._readiness)
+        await ground.open_admin(lambda: self._config.table, store)
+
+    def reload(self) -> None:
+        """Read the configuration again: in force in every worker, or refused and the old one stays."""
+        self._reload_again = True
+        if self._reloading is None or self._reloading.done():
+            self._reloading = asyncio.get_running_loop().create_task(self._reload())
+
+    async def stop(self) -> None:
+        """Drain all workers, wait for them, and let go of everything."""
+        self._draining = True
+        if self._reloading is not None:
+            self._reloading.cancel()
+        if self._crew is not None:
+            await self._crew.drain(self._config.listen.drain_s)
+        if self._port is not None:
+            self._port.close()
+        await self._ground.close()
+        self._sources.loop_lag.stop()
+        self._log_lock.close()
+
+    async def _reload(self) -> None:
+        while self._reload_again and self._crew is not None:
+            self._reload_again = False
+            try:
+                config = await asyncio.to_thread(reread, self._path, self._config)
+                parcel = self._parcel(config)
+                prepared = await self._crew.prepare(parcel)
+            except ConfigError as error:
+                log.error("reload refused: %s", "; ".join(map(str, error.problems)))  # noqa: TRY400 - no trace
+            except QuotadError as error:
+                log.error("reload refused: %s", error)  # noqa: TRY400 - no trace
+            else:
+                self._config = config
+                self._recorder.configure(config.routes, config.table)
+                await self._crew.commit(parcel, prepared)
+                log.info("reloaded: version %s", config.version)
+
+    def _parcel(self, config: Config) -> bytes:
+        """What a worker is to do: the operator's ports are not its business, and numbers are resolved."""
+        address = config.listen.address
+        port = self._port.number if self._port else address.port
+        return pack(
+            replace(
+                config,
+                listen=replace(config.listen, address=replace(address, port=port)),
+                telemetry=replace(config.telemetry, address=None),
+                admin=None,
+                store=replace(config.store, url=self._store_url, embedded=None),
+            )
+        )
+
+    async def _spawn(self, number: int) -> Child:
+        return await Child.spawn(number, self._log_lock.fileno(), self._take)
+
+    def _take(self, report: Answer) -> Figures:
+        return absorb(self._recorder, report)
+
+    async def _refresh(self) -> None:
+        if self._crew is not None:
+            await self._crew.refresh()
+
+    def _figures(self) -> Figures:
+        figures = self._sources.figures()
+        if self._crew is not None:
+            figures.add(self._crew.figures())
+            figures.put("quotad_workers", self._crew.ready)
+            figures.put("quotad_worker_restarts", self._crew.restarts)
+        return figures
+
+    def _readiness(self) -> Readiness:
+        if self._draining:
+            return Readiness(ready=False, words="draining")
+        ready = self._crew.ready if self._crew else 0
+        return Readiness(ready > 0, f"{'ready: ' if ready else ''}{ready} of {self._config.workers} workers")
+
+
+def run(path: Path, config: Config) -> int:
+    """Serve until SIGTERM or SIGINT; SIGHUP reads ``path`` again. Raises QuotadError when it cannot start."""
+    lifetime.log_to_stderr()
+    return uvloop.run(lifetime.serve(Supervisor(path, config)))

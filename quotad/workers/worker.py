@@ -1,0 +1,153 @@
+"""A worker process: an ``App`` that its supervisor starts, reloads, asks for numbers and ends.
+
+Every order is a message with an ``id`` and a ``verb``; its answer has that ``id``, and an ``error`` when
+it was refused. One order is done after the other. At its end a worker sends its last numbers unasked.
+"""
+
+import asyncio
+import logging
+import os
+import select
+import signal
+import socket
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import uvloop
+
+from quotad import __version__, lifetime
+from quotad.app import App
+from quotad.config.model import Config
+from quotad.config.parcel import unpack
+from quotad.dataplane.snapshot import Snapshot
+from quotad.errors import QuotadError
+from quotad.telemetry.report import Reporter
+from quotad.workers.channel import Channel
+
+ORPHAN_GRACE_S = 0.5
+"""When the supervisor is gone: how long requests in flight may go on. Its successor needs the port."""
+ORPHAN_END_S = 2.0
+"""When the supervisor is gone: after this time the process ends, whatever it does."""
+
+Order = dict[str, Any]
+
+log = logging.getLogger("quotad.worker")
+
+
+class Worker:
+    """Does what comes over the channel."""
+
+    def __init__(self, channel: Channel, log_lock: int) -> None:
+        self._channel = channel
+        self._log_lock = log_lock
+        self._app: App | None = None
+        self.started = False
+        """Whether every part runs but perhaps the callers' port."""
+        self._reporter = Reporter()
+        self._next: tuple[Config, Snapshot] | None = None
+        self._verbs: dict[str, Callable[[Order], Awaitable[Order]]] = {
+            "start": self._start,
+            "prepare": self._prepare,
+            "commit": self._commit,
+            "abort": self._abort,
+            "listen": self._listen,
+            "report": self._report,
+        }
+
+    async def obey(self) -> None:
+        """Do orders until the supervisor is gone."""
+        while (order := await self._channel.receive()) is not None:
+            try:
+                answer = await self._verbs[order["verb"]](order)
+            except (QuotadError, ValueError) as error:
+                answer = {"error": str(error)}
+            self._channel.send({**answer, "id": order["id"]})
+
+    async def stop(self, grace_s: float | None) -> None:
+        """Drain, and send the last numbers; ``grace_s`` as ``App.stop`` has it."""
+        if self._app is not None:
+            await self._app.stop(grace_s)
+        if self._app is not None and self.started:
+            self._channel.send(self._reporter.report(self._app.sources))
+        await self._channel.close()
+
+    @property
+    def _running(self) -> App:
+        if self._app is None:
+            raise QuotadError("not started")
+        return self._app
+
+    async def _start(self, order: Order) -> Order:
+        if order["version"] != __version__:
+            raise QuotadError(f"{__version__} is installed now, {order['version']} is running: restart it")
+        lifetime.log_to_stderr(f"[{order['number']}]")
+        self._app = App(unpack(order["parcel"]), log_lock=self._log_lock)
+        await self._app.start()
+        self.started = True
+        lifetime.calm_collector()
+        return {}
+
+    async def _listen(self, _order: Order) -> Order:
+        await self._running.listen(shared=True)
+        return {}
+
+    async def _prepare(self, order: Order) -> Order:
+        config = unpack(order["parcel"])
+        self._next = (config, Snapshot(config.routes, config.table))
+        return {}
+
+    async def _commit(self, _order: Order) -> Order:
+        if self._next is None:
+            raise QuotadError("nothing was prepared")
+        self._running.take(*self._next)
+        self._next = None
+        self._reporter.forget()
+        return {}
+
+    async def _abort(self, _order: Order) -> Order:
+        self._next = None
+        return {}
+
+    async def _report(self, _order: Order) -> Order:
+        return self._reporter.report(self._running.sources)
+
+
+def run(channel: int, log_lock: int) -> int:
+    """Be a worker: ``channel`` and ``log_lock`` are descriptors that the supervisor handed down."""
+    # A terminal's hang-up is the supervisor's to hear.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    threading.Thread(target=_end_with_supervisor, args=(channel,), daemon=True).start()
+    return uvloop.run(_serve(socket.socket(fileno=channel), log_lock))
+
+
+async def _serve(end: socket.socket, log_lock: int) -> int:
+    ended = asyncio.Event()
+    lifetime.end_by_signal(ended)
+    worker = Worker(await Channel.over(end), log_lock)
+    loop = asyncio.get_running_loop()
+    obeying = loop.create_task(worker.obey())
+    ending = loop.create_task(ended.wait())
+    await asyncio.wait((obeying, ending), return_when=asyncio.FIRST_COMPLETED)
+    orphaned = obeying.done()
+    if not worker.started:
+        obeying.cancel()
+        await asyncio.wait((obeying,))
+    # Else it goes on answering while it drains, so that its numbers stay true.
+    await worker.stop(ORPHAN_GRACE_S if orphaned else None)
+    lifetime.ignore_endings()
+    for task in (obeying, ending):
+        task.cancel()
+    await asyncio.wait((obeying, ending))
+    if orphaned:
+        obeying.result()
+    return 0
+
+
+def _end_with_supervisor(channel: int) -> None:
+    """Where the event loop is stuck, this thread still sees that the other end has closed."""
+    hung_up = select.poll()
+    hung_up.register(channel, 0)
+    hung_up.poll()
+    threading.Event().wait(ORPHAN_END_S)
+    os._exit(1)
