@@ -39,8 +39,8 @@ def windows(now_us: int, timezone: str, month_anchor_day: int) -> Windows:
     """
     zone = ZoneInfo(timezone)
     today = datetime.fromtimestamp(now_us // _SECOND_US, zone).date()
-    # Clocks that go back across midnight show yesterday's date again: begin the search before it.
-    days = _edges(now_us, zone, _days(today - timedelta(days=2)))
+    # The date that clocks show has begun, but where they went back over midnight a later one has too.
+    days = _edges(now_us, zone, _days(today))
     months = _edges(now_us, zone, _months(today, month_anchor_day))
     return Windows(*days, *months)
 
@@ -74,8 +74,8 @@ def _days(first: date) -> Iterator[date]:
 
 
 def _months(today: date, anchor_day: int) -> Iterator[date]:
-    """Anchor days from that of two months ago on."""
-    index = today.year * 12 + today.month - 1 - 2
+    """Anchor days from that of last month on, which has surely passed."""
+    index = today.year * 12 + today.month - 2
     while True:
         year, month = divmod(index, 12)
         yield date(year, month + 1, min(anchor_day, monthrange(year, month + 1)[1]))
