@@ -15,6 +15,7 @@ import uvloop
 from quotad import clock, lifetime
 from quotad.config.model import Config
 from quotad.dataplane.listener import Listener
+from quotad.dataplane.own_use import OwnUse
 from quotad.dataplane.snapshot import Snapshot, SnapshotHolder
 from quotad.engine.limiter import Limiter
 from quotad.errors import ConfigError, QuotadError
@@ -62,7 +63,11 @@ class App:
         scrape = Scrape(self.sources.figures, stock, lambda: self.config.version)
         await ground.open_telemetry(scrape, self._readiness)
         await ground.open_admin(lambda: self.config.table, store)
-        self._listener = Listener(self.config.listen, self._snapshot, limiter, self.recorder)
+        own_use = OwnUse(store.usage, clock.monotonic_s)
+        ground.closers.append(own_use.close)
+        listener = Listener(self.config.listen, self._snapshot, limiter, self.recorder, own_use=own_use)
+        listener.id_prefix = ground.sidecar_id[:6].hex()
+        self._listener = listener
 
     async def listen(self, *, shared: bool = False) -> dict[str, str]:
         """Open the callers' port; answers what each port is bound to. Raises QuotadError.

@@ -22,6 +22,8 @@ class Ground:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self.sidecar_id = os.urandom(8)
+        """Names this process start in the store, and at the head of its request ids."""
         self.closers: list[Callable[[], Awaitable[object]]] = []
         """Called by ``close``, the last first."""
         self.bound: dict[str, str] = {}
@@ -40,7 +42,7 @@ class Ground:
 
     async def open_store(self, url: str) -> RedisStore:
         """Connect as a Sidecar of its own. Raises QuotadError."""
-        store = RedisStore(url, self._config.store, os.urandom(8))
+        store = RedisStore(url, self._config.store, self.sidecar_id)
         await store.start()
         self.closers.append(store.close)
         return store
