@@ -13,6 +13,7 @@ from quotad.core.plans import Subject
 from quotad.core.quota import Usage
 from quotad.errors import StoreError
 from quotad.store import scripts, topology
+from quotad.store.cluster import Cluster
 from quotad.store.codec import unpack_usage
 from quotad.store.flight import Flight, Gathering, Listener, Part, understand, unreadable
 from quotad.store.inquiry import Inquiry
@@ -62,6 +63,11 @@ class RedisStore:
     def reconnects(self) -> int:
         """How many connections were made in the place of earlier ones."""
         return self._route.reconnects
+
+    @property
+    def redirects(self) -> int:
+        """How often a call was sent on from one node of a Cluster to another."""
+        return self._route.redirects
 
     @property
     def facts(self) -> topology.Facts | None:
@@ -129,7 +135,8 @@ class RedisStore:
         step, begun_s = self._at_most, monotonic_s()
         chunks = [subjects[start : start + step] for start in range(0, len(subjects), step)]
         sha = self._scripts["usage"].sha
-        replies = await self._ask([(each[0], self._payloads.usage(sha, each)) for each in chunks])
+        questions = [(each[0], self._payloads.usage(sha, each)) for each in chunks]
+        replies = await self._ask(questions, durable=False)
         found: list[Usage] = []
         for chunk, reply in zip(chunks, replies, strict=True):
             items = reply if isinstance(reply, list) else [reply]
@@ -147,17 +154,17 @@ class RedisStore:
         self.stats.failed(error.kind)
         raise error
 
-    async def _ask(self, questions: Sequence[tuple[Subject, bytes]]) -> list[object]:
+    async def _ask(self, questions: Sequence[tuple[Subject, bytes]], durable: bool) -> list[object]:
         """Script calls beside the requests, each sent to its Subject: the replies in their order.
 
-        A call that failed has a StoreError in its place. Raises StoreError (``deadline``) when not all
-        were answered in time.
+        ``durable``: see ``Link.send``. A call that failed has a StoreError in its place. Raises StoreError
+        (``deadline``) when not all were answered in time.
         """
         if not questions:
             return []
         inquiry = Inquiry(self._loop, len(questions))
         for place, (subject, payload) in enumerate(questions):
-            self._route.post(subject, payload, inquiry.at(place))
+            self._route.post(subject, payload, inquiry.at(place), durable)
         self._route.flush()
         try:
             return await asyncio.wait_for(inquiry.all, _ASKED_S)
@@ -167,4 +174,12 @@ class RedisStore:
 
 
 def _route(loop: asyncio.AbstractEventLoop, url: str, config: StoreConfig, options: LinkOptions) -> Route:
+    if "+cluster://" in url.partition("@")[0]:
+        return Cluster(
+            loop,
+            topology.parse_cluster(url),
+            options,
+            password_file=config.password_file,
+            allow_eviction=config.allow_eviction,
+        )
     return OneServer(loop, locator(url, config), options, allow_eviction=config.allow_eviction)

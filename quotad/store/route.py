@@ -42,10 +42,15 @@ class Route(Protocol):
     def now_us(self) -> int | None:
         """See ``Store.now_us``."""
 
-    def post(self, subject: Subject, payload: bytes, sink: Sink) -> None:
+    @property
+    def redirects(self) -> int:
+        """How often a call was sent on from one node to another."""
+
+    def post(self, subject: Subject, payload: bytes, sink: Sink, durable: bool = True) -> None:
         """Send one script call to where ``subject`` lives; it goes out with the next ``flush``.
 
-        The call's other Subjects must live there too. Never raises, never calls the sink before returning.
+        ``durable``: see ``Link.send``. The call's other Subjects must live there too. Never raises,
+        never calls the sink before returning.
         """
 
     def flush(self) -> None:
@@ -101,9 +106,14 @@ class OneServer:
         """See ``Route.now_us``."""
         return self._link.now_us()
 
-    def post(self, subject: Subject, payload: bytes, sink: Sink) -> None:
+    @property
+    def redirects(self) -> int:
+        """See ``Route.redirects``."""
+        return 0
+
+    def post(self, subject: Subject, payload: bytes, sink: Sink, durable: bool = True) -> None:
         """See ``Route.post``."""
-        self._link.post(payload, sink)
+        self._link.post(payload, sink, durable)
 
     def flush(self) -> None:
         """See ``Route.flush``."""
@@ -122,7 +132,7 @@ class OneServer:
         self._locator.start(self._link.confirm)
         self._link.start()
         await self._link.wait_attempt()
-        refused = unfit([self._link])
+        refused = unfit((self._link,))
         if refused is not None:
             await self.close()
             raise refused
@@ -136,10 +146,18 @@ class OneServer:
         self.facts = topology.judge(endpoint, info, self._allow_eviction)
 
 
-def unfit(links: Sequence[Link]) -> StoreError | None:
+class Attempt(Protocol):
+    """What was tried: a Link, or a look at a topology."""
+
+    @property
+    def last_error(self) -> StoreError | None:
+        """Why the latest attempt failed; None once one succeeded."""
+
+
+def unfit(attempts: Sequence[Attempt]) -> StoreError | None:
     """Why one of these cannot be used before somebody mends its server; None when all may be awaited."""
-    for link in links:
-        error = link.last_error
+    for attempt in attempts:
+        error = attempt.last_error
         if error is not None and error.kind in _UNFIT:
             return error
     return None

@@ -60,6 +60,18 @@ class SentinelPlace:
     """What redis-py takes for TLS to the Sentinels; empty: none."""
 
 
+@dataclass(frozen=True, slots=True)
+class ClusterPlace:
+    """Nodes of a Redis Cluster to begin with, and who we are at each node."""
+
+    starts: tuple[str, ...]
+    """``host:port`` each."""
+    login: Endpoint
+    """A node but for its address: user, TLS."""
+    tls: dict[str, Any] = field(default_factory=dict, repr=False)
+    """What redis-py takes for TLS; empty: none."""
+
+
 def parse(url: str) -> Endpoint:
     """The server that a ``redis://``, ``rediss://`` or ``unix://`` URL names.
 
@@ -96,11 +108,33 @@ def parse_sentinels(url: str) -> SentinelPlace:
     own = {name: asked.pop(name)[0] for name in _OF_SENTINELS if name in asked}
     inner = f"{scheme}://{user}{at}localhost?{urlencode(asked, doseq=True)}"
     return SentinelPlace(
-        addresses=tuple(_address(each) for each in hosts.split(",")),
+        addresses=tuple(_address(each, _SENTINEL_PORT) for each in hosts.split(",")),
         master_name=master_name,
         data=replace(parse(inner), host="", port=0),
         username=own.get("sentinel_username", ""),
         password=own.get("sentinel_password", ""),
+        tls=_tls_words(_parts(inner)) if scheme == "rediss" else {},
+    )
+
+
+def parse_cluster(url: str) -> ClusterPlace:
+    """What ``redis+cluster://[user[:password]@]host[:port],...[?...]`` names.
+
+    ``rediss+cluster``: TLS to every node, with the parameters of ``rediss://``. Raises ValueError, whose
+    text never shows the URL.
+    """
+    scheme, _, rest = url.partition("+cluster://")
+    location, mark, query = rest.partition("?")
+    user, at, hosts = location.rstrip("/").rpartition("@")
+    if scheme not in ("redis", "rediss") or not hosts or "/" in hosts:
+        raise ValueError("a Cluster store URL reads redis+cluster://host:port,host:port")
+    inner = f"{scheme}://{user}{at}localhost{mark}{query}"
+    login = parse(inner)
+    if login.database:
+        raise ValueError("a Cluster has database 0 only")
+    return ClusterPlace(
+        starts=tuple(f"{host}:{port}" for host, port in (_address(each, 6379) for each in hosts.split(","))),
+        login=replace(login, host="", port=0),
         tls=_tls_words(_parts(inner)) if scheme == "rediss" else {},
     )
 
@@ -118,12 +152,12 @@ def _parts(url: str) -> dict[str, Any]:
     return parts
 
 
-def _address(text: str) -> tuple[str, int]:
+def _address(text: str, default_port: int) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not colon or text.endswith("]"):
-        host, port = text, str(_SENTINEL_PORT)
+        host, port = text, str(default_port)
     if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
-        raise ValueError("a Sentinel store URL names its Sentinels as host:port, parted by commas")
+        raise ValueError("a store URL names several servers as host:port, parted by commas")
     return host.strip("[]"), int(port)
 
 

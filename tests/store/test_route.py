@@ -5,6 +5,7 @@ import pytest
 from quotad.errors import StoreError
 from quotad.store.inquiry import Inquiry
 from quotad.store.link import LinkOptions
+from quotad.store.locator import FixedLocator
 from quotad.store.resp import command
 from quotad.store.route import SUBJECTS_PER_CALL, OneServer
 from quotad.store.topology import parse
@@ -16,7 +17,9 @@ from tests.support.waiting import until
 async def test_all_subjects_take_one_connection(store_server: StoreServer) -> None:
     """What was posted goes out with the flush, and is answered in order."""
     loop = asyncio.get_running_loop()
-    route = OneServer(loop, parse(store_server.url), LinkOptions(deadline_s=5.0), allow_eviction=False)
+    route = OneServer(
+        loop, FixedLocator(parse(store_server.url)), LinkOptions(deadline_s=5.0), allow_eviction=False
+    )
     await route.start()
     assert route.ready
     assert route.facts is not None
@@ -37,10 +40,10 @@ async def test_an_unfit_server_ends_the_start() -> None:
     extra = ("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
     loop = asyncio.get_running_loop()
     with running_server(extra=extra) as server:
-        refusing = OneServer(loop, parse(server.url), LinkOptions(), allow_eviction=False)
+        refusing = OneServer(loop, FixedLocator(parse(server.url)), LinkOptions(), allow_eviction=False)
         with pytest.raises(StoreError, match="may throw counters away"):
             await refusing.start()
-        allowing = OneServer(loop, parse(server.url), LinkOptions(), allow_eviction=True)
+        allowing = OneServer(loop, FixedLocator(parse(server.url)), LinkOptions(), allow_eviction=True)
         await allowing.start()
         assert allowing.ready
         await allowing.close()
