@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -28,7 +28,8 @@ _RFC3339 = (
 
 _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _SEVERAL_SERVERS = re.compile(
-    r"rediss?\+(?P<form>sentinel|cluster)://(?:[^/?#@]*@)?(?P<servers>[^/?#@]*)(?P<path>/[^?#]*)?(?:\?[^#]*)?"
+    r"rediss?\+(?P<form>sentinel|cluster)://(?:[^/?#@]*@)?(?P<servers>[^/?#@]*)(?P<path>/[^?#]*)?"
+    r"(?:\?(?P<query>[^#]*))?"
 )
 _SERVER = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
 _SENTINEL_NAME = re.compile(r"/[A-Za-z0-9._-]+", re.ASCII)
@@ -199,6 +200,11 @@ def parse_store_url(text: str) -> str:
     several = _SEVERAL_SERVERS.fullmatch(text)
     if several is not None:
         _check_servers(several["form"], several["servers"].split(","), several["path"] or "")
+        if several["form"] == "cluster" and (several["path"] or "/", _database(several["query"])) != (
+            "/",
+            "0",
+        ):
+            raise ValueError("must name no database: a Cluster has only the one")
         return text
     try:
         parts = urlsplit(text)
@@ -211,6 +217,10 @@ def parse_store_url(text: str) -> str:
     return text
 
 
+def _database(query: str | None) -> str:
+    return parse_qs(query or "").get("db", ["0"])[0]
+
+
 def _check_servers(form: str, servers: list[str], path: str) -> None:
     for server in servers:
         match = _SERVER.fullmatch(server)
@@ -221,8 +231,6 @@ def _check_servers(form: str, servers: list[str], path: str) -> None:
             "must end with the name under which the Sentinels know the primary, as in"
             " redis+sentinel://host:port,host:port/mymaster"
         )
-    if form == "cluster" and path not in ("", "/", "/0"):
-        raise ValueError("must name no database: a Cluster has only the one")
 
 
 def did_you_mean(near: list[str]) -> str:

@@ -43,9 +43,7 @@ def _first_period(plan: schema.PlanSection, path: Path_, document: Document) -> 
     if month < 0:
         document.refuse((*path, "firstPeriodOffset"), "needs monthQuotaRequest, from which it is subtracted")
     elif offset > month:
-        document.refuse(
-            (*path, "firstPeriodOffset"), f"({offset}) must be at most monthQuotaRequest ({month})"
-        )
+        document.refuse((*path, "firstPeriodOffset"), f"must be at most monthQuotaRequest ({month})")
 
 
 def open_is_journalled(

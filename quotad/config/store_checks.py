@@ -22,10 +22,11 @@ def store_fits_its_url(store: schema.StoreSection, document: Document) -> None:
             document.refuse(("store", "passwordFile"), "needs url: an embedded server asks for no password")
     if store.sentinel_password_file is not None and not _names_sentinels(store.url):
         document.refuse(("store", "sentinelPasswordFile"), "needs a redis+sentinel:// url")
+    twice = "contradicts url, which has a password; give one of the two"
     if store.password_file is not None and _has_password(store.url):
-        document.refuse(
-            ("store", "passwordFile"), "contradicts url, which has a password; give one of the two"
-        )
+        document.refuse(("store", "passwordFile"), twice)
+    if store.sentinel_password_file is not None and "sentinel_password" in _parameters(store.url):
+        document.refuse(("store", "sentinelPasswordFile"), twice)
 
 
 def password_files_are_readable(store: schema.StoreSection, folder: Path, document: Document) -> None:
@@ -46,8 +47,9 @@ def _names_sentinels(url: str | None) -> bool:
 
 
 def _has_password(url: str | None) -> bool:
-    if url is None:
-        return False
-    location, _, query = url.partition("://")[2].partition("?")
-    user = location.partition("/")[0].rpartition("@")[0]
-    return bool(user.partition(":")[2]) or "password" in parse_qs(query)
+    user = (url or "").partition("://")[2].partition("/")[0].rpartition("@")[0]
+    return bool(user.partition(":")[2]) or "password" in _parameters(url)
+
+
+def _parameters(url: str | None) -> dict[str, list[str]]:
+    return parse_qs((url or "").partition("?")[2])

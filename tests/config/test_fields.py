@@ -141,7 +141,7 @@ def test_zones() -> None:
         "rediss+sentinel://u:p@h:26379,[::1]:26380,10.0.0.3/my.master-1?db=2",
         "redis+cluster://h:7000",
         "redis+cluster://h/",
-        "rediss+cluster://:p@h:7000,[::1]/0?ssl_ca_certs=/etc/ca.pem",
+        "rediss+cluster://:p@h:7000,[::1]/?ssl_ca_certs=/etc/ca.pem&db=0",
     ],
 )
 def test_store_urls(text: str) -> None:
@@ -171,6 +171,8 @@ def test_store_urls(text: str) -> None:
         "redis+cluster://:topsecret@",
         "redis+cluster://:topsecret@h:x",
         "redis+cluster://h/1",
+        "redis+cluster://h?db=1",
+        "redis+cluster://h/?ssl_cert_reqs=none&db=1",
         "redis+cluster://h/topsecret",
         "unix+cluster:///run/redis.sock",
     ],

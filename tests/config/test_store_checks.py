@@ -27,6 +27,7 @@ def refused(fields: Mapping[str, object]) -> list[str]:
         {"url": "unix:///run/a:b@c.sock", "minReplicas": 1, "passwordFile": "a"},
         {"url": "rediss+cluster://h:1,[::1]:2", "minReplicas": 1, "passwordFile": "a"},
         {"url": SENTINELS, "minReplicas": 2, "passwordFile": "a", "sentinelPasswordFile": "b"},
+        {"url": f"{SENTINELS}?sentinel_password=p", "passwordFile": "a"},
         {"embedded": {"dir": "a"}, "minReplicas": 0, "journal": "b"},
     ],
 )
@@ -48,6 +49,10 @@ def test_stores(fields: Mapping[str, object]) -> None:
         ({"url": "redis+cluster://h", "sentinelPasswordFile": "a"}, ["store.sentinelPasswordFile"]),
         ({"url": "redis://:p@h", "passwordFile": "a"}, ["store.passwordFile"]),
         ({"url": "rediss+sentinel://u:p@h,i/m", "passwordFile": "a"}, ["store.passwordFile"]),
+        (
+            {"url": f"{SENTINELS}?sentinel_password=p", "sentinelPasswordFile": "a"},
+            ["store.sentinelPasswordFile"],
+        ),
         ({"url": "redis+cluster://u:[p@h,i", "passwordFile": "a"}, ["store.passwordFile"]),
         ({"url": "unix:///run/a.sock?db=1&password=p", "passwordFile": "a"}, ["store.passwordFile"]),
     ],
