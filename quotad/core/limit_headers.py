@@ -51,13 +51,14 @@ _Form = tuple[bytes, Callable[[tuple[int, ...]], tuple[int, ...]]]
 class _Layout:
     """What stays while a plan's limits stay: how each kind of binding limit is written."""
 
-    __slots__ = ("day", "forms", "large", "month", "shares", "tokens", "total")
+    __slots__ = ("day", "forms", "large", "month", "rate", "shares", "tokens", "total")
 
     def __init__(self, rate: int, burst: int, day: int, month: int, total: int) -> None:
         self.day, self.month, self.total = (_ABSENT if n < 0 else n for n in (day, month, total))
         self.tokens = _ABSENT if rate < 0 else 0
         """What is in the bucket where the store keeps none: everything, or nothing at rate 0."""
         bounds = (burst if rate > 0 else rate, day, month, total)
+        self.rate = _ABSENT if rate < 0 else bounds[0]
         self.shares = tuple(1 / bound if bound > 0 else 1.0 for bound in reversed(bounds))
         """What one request is of the total, month, day and rate: of equal shares the first binds."""
         self.large = max(bounds) > _SF_INTEGER_MAX
@@ -107,7 +108,9 @@ def _layout(rate: int, burst: int, day: int, month: int, total: int) -> _Layout 
 def limit_headers(verdict: Verdict) -> bytes:
     """Header lines, each with its CRLF; empty when the store did not decide or nothing is limited.
 
-    ``verdict.place`` is added to what is left: earlier requests of one grant see what was left then.
+    ``verdict.place`` is added to what is left: earlier requests of one grant see what was left then, and
+    a leased unit what is left of its Lease besides. Whatever the numbers, what is left is never told as
+    negative, nor as more than the limit.
     """
     answer = verdict.answer
     if answer is None:
@@ -116,19 +119,30 @@ def limit_headers(verdict: Verdict) -> bytes:
     # One unpacking costs half of what the attributes of a NamedTuple cost.
     (_, now_us, _, _, _, _, _, day_end_us, _, _, _, _, _, rate, burst, tokens, full_us,
      day, day_charged, day_open, month_end_us, month, month_charged, month_open,
-     total, total_charged, total_open) = answer
+     total, total_charged, total_open, *_) = answer
     # fmt: on
     layout = _layout(rate, burst, day, month, total)
     if layout is None:
         return b""
     place = verdict.place
-    rate_left = (tokens if rate > 0 else layout.tokens) + place
+    day_used, month_used, total_used = (
+        day_charged + day_open,
+        month_charged + month_open,
+        total_charged + total_open,
+    )
+    if place:
+        # Units of a Lease may have been taken before a window, or the bucket, became what it is.
+        place = min(place, day_used, month_used, total_used)
+    if (rate_left := (tokens if rate > 0 else layout.tokens) + place) > layout.rate:
+        rate_left = layout.rate
+    elif rate_left < 0:
+        rate_left = 0
     # Below zero after a lowered limit; a call of max() costs four times as much.
-    if (day_left := layout.day - day_charged - day_open + place) < 0:
+    if (day_left := layout.day - day_used + place) < 0:
         day_left = 0
-    if (month_left := layout.month - month_charged - month_open + place) < 0:
+    if (month_left := layout.month - month_used + place) < 0:
         month_left = 0
-    if (total_left := layout.total - total_charged - total_open + place) < 0:
+    if (total_left := layout.total - total_used + place) < 0:
         total_left = 0
     refused_by = verdict.limit
     if refused_by:

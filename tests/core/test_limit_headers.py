@@ -159,30 +159,37 @@ LIMITS = st.one_of(st.just(-1), st.just(0), st.integers(1, 20), st.integers(1, H
 @given(
     rate=st.one_of(st.just(-1), st.integers(0, 30)),
     quotas=st.tuples(LIMITS, LIMITS, LIMITS),
-    used=st.integers(0, 40),
+    used=st.tuples(st.integers(0, 40), st.integers(0, 40), st.integers(-5, 40)),
+    place=st.integers(0, 60),
     refused_by=st.sampled_from(Limit),
 )
 def test_remaining_stays_within_the_limit(
-    rate: int, quotas: tuple[int, int, int], used: int, refused_by: Limit
+    rate: int, quotas: tuple[int, int, int], used: tuple[int, int, int], place: int, refused_by: Limit
 ) -> None:
-    """Whatever the limits and use, every number told is whole, in range and agrees with its limit."""
+    """Whatever limits, use and leased units, every number told is whole, in range and fits its limit."""
     day, month, total = quotas
+    charged, held, tokens_used = used
     limits = {Limit.NONE: 0, Limit.RATE: rate, Limit.DAY: day, Limit.MONTH: month, Limit.TOTAL: total}
     if limits[refused_by] < 0:
         refused_by = Limit.NONE
-    tokens = -1 if rate < 0 else max(0, rate - used)
+    tokens = -1 if rate < 0 else rate - tokens_used
     fields = told(
         answer(
             rate_limit=rate, burst=rate, tokens=tokens,
             day_limit=day, month_limit=month, total_limit=total,
-            day_charged=used, month_charged=used, total_charged=used,
+            day_charged=charged, month_charged=charged, total_charged=charged,
+            day_open=held, month_open=held, total_open=held,
         ),
         refused_by,
+        place,
     )  # fmt: skip
     if not fields:
         assert rate == day == month == total == -1
         return
     assert 0 <= int(fields["X-RateLimit-Remaining"]) <= int(fields["X-RateLimit-Limit"])
+    told_limits = [int(item.split("q=")[1].split(";")[0]) for item in fields["RateLimit-Policy"].split(", ")]
+    left = [int(item.split("r=")[1].split(";")[0]) for item in fields["RateLimit"].split(", ")]
+    assert all(0 <= each <= limit for each, limit in zip(left, told_limits, strict=True))
     assert int(fields.get("X-RateLimit-Reset", 1)) >= 1
     names = [item.split(";")[0] for item in fields["RateLimit"].split(", ")]
     assert names == [item.split(";")[0] for item in fields["RateLimit-Policy"].split(", ")]
