@@ -87,9 +87,9 @@ class TelemetryServer:
         if self._registry is None:
             # In a thread, since it takes a tenth of a second; later imports are only look-ups.
             await asyncio.get_running_loop().run_in_executor(None, _import_collector)
+        await self._scrape.refresh()
         if self._scrape.stock is not None:
             await self._scrape.stock.refresh()
-        await self._scrape.refresh()
         from quotad.telemetry.collector import make_registry, render
 
         if self._registry is None:

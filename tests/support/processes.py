@@ -20,9 +20,12 @@ REQUEST = (
 SUBJECT = Subject(UsagePlan("usagePlan-only0001", "only"), "service-orders01", "release")
 
 
-def write_config(path: Path, store: dict[str, object], backend_port: int, plan: dict[str, object]) -> Path:
+def write_config(
+    path: Path, store: dict[str, object], backend_port: int, plan: dict[str, object], workers: int = 1
+) -> Path:
     """One plan, one caller, one route, every port free; JSON is YAML. Answers the path."""
     config = {
+        "workers": workers,
         "listen": {"address": "127.0.0.1:0"},
         "telemetry": {"address": "127.0.0.1:0", "accessLog": ""},
         "store": {"deadlineMs": 5000, **store},
@@ -77,6 +80,12 @@ class Quotad:
         await self.process.wait()
         raise AssertionError("quotad did not start: " + "".join(self.errors))
 
+    def workers(self) -> list[int]:
+        """The process ids of its workers that run now, by age."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [int(child) for child in children if b"\0worker\0" in _command_line(child)]
+
     async def until_said(self, words: str) -> str:
         """The first line of stderr, past or to come, that contains ``words``."""
         async with asyncio.timeout(START_S):
@@ -100,6 +109,13 @@ class Quotad:
         if self._reading is not None:
             await self._reading
         return status
+
+
+def _command_line(pid: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 async def start_quotad(config: Path, *arguments: str) -> Quotad:
