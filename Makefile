@@ -2,7 +2,7 @@
 # Variables: PYTHON=/path/to/python3.12  CHECK=1  QUICK=1  PYTEST="-k link"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint compiled test-compiled bench clean
+.PHONY: help demo test test-all lint compiled test-compiled chaos bench clean
 SHELL := /bin/sh
 
 BIN := .venv/bin
@@ -12,6 +12,8 @@ export PYTHON
 DEBIAN := redis-server:redis-server
 # What `make bench` measures against and with.
 RIVALS := nginx:nginx redis-server:redis-server wrk:wrk
+# What `make chaos` needs besides: a Sidecar whose clock is an hour off.
+FAULTS := faketime:faketime
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 20
@@ -47,6 +49,11 @@ test-compiled: compiled ## the tests of the hot path and of the whole, on the co
 	cd $(COMPILED) && $(CPYTHON) -c 'import quotad.engine.limiter as it; assert it.__file__.endswith(".so"), it'
 	cd $(COMPILED) && $(CPYTHON) -m pytest -m "not debian and not pure" $(or $(PYTEST),tests/core tests/engine \
 		tests/store tests/dataplane tests/integration tests/test_app.py)
+
+chaos: ## faults against real processes and servers; writes bench/results/chaos.md (QUICK=1: three minutes, writes nothing)
+	@sh .ci/tools $(DEBIAN) $(FAULTS)
+	@sh .ci/venv embedded,dev
+	$(BIN)/python -m tests.chaos $(if $(filter-out 0,$(QUICK)),--quick,--write)
 
 bench: ## quotad and its rivals on one core; writes bench/results/ (QUICK=1: two minutes, writes nothing)
 	@sh .ci/tools $(RIVALS)

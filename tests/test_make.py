@@ -91,5 +91,5 @@ def test_help_names_every_target(folder: Path) -> None:
     """`make help` needs no Python and lists what can be made."""
     done = make(folder, "help", UNUSABLE)
     assert done.returncode == 0
-    for target in ("demo", "test", "test-all", "bench", "clean"):
+    for target in ("demo", "test", "test-all", "chaos", "bench", "clean"):
         assert f"make {target} " in done.stdout
