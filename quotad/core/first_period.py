@@ -5,7 +5,7 @@ period.
 """
 
 from quotad.core.plans import UsagePlan
-from quotad.core.windows import day_start_us
+from quotad.core.windows import day_start_us, windows
 
 
 def month_limit(plan: UsagePlan, month_start_us: int, month_end_us: int) -> int:
@@ -20,3 +20,11 @@ def month_limit(plan: UsagePlan, month_start_us: int, month_end_us: int) -> int:
     if month_start_us <= day_start_us(plan.starts_on, plan.timezone) < month_end_us:
         return max(0, whole - plan.first_period_offset)
     return whole
+
+
+def month_limit_at(plan: UsagePlan, now_us: int) -> int:
+    """The same for the month that contains ``now_us``, for whoever shows it."""
+    if plan.starts_on is None:
+        return plan.month_quota_request
+    made = windows(now_us, plan.timezone, plan.month_anchor_day)
+    return month_limit(plan, made.month_start_us, made.month_end_us)

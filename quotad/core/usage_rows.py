@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from quotad.core.first_period import month_limit_at
 from quotad.core.plans import UNLIMITED, Subject
 from quotad.core.quota import Usage
 from quotad.core.table import PlanTable
@@ -67,9 +68,10 @@ def row(table: PlanTable, subject: Subject, usage: Usage) -> Row:
     entry["inUseRequestNum"] = usage.total_charged
     entry["maxRequestNum"] = plan.max_request_num
     entry["held"] = usage.total_open
+    month = month_limit_at(plan, usage.now_us)
     entry["windows"] = {
         "day": _window(usage.day_charged, usage.day_open, plan.day_quota_request, usage.day_end_us),
-        "month": _window(usage.month_charged, usage.month_open, plan.month_quota_request, usage.month_end_us),
+        "month": _window(usage.month_charged, usage.month_open, month, usage.month_end_us),
         "total": _window(usage.total_charged, usage.total_open, plan.max_request_num, 0),
     }
     burst = plan.rate_rps if plan.burst == UNLIMITED else plan.burst

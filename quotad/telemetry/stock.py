@@ -9,6 +9,7 @@ from itertools import islice
 from typing import NamedTuple, Protocol
 
 from quotad.clock import MonotonicClock
+from quotad.core.first_period import month_limit_at
 from quotad.core.plans import UNLIMITED, Subject
 from quotad.core.quota import Usage
 from quotad.errors import StoreError
@@ -100,7 +101,7 @@ def stock_rows(subjects: Sequence[Subject], usages: Sequence[Usage]) -> list[Sto
         return []
     first = subjects[0]
     plan = first.plan
-    limits = (plan.day_quota_request, plan.month_quota_request, plan.max_request_num)
+    limits = (plan.day_quota_request, month_limit_at(plan, usages[0].now_us), plan.max_request_num)
     charged = (
         sum(usage.day_charged for usage in usages),
         sum(usage.month_charged for usage in usages),

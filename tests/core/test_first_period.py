@@ -2,7 +2,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from quotad.core.first_period import month_limit
+from quotad.core.first_period import month_limit, month_limit_at
 from quotad.core.plans import UsagePlan
 from quotad.core.windows import windows
 
@@ -20,7 +20,9 @@ def limit_at(now: str, timezone: str, anchor: int, starts_on: date | None, offse
     )
     now_us = int(datetime.fromisoformat(now).replace(tzinfo=UTC).timestamp()) * 1_000_000
     made = windows(now_us, timezone, anchor)
-    return month_limit(plan, made.month_start_us, made.month_end_us)
+    limit = month_limit(plan, made.month_start_us, made.month_end_us)
+    assert month_limit_at(plan, now_us) == limit
+    return limit
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+from datetime import date
+
 from quotad.core.plans import Subject, UsagePlan
 from quotad.core.quota import Usage
 from quotad.core.usage_rows import Page, document, row
@@ -74,3 +76,12 @@ def test_a_shadow_is_marked() -> None:
     """The row of a shadow plan says so; no other has the member."""
     assert row(TABLE, Subject(SHARED, SERVICE.service_id, "release", shadow=True), usage())["shadow"] is True
     assert "shadow" not in row(TABLE, Subject(SHARED, SERVICE.service_id, "release"), usage())
+
+
+def test_the_month_shows_the_limit_in_force() -> None:
+    """In a plan's first period the month's limit is the smaller one, as callers see it in headers."""
+    plan = UsagePlan(
+        "usagePlan-x", "x", month_quota_request=9, first_period_offset=4, starts_on=date(2026, 11, 30)
+    )
+    subject = Subject(plan, SERVICE.service_id, "release")
+    assert row(TABLE, subject, usage())["windows"]["month"]["max"] == 5

@@ -1,6 +1,8 @@
 import asyncio
 import os
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
 
 from quotad.config.model import StoreConfig
 from quotad.core.plans import Binding, Subject
@@ -137,6 +139,13 @@ def test_secrets_of_one_plan_are_summed_up() -> None:
         ("total", 7, -1, 1),
     ]
     assert stock_rows([], []) == []
+
+
+def test_the_month_of_a_first_period_has_its_own_limit() -> None:
+    """The limit shown is the one that is enforced now."""
+    plan = replace(SHARED, month_quota_request=9, first_period_offset=4, starts_on=date(2026, 11, 30))
+    rows = stock_rows([Subject(plan, SERVICE.service_id, "release")], [usage()])
+    assert [row.maximum for row in rows] == [100, 5, 1000]
 
 
 async def test_shadows_are_kept_apart() -> None:
