@@ -14,6 +14,7 @@ from quotad.store.interface import Batch
 from quotad.store.resp import RENEWING, fault
 from quotad.store.route import Route
 from quotad.store.stats import StoreStats
+from quotad.store.wire import UnreadableError
 
 
 class Listener(Protocol):
@@ -88,13 +89,21 @@ class Flight:
         """One item per Subject, each read on its own."""
         if not isinstance(reply, list) or len(reply) != len(self.calls):
             self.on_failed(unreadable())
-            return
+            raise UnreadableError
         self._stats.answered(self.verb, len(reply), monotonic_s() - self._begun_s)
         try:
             answers: list[Answer | StoreError] = [unpack_answer(item) for item in reply]
         except StoreError:
-            answers = [self._read(place, item) for place, item in enumerate(reply)]
+            self._on_mixed(reply)
+        else:
+            self._listener.done(answers)
+
+    def _on_mixed(self, reply: list[object]) -> None:
+        """Not every Subject has an answer."""
+        answers = [self._read(place, item) for place, item in enumerate(reply)]
         self._listener.done(answers)
+        if any(isinstance(answer, StoreError) and answer.kind == "reply" for answer in answers):
+            raise UnreadableError
 
     def _read(self, place: int, item: object) -> Answer | StoreError:
         try:
@@ -122,6 +131,7 @@ def understand(route: Route, subject: Subject, item: object) -> StoreError:
     if isinstance(item, StoreError):
         return item
     if not isinstance(item, hiredis.ReplyError):
+        route.renew(subject, "protocol")
         return unreadable()
     error = fault(item)
     if error.kind in RENEWING:

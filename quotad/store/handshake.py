@@ -171,6 +171,8 @@ class Reconnector:
 
     async def _connect(self, endpoint: Endpoint) -> tuple[Wire, int]:
         wire = await connect(self._loop, endpoint, self._tenant.new_wire)
+        if wire.lost.is_set():
+            raise _away(f"{endpoint} spoke before it was asked, or hung up")
         try:
             return wire, await self._log_in(wire, endpoint)
         except BaseException:

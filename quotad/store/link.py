@@ -21,7 +21,7 @@ from quotad.store.outbox import Outbox
 from quotad.store.replicated import ReplicatedWire
 from quotad.store.resp import RENEWING, command, fault
 from quotad.store.server_clock import ServerClock
-from quotad.store.wire import Deaf, OpenCall, Sink, Wire, report
+from quotad.store.wire import Deaf, OpenCall, Sink, UnreadableError, Wire, report
 
 _TIME = command("TIME")
 _ASKING = command("ASKING")
@@ -278,9 +278,8 @@ class Link:
         """The answer to a heartbeat."""
         server_us = server_time_us(reply)
         if server_us is None:
-            self.renew("protocol")
-        else:
-            self._clock.hear(server_us)
+            raise UnreadableError
+        self._clock.hear(server_us)
 
     def on_scripts_loaded(self) -> None:
         """The server has the scripts again, or refused them: a later NOSCRIPT loads them anew."""

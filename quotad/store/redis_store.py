@@ -141,6 +141,7 @@ class RedisStore:
         for chunk, reply in zip(chunks, replies, strict=True):
             items = reply if isinstance(reply, list) else [reply]
             if len(items) != len(chunk) and not isinstance(reply, StoreError):
+                self._route.renew(chunk[0], "protocol")
                 raise unreadable()
             found += [self._read_usage(*each) for each in zip(chunk, items, strict=False)]
         if found:

@@ -51,10 +51,12 @@ class ReplicatedWire(Wire):
 
     def answer(self, group: "_Group") -> None:
         """Enough replicas have the calls of this write: their replies count."""
-        self._groups.popleft()
-        for call, reply in group.held:
-            super()._deliver(call, reply)
-        self._consider()
+        while group.held:
+            # A reply that cannot be read ends the connection, and the rest is not believed either.
+            super()._deliver(*group.held.popleft())
+        if not self.lost.is_set():
+            self._groups.popleft()
+            self._consider()
 
     def refuse(self, group: "_Group", error: StoreError) -> None:
         """The server has run the calls of this write, but may forget them at a failover."""
@@ -70,6 +72,8 @@ class ReplicatedWire(Wire):
     def _lose(self, kind: str) -> None:
         if not self.lost.is_set():
             held = [call for group in self._groups for call, _ in group.held]
+            for group in self._groups:
+                group.held.clear()
             self._groups.clear()
             self.open.extendleft(reversed(held))
             self.open = deque(call for call in self.open if not isinstance(call.sink, _Group))
@@ -82,7 +86,7 @@ class _Group:
     __slots__ = ("_wire", "held")
 
     def __init__(self, wire: ReplicatedWire) -> None:
-        self.held: list[tuple[OpenCall, object]] = []
+        self.held: deque[tuple[OpenCall, object]] = deque()
         self._wire = wire
 
     def on_reply(self, reply: object) -> None:

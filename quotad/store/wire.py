@@ -1,6 +1,7 @@
 """One connection to one server: payloads out, replies in the same order to whoever waits for them."""
 
 import asyncio
+import re
 import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -13,15 +14,25 @@ from quotad.store.endpoint import Endpoint
 
 _WRITE_HIGH_BYTES = 256 * 1024
 _UNPARSED_BYTES = 16 * 1024 * 1024
+# A length of 100 million or more. The reader makes room for an array when it is announced; whole numbers
+# below 2**53, as answers hold them, have a zero byte among any eight, so none of them looks like this.
+_HUGE = re.compile(rb"[$*%~>|=]\d{9,}")
 
 _NOTHING = object()
 
 
+class UnreadableError(Exception):
+    """Raised by a Sink's ``on_reply``: this cannot be the reply to what was asked. The connection is cut."""
+
+
 class Sink(Protocol):
-    """Who waits for one reply. Hears exactly one of ``on_reply`` and ``on_failed``. Must not raise."""
+    """Who waits for one reply. Hears exactly one of ``on_reply`` and ``on_failed``. Must not raise else."""
 
     def on_reply(self, reply: object) -> None:
-        """The reply, decoded by hiredis; error replies inside an array stay ``ReplyError`` values."""
+        """The reply, decoded by hiredis; error replies inside an array stay ``ReplyError`` values.
+
+        Raises UnreadableError, after all who wait for it were told.
+        """
 
     def on_late(self) -> None:
         """The deadline passed after the call was written; it stays open. At most once, before the others."""
@@ -81,7 +92,7 @@ class Wire(asyncio.Protocol):
         self.late_open = 0
         """How many of ``open`` are past their deadline."""
         self.heard = False
-        """A byte arrived since the owner last put this to False."""
+        """A whole reply arrived since the owner last put this to False. Bytes alone may never become one."""
         self.heard_s = loop.time()
         """When the owner last saw ``heard``."""
         self.paused = False
@@ -118,11 +129,14 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes arrived. Every complete reply goes to the oldest open call."""
-        self.heard = True
         reader = self._reader
         try:
             reader.feed(data)
             reply = reader.gets()
+            if reply is _NOTHING:
+                self._check_part(data)
+                return
+            self.heard = True
             while reply is not _NOTHING:
                 if not self.open:
                     # Also after a loss: what still arrives belongs to nobody.
@@ -130,10 +144,13 @@ class Wire(asyncio.Protocol):
                     return
                 self._deliver(self.open.popleft(), reply)
                 reply = reader.gets()
-        except hiredis.ProtocolError:
+        except (hiredis.ProtocolError, MemoryError, TypeError):
+            # MemoryError: it made room for what was announced. TypeError: a map of maps.
             self.cut("protocol")
-            return
-        if reader.len() > _UNPARSED_BYTES:
+
+    def _check_part(self, data: bytes) -> None:
+        """What arrived completes no reply: it must not be the beginning of one that nobody would send."""
+        if self._reader.len() > _UNPARSED_BYTES or _HUGE.search(data):
             self.cut("protocol")
 
     def _deliver(self, call: OpenCall, reply: object) -> None:
@@ -143,6 +160,10 @@ class Wire(asyncio.Protocol):
                 self._owner.on_fault(call, reply)
             else:
                 call.sink.on_reply(reply)
+        except UnreadableError:
+            # Whoever answers something else than was asked may have lost count: what follows could be
+            # taken for the answer to another call.
+            self.cut("protocol")
         except Exception as error:  # noqa: BLE001 - one broken sink must not take the replies of others
             report(self._loop, error)
 
