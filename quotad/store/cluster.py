@@ -233,6 +233,7 @@ class Cluster:
         if error is not None and self._ended(passage):
             passage.fail(error)
         elif error is not None:
+            passage.redirects = 0
             passage.watch(self._loop)
             self._send(passage)
             self.flush_soon()

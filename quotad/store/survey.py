@@ -85,10 +85,10 @@ class Surveyor:
                 info, nodes, slots = await commands.execute(raise_on_error=False)
             for reply in (info, nodes, slots):
                 if isinstance(reply, Exception):
-                    return _refusal(address, reply)
+                    return _refusal(address, reply, login)
             return read_view(address, info, nodes, slots)
-        except AuthenticationError:
-            return _error("wrongpass", f"the Cluster's node {address} refused the login")
+        except AuthenticationError as error:
+            return _refusal(address, error, login)
         except (RedisError, OSError) as error:
             return _error("disconnected", f"the Cluster's node {address} is away: {type(error).__name__}")
         except (ValueError, TypeError, AttributeError):
@@ -123,7 +123,9 @@ class Surveyor:
                 await client.aclose()
 
 
-def _refusal(address: str, reply: Exception) -> StoreError:
+def _refusal(address: str, reply: Exception, login: Endpoint) -> StoreError:
+    if isinstance(reply, AuthenticationError) and login.password:
+        return _error("wrongpass", f"the Cluster's node {address} refused the login")
     if isinstance(reply, AuthenticationError):
         return _error("noauth", f"the Cluster's node {address} asks for a password")
     if isinstance(reply, NoPermissionError):
