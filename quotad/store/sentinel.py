@@ -107,7 +107,7 @@ class SentinelLocator:
             for task in rest:
                 task.cancel()
             await asyncio.gather(*rest, return_exceptions=True)
-        return _newest(answers)
+        return newest(answers)
 
     async def _answer_doubts(self, found: Callable[[str, int], None]) -> None:
         loop = asyncio.get_running_loop()
@@ -227,7 +227,8 @@ def _good(answers: Iterable[Said | StoreError]) -> list[Said]:
     return [answer for answer in answers if isinstance(answer, Said)]
 
 
-def _newest(answers: list[Said | StoreError]) -> Said:
+def newest(answers: list[Said | StoreError]) -> Said:
+    """The answer of the highest epoch. Raises StoreError when there is none."""
     good = _good(answers)
     if good:
         return max(good, key=lambda said: said.epoch)
