@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 
 import httpx
@@ -46,7 +46,7 @@ async def get(quotad: Quotad, path: str) -> httpx.Response:
 
 async def scraped(quotad: Quotad) -> dict[str, float]:
     """Every sample of a scrape, summed up over its labels."""
-    samples: Counter[str] = Counter()
+    samples: dict[str, float] = defaultdict(float)
     for family in text_string_to_metric_families((await get(quotad, "/metrics")).text):
         for sample in family.samples:
             samples[sample.name] += sample.value

@@ -1,0 +1,80 @@
+import asyncio
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from quotad import lifetime
+from quotad.errors import QuotadError
+
+SCRIPT = """
+import asyncio, os, signal, sys
+from quotad import lifetime
+
+class Service:
+    async def start(self):
+        print("start", flush=True)
+        return {"listen": "127.0.0.1:1"}
+
+    def reload(self):
+        print("reload", flush=True)
+
+    async def stop(self):
+        print("stop", flush=True)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0)
+
+lifetime.log_to_stderr()
+sys.exit(asyncio.run(lifetime.serve(Service())))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_reload_and_end_a_service(number: signal.Signals) -> None:
+    """SIGHUP reloads; SIGTERM and SIGINT stop it once and in order: exit 0, also when another one comes."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with process:
+        assert process.stdout.readline() == "start\n"
+        assert "ready: listen=127.0.0.1:1" in process.stderr.readline()
+        process.send_signal(signal.SIGHUP)
+        assert process.stdout.readline() == "reload\n"
+        process.send_signal(number)
+        assert process.stdout.read() == "stop\n"
+        assert "draining" in process.stderr.read()
+        assert process.wait() == 0
+
+
+class Failing:
+    """A service that cannot start."""
+
+    stopped = False
+
+    async def start(self) -> dict[str, str]:
+        """Half way."""
+        raise QuotadError("no port")
+
+    def reload(self) -> None:
+        """Never reached."""
+
+    async def stop(self) -> None:
+        """Remember."""
+        self.stopped = True
+
+
+async def test_what_cannot_start_is_stopped() -> None:
+    """The error goes on to the command, after all that was started has been let go."""
+    before = {number: signal.getsignal(number) for number in lifetime.ENDING}
+    service = Failing()
+    try:
+        with pytest.raises(QuotadError, match="no port"):
+            await lifetime.serve(service)
+    finally:
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert service.stopped
