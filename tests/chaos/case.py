@@ -118,6 +118,7 @@ def _judge(case: Case, world: World, plan: TestedPlan, at_rest: dict[str, AtRest
         [asked for asked in world.load.asked if asked.plan_id == plan.plan_id],
         [served for served in world.backend.served if served.plan_id == plan.plan_id],
         at_rest.get(plan.plan_id, AtRest(0, 0)),
+        None if world.exposed else world.after[f"quotad_requests_total{{plan={plan.plan_id}}}"],
     )
     return check(history, case.bounds(world, plan), world.fault, exhausts=plan.limits.quota >= 0)
 

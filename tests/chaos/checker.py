@@ -55,6 +55,7 @@ def check(history: PlanHistory, bounds: Bounds, fault: Fault, exhausts: bool = T
         *_beyond("lost", lost, bounds.lost),
         *_beyond("stranded", stranded, bounds.stranded),
         *_contradictions(history.asked, admitted),
+        *_misreported(history),
     ]
     if history.at_rest.open:
         problems.append(f"{history.at_rest.open} units held or leased at rest")
@@ -64,6 +65,8 @@ def check(history: PlanHistory, bounds: Bounds, fault: Fault, exhausts: bool = T
         problems.append(f"use at rest is {used - quota} above the quota")
     if recover_s is None:
         problems.append("nothing was decided after the fault")
+    elif bounds.recover_s is not None and recover_s > bounds.recover_s:
+        problems.append(f"the first decision came {recover_s:.2f} s late, {bounds.recover_s:.2f} s promised")
     if not history.asked:
         problems.append("nothing was asked")
     return Findings(
@@ -123,6 +126,13 @@ def _distinct(served: Sequence[Served]) -> dict[int, Served]:
 def _beyond(what: str, found: int, bound: int) -> Iterator[str]:
     if found > bound:
         yield f"{what} {found}, at most {bound} promised"
+
+
+def _misreported(history: PlanHistory) -> Iterator[str]:
+    answered = sum(one.status != NO_ANSWER for one in history.asked)
+    reported = history.reported
+    if reported is not None and not answered <= reported <= len(history.asked):
+        yield f"{answered} of {len(history.asked)} requests were answered, the metrics say {reported}"
 
 
 def _contradictions(asked: Sequence[Asked], admitted: dict[int, Served]) -> Iterator[str]:

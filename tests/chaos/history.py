@@ -56,6 +56,8 @@ class Bounds:
     over: int = 0
     lost: int = 0
     stranded: int = 0
+    recover_s: float | None = None
+    """From the fault's end to the first decision; None: nothing is promised."""
     why: str = ""
 
 
@@ -89,3 +91,5 @@ class PlanHistory:
     asked: list[Asked]
     served: list[Served]
     at_rest: AtRest
+    reported: int | None = None
+    """``quotad_requests_total`` over all processes; None where one of them took its numbers with it."""

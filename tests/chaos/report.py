@@ -42,7 +42,7 @@ def rows(ended: Ended) -> Iterator[tuple[str, ...]]:
             _beside(found.over, found.bounds.over),
             _beside(found.lost, found.bounds.lost) if found.quota >= 0 else f"{found.lost:,}",
             _beside(found.stranded, found.bounds.stranded),
-            _seconds(found.recover_s),
+            _recovered(found),
             hits,
             "FAILED" if bad else "held",
         )
@@ -121,6 +121,11 @@ def _short(found: Findings) -> str:
 
 def _beside(found: int, bound: int) -> str:
     return f"{found:,} / {bound:,}" if found or bound else "0"
+
+
+def _recovered(found: Findings) -> str:
+    bound = found.bounds.recover_s
+    return _seconds(found.recover_s) + (f" / {bound:.2f} s" if bound is not None else "")
 
 
 def _seconds(value: float | None) -> str:

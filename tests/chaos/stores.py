@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tests.chaos.proxy import FaultProxy, fault_proxy
+from tests.support.clusters import Cluster, running_cluster
+from tests.support.sentinels import SentinelGroup, running_sentinels
 from tests.support.servers import StoreServer, running_server
 from tests.support.waiting import until
 
@@ -83,6 +85,49 @@ class Replicated:
         return written - had
 
 
+@dataclass(slots=True)
+class Watched:
+    """A primary, its replicas, and three Sentinels."""
+
+    group: SentinelGroup
+
+    @property
+    def url(self) -> str:
+        """The Sentinels."""
+        return self.group.url
+
+    @property
+    def reader_url(self) -> str:
+        """The same."""
+        return self.group.url
+
+
+@dataclass(slots=True)
+class Clustered:
+    """Three primaries, a replica each."""
+
+    cluster: Cluster
+
+    @property
+    def url(self) -> str:
+        """Every node."""
+        return self.cluster.url
+
+    @property
+    def reader_url(self) -> str:
+        """The same."""
+        return self.cluster.url
+
+    def error_replies(self, word: str) -> int:
+        """How many error replies with this first word all living nodes have sent."""
+        return sum(
+            int(value.rpartition("=")[2])
+            for node in self.cluster.living
+            for name, value in node.info("errorstats").items()
+            if name == f"errorstat_{word}"
+        )
+
+
 @contextlib.asynccontextmanager
 async def standalone() -> AsyncIterator[Standalone]:
     """A started server and its proxy."""
@@ -103,3 +148,17 @@ async def replicated() -> AsyncIterator[Replicated]:
                     await until(lambda: client.info("replication").get("master_link_status") == "up")
                 stream.delay_s = LAG_S
                 yield Replicated(primary, replica, stream, front)
+
+
+@contextlib.asynccontextmanager
+async def watched() -> AsyncIterator[Watched]:
+    """A started group that knows itself."""
+    with running_sentinels() as group:
+        yield Watched(group)
+
+
+@contextlib.asynccontextmanager
+async def clustered() -> AsyncIterator[Clustered]:
+    """A started Cluster that agrees."""
+    with running_cluster() as cluster:
+        yield Clustered(cluster)

@@ -173,6 +173,24 @@ def test_a_run_that_never_recovers_is_found() -> None:
     assert "nothing was decided after the fault" in problems(given)
 
 
+@pytest.mark.parametrize(("reported", "fits"), [(2, False), (3, True), (4, True), (5, False)])
+def test_metrics_that_disagree_are_found(reported: int, fits: bool) -> None:
+    """Every answer is in the metrics; of a request without an answer they may know or not."""
+    given = history()
+    given.asked[0] = asked(1, 0, 1.0)
+    given.reported = reported
+    said = f"3 of 4 requests were answered, the metrics say {reported}"
+    assert problems(given) == ("" if fits else said)
+
+
+def test_a_late_recovery_is_found() -> None:
+    """Where a time is promised, more than that is a breach."""
+    assert problems(history(), Bounds(recover_s=0.6)) == ""
+    assert (
+        problems(history(), Bounds(recover_s=0.5)) == "the first decision came 0.51 s late, 0.50 s promised"
+    )
+
+
 def test_use_above_the_quota_is_found() -> None:
     """Counted too much: others are refused for what nobody used."""
     given = history()
