@@ -9,6 +9,7 @@ With ``workers`` above 1 each worker is such an App without telemetry and admin 
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -24,6 +25,7 @@ from quotad.store.redis_store import RedisStore
 from quotad.telemetry.access_log import AccessLog
 from quotad.telemetry.loop_lag import LoopLag
 from quotad.telemetry.metrics import Recorder
+from quotad.telemetry.refusals import RefusalBook
 from quotad.telemetry.server import Readiness
 from quotad.telemetry.sources import Scrape, Sources
 
@@ -43,7 +45,9 @@ class App:
             self._access_log = AccessLog(
                 config.telemetry.access_log, clock.wall_s, clock.monotonic_s, log_lock
             )
-        self.recorder = Recorder(self._access_log.record if self._access_log else None)
+        self.refusals = RefusalBook(self._ground.sidecar_id[:6].hex(), clock.wall_s, clock.monotonic_s)
+        log_line = self._access_log.record if self._access_log else None
+        self.recorder = Recorder(log_line, self.refusals.keep)
         self.recorder.configure(config.routes, config.table)
         self._snapshot = SnapshotHolder(Snapshot(config.routes, config.table))
         self._listener: Listener | None = None
@@ -62,11 +66,11 @@ class App:
         stock = ground.stock(store, self.recorder)
         scrape = Scrape(self.sources.figures, stock, lambda: self.config.version)
         await ground.open_telemetry(scrape, self._readiness)
-        await ground.open_admin(lambda: self.config.table, store)
+        await ground.open_admin(lambda: self.config.table, store, self._find_refusal)
         own_use = OwnUse(store.usage, clock.monotonic_s)
         ground.closers.append(own_use.close)
         listener = Listener(self.config.listen, self._snapshot, limiter, self.recorder, own_use=own_use)
-        listener.id_prefix = ground.sidecar_id[:6].hex()
+        listener.id_prefix = self.refusals.sidecar
         self._listener = listener
 
     async def listen(self, *, shared: bool = False) -> dict[str, str]:
@@ -82,6 +86,9 @@ class App:
         except OSError as error:
             raise QuotadError(f"listen {address.host}:{address.port}: {error.strerror or error}") from error
         return {**self._ground.bound, "listen": f"{address.host}:{port}"}
+
+    async def _find_refusal(self, request_id: str) -> dict[str, Any] | None:
+        return self.refusals.find(request_id)
 
     def _start_limiter(self, store: RedisStore) -> Limiter:
         config = self.config.store

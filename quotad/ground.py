@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from quotad import clock
 from quotad.config.model import Config
@@ -13,6 +14,8 @@ from quotad.telemetry.metrics import Recorder
 from quotad.telemetry.server import Readiness, TelemetryServer
 from quotad.telemetry.sources import Scrape
 from quotad.telemetry.stock import Stock
+
+FindRefusal = Callable[[str], Awaitable[dict[str, Any] | None]]
 
 log = logging.getLogger("quotad")
 
@@ -63,15 +66,20 @@ class Ground:
         # Closed last: it says that the process drains.
         self.closers.insert(0, server.close)
 
-    async def open_admin(self, table: Callable[[], PlanTable], store: RedisStore) -> None:
-        """Serve the admin port, where the configuration says so. Raises QuotadError."""
+    async def open_admin(
+        self, table: Callable[[], PlanTable], store: RedisStore, find_refusal: FindRefusal
+    ) -> None:
+        """Serve the admin port, where the configuration says so. Raises QuotadError.
+
+        ``find_refusal``: what this quotad's processes remember of a request id; None: it is none of theirs.
+        """
         admin = self._config.admin
         if admin is None:
             return
         # Only a process that serves the admin port carries aiohttp.
         from quotad.controlplane.server import AdminServer
 
-        server = AdminServer(admin, table, store)
+        server = AdminServer(admin, table, store, find_refusal)
         self.bound["admin"] = f"{admin.address.host}:{await server.start()}"
         self.closers.append(server.close)
 

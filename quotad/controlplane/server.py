@@ -13,7 +13,16 @@ from typing import Protocol
 
 from aiohttp import web, web_response
 
+from quotad.clock import WallClock, wall_s
 from quotad.config.model import Admin
+from quotad.controlplane.explain import (
+    Finding,
+    FindRefusal,
+    NotKnownError,
+    explain_request,
+    explanation,
+    parse_question,
+)
 from quotad.controlplane.guard import Guard
 from quotad.controlplane.usage import QueryError, parse_query, select
 from quotad.core.plans import Subject
@@ -41,14 +50,26 @@ class UsageReader(Protocol):
 
 
 class AdminServer:
-    """Serves ``/v1/usage`` on one address."""
+    """Serves ``/v1/usage`` and ``/v1/explain`` on one address."""
 
-    def __init__(self, admin: Admin, table: Callable[[], PlanTable], store: UsageReader) -> None:
-        """``table`` gives the table in force, also after a reload. Raises QuotadError, see ``Guard``."""
+    def __init__(
+        self,
+        admin: Admin,
+        table: Callable[[], PlanTable],
+        store: UsageReader,
+        find_refusal: FindRefusal | None = None,
+        wall: WallClock = wall_s,
+    ) -> None:
+        """``table`` gives the table in force, also after a reload. Raises QuotadError, see ``Guard``.
+
+        Without ``find_refusal`` no request id is known.
+        """
         self._address = admin.address
         self._guard = Guard(admin)
         self._table = table
         self._store = store
+        self._find_refusal = find_refusal
+        self._wall = wall
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> int:
@@ -57,6 +78,7 @@ class AdminServer:
         vars(web_response)["SERVER_SOFTWARE"] = "quotad"
         app = web.Application(middlewares=[self._middleware], client_max_size=_BODY_BYTES)
         app.router.add_get("/v1/usage", self._usage)
+        app.router.add_get("/v1/explain", self._explain)
         runner = web.AppRunner(
             app, handle_signals=False, access_log=None, logger=_silent, keepalive_timeout=30
         )
@@ -87,6 +109,8 @@ class AdminServer:
             response = _problem(error.status, error.reason, allow)
         except QueryError as error:
             response = _problem(400, str(error))
+        except NotKnownError as error:
+            response = _problem(404, str(error))
         except (StoreError, TimeoutError):
             response = _problem(503, "The quota store did not answer.", {"Retry-After": "1"})
         except Exception:
@@ -110,9 +134,22 @@ class AdminServer:
     async def _usage(self, request: web.Request) -> web.Response:
         table = self._table()
         page = select(table, parse_query(request.query.items()))
+        return _json(200, document(table, page, await self._read(page.subjects)))
+
+    async def _explain(self, request: web.Request) -> web.Response:
+        question = parse_question(request.query.items())
+        if isinstance(question, str):
+            if self._find_refusal is None:
+                raise NotKnownError("Refusals are not remembered here.")
+            async with asyncio.timeout(STORE_TIMEOUT_S):
+                return _json(200, await explain_request(self._find_refusal, question))
+        table = self._table()
+        finding = Finding(table, question, self._wall())
+        return _json(200, explanation(table, finding, await self._read(finding.subjects)))
+
+    async def _read(self, subjects: Sequence[Subject]) -> list[Usage]:
         async with asyncio.timeout(STORE_TIMEOUT_S):
-            usages = await self._store.usage(page.subjects) if page.subjects else []
-        return _json(200, document(table, page, usages))
+            return await self._store.usage(subjects) if subjects else []
 
 
 def _problem(status: int, detail: str, headers: dict[str, str] | None = None) -> web.Response:

@@ -6,6 +6,7 @@ Also the rules of which final status counts (docs/guarantees.md, Q1 and Q2).
 from collections.abc import Set as AbstractSet
 
 from quotad.core.plans import StatusClass
+from quotad.core.verdict import Verdict
 
 
 class Outcome:
@@ -33,6 +34,7 @@ class Outcome:
         "target",
         "upstream",
         "upstream_s",
+        "verdict",
     )
 
     def __init__(self, started_s: float) -> None:
@@ -62,6 +64,8 @@ class Outcome:
         until its answer is there, which may be after the request's end."""
         self.counted: bool | None = None
         """Whether quota was used; None when the request was never admitted."""
+        self.verdict: Verdict | None = None
+        """Of a refused request, if it came to one: what the store said with it."""
         self.upstream = ""
         self.upstream_s = 0.0
         """From dispatch to the upstream's response head."""

@@ -3,8 +3,8 @@
 A row: ``usagePlanId usagePlanName serviceId serviceName environment``, under ``scope: secret`` also
 ``secretId secretName``, of a shadow plan ``shadow: true``; ``inUseRequestNum`` and ``maxRequestNum`` are the
 lifetime total, ``held`` its requests in flight whose use is not decided yet; ``windows`` has ``day``,
-``month`` and ``total``, each with ``inUse``, ``held``, ``max`` and ``endsAt`` (null: no window is open, or it
-has no end); ``rate`` has ``rateRps`` and ``burst``. -1 is unlimited.
+``month`` and ``total``, each with ``inUse``, ``held``, ``max``, ``left`` and ``endsAt`` (null: no window is
+open, or it has no end); ``rate`` has ``rateRps`` and ``burst``. -1 is unlimited.
 """
 
 from collections.abc import Sequence
@@ -70,9 +70,9 @@ def row(table: PlanTable, subject: Subject, usage: Usage) -> Row:
     entry["held"] = usage.total_open
     month = month_limit_at(plan, usage.now_us)
     entry["windows"] = {
-        "day": _window(usage.day_charged, usage.day_open, plan.day_quota_request, usage.day_end_us),
-        "month": _window(usage.month_charged, usage.month_open, month, usage.month_end_us),
-        "total": _window(usage.total_charged, usage.total_open, plan.max_request_num, 0),
+        "day": window(usage.day_charged, usage.day_open, plan.day_quota_request, usage.day_end_us),
+        "month": window(usage.month_charged, usage.month_open, month, usage.month_end_us),
+        "total": window(usage.total_charged, usage.total_open, plan.max_request_num, 0),
     }
     burst = plan.rate_rps if plan.burst == UNLIMITED else plan.burst
     entry["rate"] = {"rateRps": plan.rate_rps, "burst": burst}
@@ -84,5 +84,12 @@ def stamp(time_us: int) -> str:
     return (_EPOCH + timedelta(microseconds=time_us)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _window(in_use: int, held: int, maximum: int, end_us: int) -> Row:
-    return {"inUse": in_use, "held": held, "max": maximum, "endsAt": stamp(end_us) if end_us else None}
+def window(in_use: int, held: int, maximum: int, end_us: int) -> Row:
+    """One window of a row; ``end_us`` 0: it has no end, or none is open."""
+    return {
+        "inUse": in_use,
+        "held": held,
+        "max": maximum,
+        "left": UNLIMITED if maximum == UNLIMITED else max(0, maximum - in_use - held),
+        "endsAt": stamp(end_us) if end_us else None,
+    }

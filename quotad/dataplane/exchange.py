@@ -276,6 +276,7 @@ class Exchange(Forward):
         """Answer for ourselves."""
         plane, outcome = self._plane, self.outcome
         outcome.limit = refusal.limit
+        outcome.verdict = self.verdict
         status = status_of(refusal.key)
         if not self.gone or self._uploaded:
             self.settle(status)

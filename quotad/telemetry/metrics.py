@@ -28,6 +28,12 @@ _DENIED = frozenset(("rate", "quota", "store", "overload"))
 """The keys of ``core.replies`` with which the engine refuses."""
 
 
+REFUSING = frozenset(key for key in ROWS if not key.startswith("upstream_")) - {"internal"}
+"""The keys of ``core.replies`` that say no to a caller; the others tell what broke behind us."""
+
+Take = Callable[[Outcome], None]
+
+
 class RoutePlace(Protocol):
     """What is read of a route: ``config.model.Route``."""
 
@@ -75,6 +81,7 @@ class Recorder:
 
     __slots__ = (
         "_anonymous",
+        "_keep_refusal",
         "_log",
         "_rows",
         "_shadows",
@@ -84,8 +91,10 @@ class Recorder:
         "upstream_duration",
     )
 
-    def __init__(self, log: Callable[[Outcome], None] | None = None) -> None:
+    def __init__(self, log: Take | None = None, keep_refusal: Take | None = None) -> None:
+        """``log`` takes every Outcome, ``keep_refusal`` those of requests that were refused."""
         self._log = log
+        self._keep_refusal = keep_refusal
         self._anonymous = Row("", "", "")
         self._rows: dict[tuple[str, str, str], Row] = {("", "", ""): self._anonymous}
         self._shadows: dict[tuple[str, str, str], ShadowRow] = {}
@@ -203,6 +212,8 @@ class Recorder:
 
     def _refused(self, row: Row, outcome: Outcome) -> None:
         reason = outcome.reason
+        if self._keep_refusal is not None and reason in REFUSING:
+            self._keep_refusal(outcome)
         if reason in self.auth_failures:
             self.auth_failures[reason] += 1
         elif reason in _DENIED and row.plan_id:

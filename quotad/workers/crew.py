@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from quotad import lifetime
 from quotad.errors import QuotadError
 from quotad.telemetry.figures import Figures
-from quotad.workers.child import Child
+from quotad.workers.child import Answer, Child
 
 START_S = 60.0
 """To connect to a store and read a large configuration on a busy machine."""
@@ -18,6 +18,7 @@ REPORT_EVERY_S = 1.0
 """What a worker counted after its last report is lost from the metrics when it is killed."""
 REPORT_WITHIN_S = 0.25
 """How long a scrape waits for fresh reports."""
+FIND_S = 1.0
 SLUGGISH_S = 5.0
 """A worker that has owed a report for this long does not count as ready."""
 STUCK_S = 30.0
@@ -76,6 +77,15 @@ class Crew:
         reports = [child.report() for child in self._children.values() if child.ready]
         if reports:
             await asyncio.wait(reports, timeout=REPORT_WITHIN_S)
+
+    async def find(self, request_id: str) -> Answer | None:
+        """What a worker remembers of a refused request; None: its id is of none that answers."""
+        orders = [child.order("find", FIND_S, request_id=request_id) for child in self._listening()]
+        for answer in await asyncio.gather(*orders, return_exceptions=True):
+            if isinstance(answer, dict) and answer["found"] is not None:
+                found: Answer = answer["found"]
+                return found
+        return None
 
     async def prepare(self, parcel: bytes) -> list[Child]:
         """Have every worker make a configuration ready. Raises QuotadError when one refuses: then none does.

@@ -70,7 +70,7 @@ class Supervisor:
         stock = ground.stock(store, self._recorder)
         scrape = Scrape(self._figures, stock, lambda: self._config.version, self._refresh)
         await ground.open_telemetry(scrape, self._readiness)
-        await ground.open_admin(lambda: self._config.table, store)
+        await ground.open_admin(lambda: self._config.table, store, self._find_refusal)
 
     def reload(self) -> None:
         """Read the configuration again: in force in every worker, or refused and the old one stays."""
@@ -131,6 +131,9 @@ class Supervisor:
     async def _refresh(self) -> None:
         if self._crew is not None:
             await self._crew.refresh()
+
+    async def _find_refusal(self, request_id: str) -> Answer | None:
+        return None if self._crew is None else await self._crew.find(request_id)
 
     def _figures(self) -> Figures:
         figures = self._sources.figures()

@@ -53,6 +53,7 @@ class Worker:
             "abort": self._abort,
             "listen": self._listen,
             "report": self._report,
+            "find": self._find,
         }
 
     async def obey(self) -> None:
@@ -111,6 +112,9 @@ class Worker:
 
     async def _report(self, _order: Order) -> Order:
         return self._reporter.report(self._running.sources)
+
+    async def _find(self, order: Order) -> Order:
+        return {"found": self._running.refusals.find(order["request_id"])}
 
 
 def run(channel: int, log_lock: int) -> int:

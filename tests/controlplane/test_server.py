@@ -10,23 +10,32 @@ import pytest
 
 from quotad.config.model import Address, Admin
 from quotad.controlplane import server as module
+from quotad.controlplane.explain import FindRefusal
 from quotad.controlplane.server import AdminServer, UsageReader
 from quotad.core.plans import Subject
 from quotad.core.quota import Usage
 from quotad.core.table import PlanTable
 from quotad.errors import QuotadError
-from tests.support.samples import TABLE, FixedReader
+from tests.support.samples import SERVICE, TABLE, FixedReader
 
 TOKEN = "a-token-of-twenty-characters"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
+async def find_refusal(request_id: str) -> dict[str, Any] | None:
+    """A sidecar that remembers one refusal."""
+    return {"requestId": request_id, "limit": "day"} if request_id.startswith("0123456789ab") else None
+
+
 class Port:
     """A running admin port."""
 
-    def __init__(self, reader: UsageReader, token: str = TOKEN) -> None:
+    def __init__(
+        self, reader: UsageReader, token: str = TOKEN, find_refusal: FindRefusal | None = find_refusal
+    ) -> None:
         self.table = TABLE
-        self.server = AdminServer(Admin(Address("127.0.0.1", 0), token), self.current_table, reader)
+        admin = Admin(Address("127.0.0.1", 0), token)
+        self.server = AdminServer(admin, self.current_table, reader, find_refusal)
         self.number = 0
 
     def current_table(self) -> PlanTable:
@@ -227,3 +236,39 @@ async def test_a_taken_address_is_named(port: Port, reader: FixedReader) -> None
     admin = Admin(Address("127.0.0.1", port.number), TOKEN)
     with pytest.raises(QuotadError, match=f"admin 127.0.0.1:{port.number}: "):
         await AdminServer(admin, port.current_table, reader).start()
+
+
+PLACE = f"/v1/explain?secretId=AKIDa&serviceId={SERVICE.service_id}&environment=release"
+
+
+async def test_explain_a_place(port: Port, reader: FixedReader) -> None:
+    """One read of the store says what a Secret would meet; the reader's absence is 503, a bad query 400."""
+    body = (await port.ask(PLACE)).json()
+    assert (body["admitted"], body["plan"]["usagePlanId"], body["plan"]["windows"]["day"]["left"]) == (
+        True,
+        "usagePlan-shared",
+        91,
+    )
+    assert len(reader.asked) == 1
+    body = (await port.ask(PLACE.replace("AKIDa", "AKIDz"))).json()
+    assert (body["reason"], len(reader.asked)) == ("unknown_secret", 1)
+    problem(await port.ask("/v1/explain"), 400)
+    reader.away = True
+    problem(await port.ask(PLACE), 503)
+
+
+async def test_explain_a_request(port: Port) -> None:
+    """What a sidecar remembers is told; an id of another, or of none, is 404 with the reason."""
+    known = "0123456789ab00000001"
+    assert (await port.ask(f"/v1/explain?requestId={known}")).json() == {"requestId": known, "limit": "day"}
+    other = problem(await port.ask("/v1/explain?requestId=ba987654321000000001"), 404)
+    assert "another sidecar" in other["detail"]
+
+
+async def test_without_a_memory_no_request_is_known(reader: FixedReader) -> None:
+    """A port that no sidecar tells its refusals says so."""
+    async with serving(Port(reader, find_refusal=None)) as port:
+        assert (
+            "not remembered here"
+            in problem(await port.ask("/v1/explain?requestId=0123456789ab00000001"), 404)["detail"]
+        )

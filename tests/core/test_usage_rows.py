@@ -20,9 +20,9 @@ def test_row_of_a_shared_plan() -> None:
         "maxRequestNum": 1000,
         "held": 2,
         "windows": {
-            "day": {"inUse": 3, "held": 1, "max": 100, "endsAt": "2026-11-18T11:06:41Z"},
-            "month": {"inUse": 5, "held": 1, "max": -1, "endsAt": "2026-11-18T11:07:40Z"},
-            "total": {"inUse": 11, "held": 2, "max": 1000, "endsAt": None},
+            "day": {"inUse": 3, "held": 1, "max": 100, "left": 96, "endsAt": "2026-11-18T11:06:41Z"},
+            "month": {"inUse": 5, "held": 1, "max": -1, "left": -1, "endsAt": "2026-11-18T11:07:40Z"},
+            "total": {"inUse": 11, "held": 2, "max": 1000, "left": 987, "endsAt": None},
         },
         "rate": {"rateRps": 5, "burst": 5},
     }
