@@ -1,6 +1,7 @@
 import asyncio
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,49 @@ async def test_a_non_blocking_pipe_loses_nothing(tmp_path: Path, monkeypatch: py
     assert log.dropped == 0
     os.close(reader)
     os.close(writer)
+
+
+WRITING = """
+import asyncio, sys
+from quotad import clock
+from quotad.telemetry.access_log import AccessLog
+from tests.support.samples import outcome
+
+async def write():
+    lock = int(sys.argv[1])
+    log = AccessLog("-", clock.wall_s, clock.monotonic_s, lock if lock else None)
+    log.start()
+    for number in range(3000):
+        ended = outcome()
+        ended.request_id = f"{sys.argv[2]}-{number}"
+        ended.target = "/" + sys.argv[2] * 500
+        log.record(ended)
+    print("made", file=sys.stderr, flush=True)
+    await log.close(60.0)
+
+asyncio.run(write())
+"""
+
+
+async def test_processes_on_one_pipe_do_not_mix_their_lines(tmp_path: Path) -> None:
+    """What takes more than a pipe takes at once is still whole lines: each process waits for its turn."""
+    reader, writer = os.pipe()
+    with (tmp_path / "lock").open("w+b") as lock, os.fdopen(reader, "rb") as received:
+        writing = [
+            await asyncio.create_subprocess_exec(
+                *[sys.executable, "-c", WRITING, str(lock.fileno()), name],
+                stdout=writer,
+                stderr=asyncio.subprocess.PIPE,
+                pass_fds=(lock.fileno(),),
+            )
+            for name in "abc"
+        ]
+        os.close(writer)
+        # Nobody reads before all of them have more to write than a pipe holds.
+        for each in writing:
+            assert each.stderr is not None
+            assert await each.stderr.readline() == b"made\n"
+        lines = await asyncio.to_thread(received.readlines)
+        assert [await each.wait() for each in writing] == [0, 0, 0]
+    names = [json.loads(line)["requestId"] for line in lines]
+    assert sorted(names) == sorted(f"{name}-{number}" for name in "abc" for number in range(3000))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 from collections import defaultdict
@@ -290,3 +291,23 @@ async def test_another_quotad_does_not_join_the_port(tmp_path: Path, store_serve
         )
         with pytest.raises(AssertionError, match=f"quotad: listen {taken}: Address already in use"):
             await start_quotad(second)
+
+
+async def test_workers_write_one_access_log_and_follow_its_rotation(
+    tmp_path: Path, store_server: StoreServer
+) -> None:
+    """A whole line a request, whoever served it; after SIGHUP all of them write to the new file."""
+    log, rotated = tmp_path / "access.log", tmp_path / "access.log.1"
+    async with running_backend() as backend:
+        config = write_config(tmp_path / "q.yaml", {"url": store_server.url}, backend.port, {}, WORKERS)
+        config.write_text(config.read_text().replace('"accessLog": ""', f'"accessLog": "{log}"'))
+        async with running_quotad(config) as (quotad,):
+            before = [worker_of((await ask(quotad))[1]) for _ in range(12)]
+            await until(lambda: log.read_text().count("\n") == 12)
+            log.rename(rotated)
+            quotad.process.send_signal(signal.SIGHUP)
+            await quotad.until_said("reloaded: version ")
+            after = [worker_of((await ask(quotad))[1]) for _ in range(12)]
+    for path, workers in ((rotated, before), (log, after)):
+        written = [json.loads(line)["requestId"][:12].encode() for line in path.read_text().splitlines()]
+        assert sorted(written) == sorted(workers)
