@@ -58,7 +58,7 @@ def test_every_verb_runs_on_the_one_slot_of_its_subject(node: StoreServer) -> No
 
 
 def test_subjects_of_different_slots_cannot_share_a_call(node: StoreServer) -> None:
-    """Which is why a Cluster will get one call per Subject."""
+    """Which is why a Cluster gets one call per Subject."""
     plan, nothing = terms(3), DayNumbers()
     calls = [Call(subject(number), plan, 1, 0, 1, nothing, nothing) for number in (1, 2)]
     with node.client() as client, pytest.raises(redis.exceptions.ResponseError, match="same slot"):
