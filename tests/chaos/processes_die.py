@@ -1,16 +1,19 @@
-"""Cases in which a process of quotad is killed."""
+"""Cases in which a process of quotad is killed, or stands still for longer than the others wait for it."""
 
 import os
 import signal
 
+from quotad.clock import monotonic_s
 from tests.chaos.case import Case, wait
 from tests.chaos.history import Bounds
 from tests.chaos.plans import TestedPlan, all_answers, good_answers
+from tests.chaos.stores import Standalone
 from tests.chaos.world import World
 
 QUOTA = 1000
 HOLD_MS = 2_000
 LEASE = {"max": 20, "ttlMs": 1_000}
+PAUSED_S = 3.5
 QUIET_S = 3.6
 """What a dead process held comes back after the hold time at the latest, and must not be granted twice."""
 
@@ -25,6 +28,40 @@ async def kill_one(world: World) -> None:
     world.signs["requests cut"] = world.cut
     await wait(0.5)
     await world.sidecars[0].start()
+
+
+async def kill_again_and_again(world: World) -> None:
+    """SIGKILL to one process after the other, each started anew, while connections to the store are cut."""
+    assert isinstance(world.store, Standalone)
+    proxy = world.store.proxy
+    await world.begin_fault()
+    for sidecar in world.sidecars:
+        proxy.cut_after_write()
+        await wait(0.2)
+        world.expose(sidecar.number)
+        await sidecar.kill()
+        await wait(0.3)
+        await sidecar.start()
+    world.end_fault()
+    world.fault.hits["processes killed"] = len(world.sidecars)
+    world.signs["connections cut after the write"] = lambda: proxy.done["cut after"]
+    world.signs["requests cut"] = world.cut
+
+
+async def pause_one(world: World) -> None:
+    """SIGSTOP to the first process for longer than hold and lease time, then SIGCONT."""
+    await world.begin_fault()
+    world.expose(0)
+    world.sidecars[0].pause()
+    paused_s = monotonic_s()
+    await wait(PAUSED_S)
+    world.sidecars[0].resume()
+    world.end_fault()
+    world.signs["requests that waited for it"] = lambda: sum(
+        asked.sidecar == 0 and asked.sent_s <= paused_s + PAUSED_S < asked.ended_s + 0.1
+        for asked in world.load.asked
+        if asked.ended_s - asked.sent_s > PAUSED_S / 2
+    )
 
 
 async def kill_worker(world: World) -> None:
@@ -53,10 +90,16 @@ def released(world: World, plan: TestedPlan) -> Bounds:
     return Bounds(over=exposed, lost=exposed, stranded=exposed, why="in the dead process's hands")
 
 
-def leased(world: World, plan: TestedPlan) -> Bounds:
+def leased(world: World, plan: TestedPlan, processes: int = 1) -> Bounds:
     """The dead process's Lease stays charged."""
+    units = processes * LEASE["max"]
     in_hand = world.exposed[plan.plan_id]
-    return Bounds(stranded=in_hand + LEASE["max"], why=f"a Lease of {LEASE['max']} and what was in hand")
+    return Bounds(stranded=in_hand + units, why=f"{processes} Leases of {LEASE['max']} and what was in hand")
+
+
+def all_leased(world: World, plan: TestedPlan) -> Bounds:
+    """The same when every process died once."""
+    return leased(world, plan, len(world.sidecars))
 
 
 CASES = (
@@ -88,6 +131,53 @@ CASES = (
         store={"holdMs": HOLD_MS},
         quiet_s=QUIET_S,
         quick=True,
+    ),
+    Case(
+        "kill-storm",
+        "kill -9 of each sidecar in turn, connections cut meanwhile",
+        (all_answers(QUOTA), good_answers(QUOTA)),
+        kill_again_and_again,
+        bounds=charged,
+        store={"holdMs": HOLD_MS},
+        quiet_s=QUIET_S,
+        after=0.1,
+    ),
+    Case(
+        "kill-storm-lease",
+        "the same with leases",
+        (all_answers(QUOTA, lease=LEASE), good_answers(QUOTA, lease=LEASE)),
+        kill_again_and_again,
+        bounds=all_leased,
+        store={"holdMs": HOLD_MS},
+        quiet_s=QUIET_S,
+        after=0.1,
+    ),
+    Case(
+        "pause",
+        "a sidecar stands still for longer than its hold time, onCrash: charge",
+        (all_answers(QUOTA), good_answers(QUOTA)),
+        pause_one,
+        bounds=charged,
+        store={"holdMs": HOLD_MS},
+        quiet_s=QUIET_S,
+    ),
+    Case(
+        "pause-release",
+        "the same, onCrash: release",
+        (all_answers(QUOTA, onCrash="release"), good_answers(QUOTA, onCrash="release")),
+        pause_one,
+        bounds=released,
+        store={"holdMs": HOLD_MS},
+        quiet_s=QUIET_S,
+    ),
+    Case(
+        "pause-lease",
+        "a sidecar stands still for longer than its leases last",
+        (all_answers(QUOTA, lease=LEASE), good_answers(QUOTA, lease=LEASE)),
+        pause_one,
+        bounds=leased,
+        store={"holdMs": HOLD_MS},
+        quiet_s=QUIET_S,
     ),
     Case(
         "kill-worker",

@@ -68,6 +68,14 @@ class Sidecar:
         await self._running.stop(signal.SIGKILL)
         self._quotad = None
 
+    def pause(self) -> None:
+        """SIGSTOP."""
+        self._running.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        self._running.process.send_signal(signal.SIGCONT)
+
     async def stop(self) -> None:
         """SIGTERM; nothing when it does not run."""
         quotad, self._quotad = self._quotad, None

@@ -26,7 +26,7 @@ REST_WITHIN_S = 20.0
 REST_IS_S = 0.7
 """Counters that did not change for so long are at rest."""
 
-UNREPORTED_S = 0.2
+UNREPORTED_S = 0.1
 """An outcome that a Sidecar learned longer ago has surely been told to the store."""
 
 
@@ -75,10 +75,12 @@ class World:
         since_s = monotonic_s() - UNREPORTED_S
         for plan_id, asked_of in self.load.in_flight.values():
             self.exposed[plan_id] += asked_of == process
+        # Without a condition a request is charged when it is granted: nothing is left to report.
+        holding = {plan.plan_id for plan in self.plans if plan.limits.classes}
         for asked in reversed(self.load.asked):
             if asked.ended_s < since_s:
                 break
-            self.exposed[asked.plan_id] += asked.sidecar == process
+            self.exposed[asked.plan_id] += asked.sidecar == process and asked.plan_id in holding
 
     def failures(self) -> int:
         """Requests without a decision, sent after the fault began."""
