@@ -171,10 +171,12 @@ class Reconnector:
 
     async def _connect(self, endpoint: Endpoint) -> tuple[Wire, int]:
         wire = await connect(self._loop, endpoint, self._tenant.new_wire)
-        if wire.lost.is_set():
-            raise _away(f"{endpoint} spoke before it was asked, or hung up")
         try:
-            return wire, await self._log_in(wire, endpoint)
+            server_us = 0 if wire.lost.is_set() else await self._log_in(wire, endpoint)
+            if wire.lost.is_set():
+                # Before its first command or after its last reply: it would take calls and never end them.
+                raise _away(f"{endpoint} hung up, or spoke before it was asked")
+            return wire, server_us
         except BaseException:
             wire.cut("broken")
             raise
@@ -186,21 +188,30 @@ class Reconnector:
         steps.append(("INFO", command("INFO")))
         steps += self._tenant.preparations
         steps.append(("TIME", command("TIME")))
-        replies = Replies(self._loop, len(steps))
-        calls = [OpenCall(payload, replies, 0.0) for _, payload in steps]
-        for call in calls:
-            call.resent = True
-        wire.write(calls)
-        answers = await replies.all
+        if endpoint.tls is not None:
+            # A server that wants a certificate of ours refuses only now, and its reason may be lost.
+            await self._run(wire, [("PING", command("PING"))])
+            if wire.lost.is_set():
+                raise _no_tls(wire.reason or "refused after the handshake; does it want ssl_certfile?")
+        answers = await self._run(wire, steps)
         for (name, _), answer in zip(steps, answers, strict=True):
             # The name only helps whoever reads CLIENT LIST; a login may lack the right to set it.
             if isinstance(answer, StoreError) and name != "CLIENT SETNAME":
-                raise _refusal(endpoint, name, answer, wire.reason)
+                raise _refusal(endpoint, name, answer)
         info, server_us = answers[info_at], server_time_us(answers[-1])
         if server_us is None or not isinstance(info, bytes):
             raise StoreError("protocol", f"{endpoint} does not answer like a Redis server", executed=False)
         self._tenant.inspect(endpoint, info)
         return server_us
+
+    async def _run(self, wire: Wire, steps: Sequence[tuple[str, bytes]]) -> list[object]:
+        """One reply or StoreError per step."""
+        replies = Replies(self._loop, len(steps))
+        calls = [OpenCall(payload, replies, 0.0) for _, payload in steps]
+        for call in calls:
+            call.resent = True
+        wire.write(calls)
+        return await replies.all
 
 
 def login(endpoint: Endpoint, client_name: str) -> list[tuple[str, bytes]]:
@@ -233,10 +244,7 @@ def wait_s(attempt: int, fraction: Callable[[], float]) -> float:
     return longest_s * (0.5 + 0.5 * fraction())
 
 
-def _refusal(endpoint: Endpoint, step: str, error: StoreError, tls_reason: str) -> StoreError:
-    if tls_reason:
-        # A server that wants a certificate of ours says so only after its own part of the handshake.
-        return _no_tls(tls_reason)
+def _refusal(endpoint: Endpoint, step: str, error: StoreError) -> StoreError:
     text = str(error)
     if endpoint.password:
         text = text.replace(endpoint.password, "***")
