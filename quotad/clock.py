@@ -15,3 +15,5 @@ MonotonicClock = Callable[[], float]
 
 wall_s: WallClock = time.time
 monotonic_s: MonotonicClock = time.monotonic
+cpu_s: MonotonicClock = time.process_time
+"""CPU seconds of this process."""

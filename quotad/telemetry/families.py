@@ -55,4 +55,8 @@ FAMILIES = {
     ),
     "quotad_workers": Family("level", "Workers that are ready."),
     "quotad_worker_restarts": Family("counter", "Workers that were put in a dead one's place."),
+    "quotad_worker_cpu_seconds": Family(
+        "counter", "CPU time of all workers; process_ is the supervisor's own."
+    ),
+    "quotad_worker_resident_memory_bytes": Family("level", "Resident memory of all workers."),
 }

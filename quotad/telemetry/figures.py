@@ -46,6 +46,13 @@ class Figures:
             own = self.histograms.setdefault(name, {})
             own.update({labels: _sum(own.get(labels), each) for labels, each in histograms.items()})
 
+    def renew(self, other: "Figures") -> None:
+        """Take what the same process says later; what it does not name stays."""
+        for name, series in other.numbers.items():
+            self.numbers.setdefault(name, {}).update(series)
+        for name, histograms in other.histograms.items():
+            self.histograms.setdefault(name, {}).update(histograms)
+
     def past(self) -> "Figures":
         """What stays of them when their process has ended: counters and histograms."""
         kept = Figures()

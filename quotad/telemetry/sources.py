@@ -1,6 +1,6 @@
 """Where the numbers of a scrape come from: what ``app`` hands to the telemetry port."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from quotad.core.histogram import Histogram
@@ -8,6 +8,9 @@ from quotad.telemetry.figures import Figures
 from quotad.telemetry.loop_lag import LoopLag
 from quotad.telemetry.metrics import CODE_CLASSES, Recorder
 from quotad.telemetry.stock import Stock
+
+Place = tuple[str, str, str]
+"""Service, environment, plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +29,19 @@ class Sources:
 
     def figures(self) -> Figures:
         """All of it, as it is now."""
+        figures = self.totals()
+        for row in self.recorder.rows():
+            put_place(figures, (row.service_id, row.environment, row.plan_id), row.classes, row.denied)
+        for shadow in self.recorder.shadow_rows():
+            put_shadow(figures, (shadow.service_id, shadow.environment, shadow.plan_id), shadow.verdicts)
+        return figures
+
+    def totals(self) -> Figures:
+        """All but the numbers of places, of which there may be thousands."""
         figures = Figures()
         recorder = self.recorder
-        requests = figures.numbers["quotad_requests"] = {}
-        denied = figures.numbers["quotad_denied"] = {}
-        for row in recorder.rows():
-            place = (row.service_id, row.environment, row.plan_id)
-            for code_class, count in zip(CODE_CLASSES, row.classes, strict=True):
-                requests[*place, code_class] = count
-            for reason, count in row.denied.items():
-                denied[*place, reason] = count
-        shadows = figures.numbers["quotad_shadow_requests"] = {}
-        for shadow in recorder.shadow_rows():
-            for verdict, count in shadow.verdicts.items():
-                shadows[shadow.plan_id, shadow.service_id, shadow.environment, verdict] = count
+        # Their families are shown before the first request too.
+        figures.numbers.update(quotad_requests={}, quotad_denied={}, quotad_shadow_requests={})
         figures.put_each("quotad_auth_failures", recorder.auth_failures)
         figures.put_histogram("quotad_request_duration_seconds", recorder.request_duration)
         figures.put_histogram("quotad_upstream_duration_seconds", recorder.upstream_duration)
@@ -50,6 +52,23 @@ class Sources:
         figures.put("quotad_event_loop_lag_seconds", self.loop_lag.greatest_s)
         figures.put("quotad_access_log_dropped", self.log_dropped())
         return figures
+
+
+def put_place(figures: Figures, place: Place, classes: Sequence[int], denied: Mapping[str, int]) -> None:
+    """Say the numbers of a ``metrics.Row``."""
+    requests, refused = figures.numbers["quotad_requests"], figures.numbers["quotad_denied"]
+    for code_class, count in zip(CODE_CLASSES, classes, strict=True):
+        requests[*place, code_class] = count
+    for reason, count in denied.items():
+        refused[*place, reason] = count
+
+
+def put_shadow(figures: Figures, place: Place, verdicts: Mapping[str, int]) -> None:
+    """Say the numbers of a ``metrics.ShadowRow``."""
+    service_id, environment, plan_id = place
+    requests = figures.numbers["quotad_shadow_requests"]
+    for verdict, count in verdicts.items():
+        requests[plan_id, service_id, environment, verdict] = count
 
 
 async def _nothing() -> None:

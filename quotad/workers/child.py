@@ -141,8 +141,8 @@ class Child:
 
     async def _hear(self) -> None:
         while (answer := await self._channel.receive()) is not None:
-            if "figures" in answer:
-                self.figures = self._take(answer)
+            if "figures" in answer or "places" in answer:
+                self.figures.renew(self._take(answer))
             future = self._asked.pop(answer.get("id", 0), None)
             if future is None or future.done():
                 continue

@@ -70,7 +70,8 @@ class Worker:
         if self._app is not None:
             await self._app.stop(grace_s)
         if self._app is not None and self.started:
-            self._channel.send(self._reporter.report(self._app.sources))
+            for message in self._reporter.report(self._app.sources):
+                self._channel.send(message)
         await self._channel.close()
 
     @property
@@ -111,7 +112,13 @@ class Worker:
         return {}
 
     async def _report(self, _order: Order) -> Order:
-        return self._reporter.report(self._running.sources)
+        answer: Order = {}
+        for message in self._reporter.report(self._running.sources):
+            if answer:
+                self._channel.send(answer)
+                await asyncio.sleep(0)  # between long messages callers are served
+            answer = message
+        return answer
 
     async def _find(self, order: Order) -> Order:
         return {"found": self._running.refusals.find(order["request_id"])}

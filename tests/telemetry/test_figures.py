@@ -42,6 +42,23 @@ def test_series_that_only_one_has_stay() -> None:
     assert len(one.numbers["quotad_requests"]) == 2
 
 
+def test_a_later_word_of_the_same_process_replaces_the_earlier() -> None:
+    """What it names is new, the rest stays: it need not say all each time."""
+    known = figures(3, 0.5, 1, 0.25)
+    later = Figures()
+    later.put("quotad_requests", 4, ("s", "release", "p", "2xx"))
+    later.put("quotad_requests", 1, ("s", "release", "p", "4xx"))
+    known.renew(later)
+    assert known.numbers["quotad_requests"] == {
+        ("s", "release", "p", "2xx"): 4,
+        ("s", "release", "p", "4xx"): 1,
+    }
+    assert known.numbers["quotad_store_errors"] == {("oom",): 3}
+    known.renew(figures(3, 0.125, 1, 0.25, 0.25))
+    assert sum(known.histograms["quotad_request_duration_seconds"][()].counts) == 2
+    assert known.numbers["quotad_event_loop_lag_seconds"] == {(): 0.125}
+
+
 def test_of_the_dead_only_what_counts_stays() -> None:
     """An ended process keeps its counters and histograms, not its lag."""
     past = figures(3, 0.5, 1, 0.002).past()

@@ -102,6 +102,7 @@ async def test_requests_are_spread_and_one_scrape_shows_the_sum(
             assert samples["quotad_upstream_duration_seconds_count"] == len(answers)
             assert samples["quotad_store_duration_seconds_count"] >= len(answers)
             assert (samples["quotad_workers"], samples["quotad_worker_restarts_total"]) == (WORKERS, 0)
+            assert samples["quotad_worker_resident_memory_bytes"] > WORKERS * 1_000_000
             # Day, month and total: each once, not once a worker.
             assert samples["quotad_in_use_request_num"] == 3 * len(answers)
             ready = await get(quotad, "/readyz")
