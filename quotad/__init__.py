@@ -11,7 +11,8 @@ A request passes these parts, in this order, each importing only parts below it:
 ``telemetry``     what a request's ``Outcome`` leaves behind: numbers and one log line
 ``controlplane``  the admin port (aiohttp); never imported by the data plane
 
-``app`` is the only module that knows all of them; ``cli`` parses, calls and prints.
+``app`` is the only module that knows all of them; ``workers`` are several Apps behind one port;
+``cli`` parses, calls and prints.
 The decisions themselves are the scripts in ``lua/``, proven against ``core.reference``.
 """
 
