@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.servers import StoreServer, engines, running_server
+from tests.support.servers import StoreServer, every_engine, running_server
 from tests.support.twins import Twins
 
 
-@pytest.fixture(scope="session", params=engines())
+@pytest.fixture(scope="session", params=every_engine())
 def lua_server(request: pytest.FixtureRequest) -> Iterator[StoreServer]:
     """One server of each kind for all tests of the Lua."""
     with running_server(request.param, unix=True) as server:

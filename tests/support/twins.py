@@ -19,6 +19,7 @@ from quotad.core.windows import windows
 from quotad.store import codec
 from quotad.store.keys import SubjectKeys, subject_keys
 from quotad.store.scripts import Script, load_all
+from tests.support.expiry import expiries_ms
 
 SETTABLE_CLOCK = "local function clock_us() return tonumber(redis.call('GET', 'test:clock')) end"
 NAMESPACE = "test"
@@ -180,9 +181,8 @@ class Twins:
         pipeline = self.client.pipeline(transaction=False)
         pipeline.hgetall(keys.state)
         pipeline.get(keys.total)
-        pipeline.pexpiretime(keys.state.decode())
-        pipeline.pexpiretime(keys.total.decode())
-        fields, total, *expiries = pipeline.execute()
+        fields, total = pipeline.execute()
+        expiries = expiries_ms(self.client, keys)
         self.expires_ms.update(zip(keys, expiries, strict=True))
         self._check_total(of, total, expiries[1])
         account = self.reference.accounts.get(of.tag)
@@ -207,8 +207,7 @@ class Twins:
 
     def expiry_ms(self, key: bytes) -> int:
         """Unix milliseconds; -1: never."""
-        expires_ms: int = self.client.pexpiretime(key.decode())
-        return expires_ms
+        return expiries_ms(self.client, [key])[0]
 
     def keys(self, of: Subject) -> SubjectKeys:
         return subject_keys(NAMESPACE, of)
