@@ -1,6 +1,7 @@
 """The rights that docs/operations.md gives quotad's user: enough for everything, too little for EVAL."""
 
 import asyncio
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,25 +9,41 @@ from pathlib import Path
 import pytest
 import redis
 
+from quotad.config.model import StoreConfig
 from quotad.core.plans import Subject, UsagePlan
 from quotad.core.quota import Answer, AnswerStatus, Call, DayNumbers, Limits, Terms
 from quotad.core.windows import windows
 from quotad.errors import StoreError
 from quotad.store.redis_store import RedisStore
+from quotad.store.scripts import load_all
+from quotad.store.sentinel import SentinelLocator
+from quotad.store.topology import parse_sentinels
+from tests.support.batches import call, subject, submit, terms
+from tests.support.sentinels import NAME, running_sentinels
 from tests.support.servers import Engine, StoreServer, every_engine, running_server
+from tests.support.waiting import until
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "operations.md"
 PASSWORD = "of-the-test"
 
 
+# What a connection needs for itself; everything else is what the scripts call.
+CONNECTING = {"evalsha", "script|load", "time", "ping", "info", "select", "client|setname"}
+
+
+def documented(place: int) -> list[str]:
+    """The words of a documented line, from 0: the store's user, the Sentinels'."""
+    lines = re.findall(r"^ACL SETUSER .*$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+    line: str = lines[place]
+    return line.replace("PASSWORD", PASSWORD).split()
+
+
 @pytest.fixture(scope="module", params=every_engine())
 def server(request: pytest.FixtureRequest) -> Iterator[StoreServer]:
     """A server on which the documented user was made by the documented line."""
-    line = re.search(r"^ACL SETUSER .*$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
-    assert line is not None
     engine: Engine = request.param
     with running_server(engine) as started, started.client() as client:
-        client.execute_command(*line[0].replace("PASSWORD", PASSWORD).split())
+        client.execute_command(*documented(0))
         yield started
 
 
@@ -103,3 +120,54 @@ def test_the_documented_rights_go_no_further(server: StoreServer, command: list[
         pytest.raises(redis.exceptions.NoPermissionError),
     ):
         client.execute_command(*command)
+
+
+def test_no_right_is_given_that_nothing_uses() -> None:
+    """Beside those for connecting, the rights are exactly the commands that the scripts call."""
+    given = {word[1:] for word in documented(0) if word.startswith("+")}
+    text = "\n".join(script.text for script in load_all().values())
+    called = {name.lower() for name in re.findall(r"call\(\s*'([A-Z]+)'", text)}
+    assert called
+    assert given == CONNECTING | called
+
+
+async def test_waiting_for_replicas_needs_one_right_more(server: StoreServer) -> None:
+    """Without it the store does not start and says so; with it a call waits, here in vain."""
+    config = StoreConfig(min_replicas=1)
+    refused = RedisStore(as_quotad(server), config, os.urandom(8))
+    with pytest.raises(StoreError, match="WAIT") as refusal:
+        await refused.start()
+    assert refusal.value.kind == "noperm"
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "quotad", "+wait")
+        store = RedisStore(as_quotad(server), config, os.urandom(8))
+        await store.start()
+        batch = submit(store, [call(subject(1), terms())])
+        (alone,) = await batch.errors()
+        assert (alone.kind, alone.executed) == ("unreplicated", None)
+        await store.close()
+        client.execute_command("ACL", "SETUSER", "quotad", "-wait")
+
+
+@pytest.mark.parametrize("engine", every_engine())
+async def test_the_documented_rights_are_enough_for_sentinels(engine: Engine) -> None:
+    """As the documented user they are asked, and heard of a failover from; more is refused."""
+    heard: list[tuple[str, int]] = []
+    with running_sentinels(engine) as group:
+        for sentinel in group.sentinels:
+            with sentinel.client() as client:
+                client.execute_command(*documented(1))
+        url = f"{group.url}?sentinel_username=quotad&sentinel_password={PASSWORD}"
+        locator = SentinelLocator(parse_sentinels(url), None, None)
+        old = group.primary()
+        assert (await locator.locate()).port == old.port
+        locator.start(lambda host, port: heard.append((host, port)))
+        await until(lambda: ("127.0.0.1", old.port) in heard)
+        new = await asyncio.to_thread(group.failover)
+        await until(lambda: heard[-1] == ("127.0.0.1", new.port))
+        await locator.close()
+        with (
+            redis.Redis(port=group.sentinels[0].port, username="quotad", password=PASSWORD) as client,
+            pytest.raises(redis.exceptions.NoPermissionError),
+        ):
+            client.execute_command("SENTINEL", "FAILOVER", NAME)
