@@ -117,10 +117,12 @@ class Surveyor:
         return client
 
     async def _drop(self, address: str) -> None:
-        client = self._clients.pop(address, None)
+        client = self._clients.get(address)
         if client is not None:
             with contextlib.suppress(RedisError, OSError):
                 await client.aclose()
+            # Not before: whoever is cancelled here leaves it to the next ``rest``.
+            self._clients.pop(address, None)
 
 
 def _refusal(address: str, reply: Exception, login: Endpoint) -> StoreError:
