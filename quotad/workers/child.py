@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import logging
 import signal
 import socket
 import sys
@@ -15,6 +16,8 @@ from quotad.telemetry.figures import Figures
 from quotad.workers.channel import Channel
 
 Answer = dict[str, Any]
+
+log = logging.getLogger("quotad")
 
 _FLAGS = (("isolated", "-I"), ("safe_path", "-P"), ("ignore_environment", "-E"), ("no_user_site", "-s"))
 """What decides where the interpreter finds quotad; a worker finds it in the same place."""
@@ -53,9 +56,10 @@ class Child:
     @classmethod
     async def spawn(cls, number: int, log_lock: int, take: Callable[[Answer], Figures]) -> "Child":
         """Run a fresh interpreter. Raises QuotadError when the system refuses."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            try:
+        try:
+            ours, theirs = socket.socketpair()
+            with theirs, contextlib.ExitStack() as undo:
+                undo.callback(ours.close)
                 process = await asyncio.create_subprocess_exec(
                     *[
                         sys.executable,
@@ -71,9 +75,9 @@ class Child:
                     # A Ctrl-C in the terminal is for the supervisor, which drains its workers.
                     start_new_session=True,
                 )
-            except OSError as error:
-                ours.close()
-                raise QuotadError(f"a worker cannot be started: {error.strerror or error}") from error
+                undo.pop_all()
+        except OSError as error:
+            raise QuotadError(f"a worker cannot be run: {error.strerror or error}") from error
         return cls(number, process, await Channel.over(ours), take)
 
     async def order(self, verb: str, timeout_s: float, **arguments: object) -> Answer:
@@ -140,20 +144,27 @@ class Child:
         return future
 
     async def _hear(self) -> None:
-        while (answer := await self._channel.receive()) is not None:
-            if "figures" in answer or "places" in answer:
-                self.figures.renew(self._take(answer))
-            future = self._asked.pop(answer.get("id", 0), None)
-            if future is None or future.done():
-                continue
-            if "error" in answer:
-                future.set_exception(QuotadError(answer["error"]))
-            else:
-                future.set_result(answer)
+        try:
+            while (answer := await self._channel.receive()) is not None:
+                self._heard(answer)
+        except Exception:
+            log.exception("worker %d cannot be understood and is replaced", self.number)
+            self.end(signal.SIGKILL)
         self.ready = False
         for future in self._asked.values():
             if not future.done():
                 future.set_exception(QuotadError(f"worker {self.number} has ended"))
+
+    def _heard(self, answer: Answer) -> None:
+        if "figures" in answer or "places" in answer:
+            self.figures.renew(self._take(answer))
+        future = self._asked.pop(answer.get("id", 0), None)
+        if future is None or future.done():
+            return
+        if "error" in answer:
+            future.set_exception(QuotadError(answer["error"]))
+        else:
+            future.set_result(answer)
 
 
 def _flags() -> list[str]:

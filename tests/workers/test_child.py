@@ -1,10 +1,14 @@
 import os
 import signal
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from quotad.errors import QuotadError
+from quotad.telemetry.figures import Figures
+from quotad.workers.child import Child
 from tests.support.crews import workplace
 from tests.support.servers import StoreServer
 from tests.support.waiting import until
@@ -60,3 +64,27 @@ async def test_orders_to_a_dead_worker_fail(tmp_path: Path, store_server: StoreS
         with pytest.raises(QuotadError, match="worker 1 has ended"):
             await child.order("abort", 30.0)
         child.end()
+
+
+async def test_a_worker_that_talks_nonsense_is_ended(tmp_path: Path, store_server: StoreServer) -> None:
+    """What cannot be read does not take the supervisor's ear away for good: the worker goes, in words."""
+
+    def misunderstand(_message: dict[str, Any]) -> Figures:
+        raise KeyError("places")
+
+    async with workplace(tmp_path, store_server.url) as place:
+        child = await Child.spawn(1, place.log_lock, misunderstand)
+        await child.start(place.parcel(), 30.0)
+        with pytest.raises(QuotadError, match="worker 1 has ended"):
+            await child.report()
+        assert await child.ended() == -signal.SIGKILL
+
+
+async def test_where_nothing_can_be_run_the_error_is_ours(
+    tmp_path: Path, store_server: StoreServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A system that refuses to start a process is told like any other reason."""
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
+    async with workplace(tmp_path, store_server.url) as place:
+        with pytest.raises(QuotadError, match="a worker cannot be run: No such file"):
+            await place.spawn(1)

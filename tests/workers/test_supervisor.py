@@ -312,3 +312,13 @@ async def test_workers_write_one_access_log_and_follow_its_rotation(
     for path, workers in ((rotated, before), (log, after)):
         written = [json.loads(line)["requestId"][:12].encode() for line in path.read_text().splitlines()]
         assert sorted(written) == sorted(workers)
+
+
+async def test_workers_share_the_embedded_store_of_their_supervisor(tmp_path: Path) -> None:
+    """One server for all of them, which ends with the supervisor."""
+    store: dict[str, object] = {"embedded": {"dir": str(tmp_path / "data")}}
+    async with running_backend() as backend:
+        config = write_config(tmp_path / "q.yaml", store, backend.port, {"dayQuotaRequest": 5}, 2)
+        async with running_quotad(config) as (quotad,):
+            assert [(await ask(quotad))[0] for _ in range(7)] == [200] * 5 + [429] * 2
+    assert not (tmp_path / "data" / "store.sock").exists()
