@@ -1,0 +1,260 @@
+"""The ways in which requests go through a data plane, and what each of them is worth.
+
+Each way is a short conversation between callers, a real listener, the engine on the reference store,
+and a backend that speaks as the path asks. ``tests.support.cancelling`` strikes into it.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from quotad.core.plans import Binding, Environment, Secret, Service, StatusClass, Subject, UsagePlan
+from quotad.core.table import PlanTable
+from quotad.dataplane import listener as listening
+from quotad.dataplane.caller import BODY, CONNECTION, DISCARD, RESPONSE
+from quotad.dataplane.flow import Wheel
+from quotad.dataplane.listener import Listener
+from quotad.dataplane.own_use import OwnUse
+from quotad.dataplane.plane import Plane
+from quotad.dataplane.snapshot import Snapshot, SnapshotHolder
+from quotad.engine.limiter import Limiter
+from tests.support.backends import OK, Backend, running_backend
+from tests.support.cancelling import FLUSHING, Watch, Watched
+from tests.support.dataplane import LISTEN, Outcomes, route
+from tests.support.engines import World
+from tests.support.rawhttp import SECRET_ID, SECRET_KEY, get, post, post_chunked
+
+ONLY_2XX: dict[str, Any] = {"quota_condition": frozenset[StatusClass]({"2xx"})}
+ONLY_4XX: dict[str, Any] = {"quota_condition": frozenset[StatusClass]({"4xx"})}
+HALVES = b"the first half, " + b"and the second"
+BIG = b"x" * 30_000
+PLACE: tuple[tuple[str, Environment], ...] = (("service-test", "release"),)
+SAID = {
+    b"/pieces": (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfirst", b"last"),
+    b"/chunks": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n",
+        b"4\r\nlast\r\n0\r\n\r\n",
+    ),
+    b"/until-close": (b"HTTP/1.1 200 OK\r\n\r\nfirst", b"last"),
+    b"/big": (b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(BIG), BIG), b""),
+}
+"""What the backend says of some paths: at once, and when its first part has gone on."""
+
+
+class Run:
+    """One way, under way."""
+
+    def __init__(self, way: "Way", watch: Watch) -> None:
+        self.way = way
+        self.watch = watch
+        self.world = World()
+        self.outcomes = Outcomes()
+        self.got: list[int] = []
+        self.limiter: Limiter
+        self.listener: Listener
+        self.backend: Backend
+        self.port = 0
+        plan = UsagePlan("usagePlan-test", "test", **way.plan)
+        plans, bindings = [plan], [Binding(plan.usage_plan_id, (SECRET_ID,), PLACE)]
+        if way.shadow is not None:
+            plans.append(UsagePlan("usagePlan-shadow", "shadow", **way.shadow))
+            bindings.append(Binding("usagePlan-shadow", (SECRET_ID,), PLACE, shadow=True))
+        secret = Secret("test", SECRET_ID, SECRET_KEY.encode())
+        self.table = PlanTable([Service("service-test", "test")], plans, [secret], bindings)
+
+    @property
+    def plane(self) -> Plane:
+        """What the listener's connections share."""
+        plane = self.listener._plane
+        assert plane is not None
+        return plane
+
+    @property
+    def subject(self) -> Subject:
+        return self.table.callers("service-test", "release")[SECRET_ID]
+
+    @property
+    def shadow(self) -> Subject | None:
+        return self.table.shadows("service-test", "release").get(SECRET_ID)
+
+    async def until(self, holds: Callable[[], object]) -> None:
+        """Let the loop go on until ``holds`` does."""
+        async with asyncio.timeout(10):
+            while not holds():  # noqa: ASYNC110 - it lies in other parts, which have no event for it
+                await asyncio.sleep(0)
+
+    async def reached(self, stage: int, times: int = 1) -> None:
+        """Wait until connections have waited in this stage so often, or one was struck."""
+        await self.until(lambda: self.watch.waited[stage] >= times or self.watch.struck)
+
+    async def ask(self, *script: bytes | int, answers: int = 1) -> None:
+        """One caller: bytes are sent, at a number it waits for that stage; then the answers are read."""
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, RuntimeError):
+            async with self.watch.caller(self.port) as caller:
+                for step in script:
+                    if isinstance(step, int):
+                        await self.reached(step)
+                    else:
+                        await caller.send(step)
+                while answers:
+                    answer = await caller.answer()
+                    if answer.status >= 200:
+                        self.got.append(answer.status)
+                        answers -= 1
+
+    async def speak(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """The backend's part, on one connection."""
+        served = 0
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            if b"/stale" in head and served:
+                return
+            served += 1
+            if b"Expect: " in head:
+                writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            if b"Transfer-Encoding: " in head:
+                await reader.readuntil(b"0\r\n\r\n")
+            elif b"Content-Length: " in head:
+                await reader.readexactly(int(head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0]))
+            await self._answer(head, writer)
+            if b"/until-close" in head:
+                return
+
+    async def _answer(self, head: bytes, writer: asyncio.StreamWriter) -> None:
+        path = head.split(b" ", 2)[1]
+        if path in SAID:
+            at_once, later = SAID[path]
+            writer.write(at_once)
+            if later:
+                await self.reached(BODY)
+                writer.write(later)
+        elif path == b"/slow":
+            await self.reached(CONNECTION, times=2)
+            writer.write(OK)
+        elif self.way.status == 200 or path == b"/after":
+            writer.write(OK)
+        else:
+            writer.write(b"HTTP/1.1 %d Said So\r\nContent-Length: 0\r\n\r\n" % self.way.status)
+        await writer.drain()
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way: what callers say, and the rules under which it counts."""
+
+    say: Callable[[Run], Awaitable[object]]
+    plan: dict[str, Any] = field(default_factory=dict)
+    shadow: dict[str, Any] | None = None
+    """Fields of the plans."""
+    routing: dict[str, Any] = field(default_factory=dict)
+    status: int = 200
+    """What the backend answers."""
+    statuses: tuple[int, ...] = (200,)
+    """What callers get when nothing strikes."""
+    uploads: bool = False
+    """The body is not whole while the backend is asked: who leaves then breaks off its own request."""
+    fault: str = "none"
+    narrow: bool = False
+    lives_on: bool = True
+    """Whether another request would be answered by the backend afterwards."""
+
+
+def one(*script: bytes | int, answers: int = 1) -> Callable[[Run], Awaitable[object]]:
+    """A single caller's conversation."""
+    return lambda run: run.ask(*script, answers=answers)
+
+
+async def two_on_one_connection(run: Run) -> None:
+    """While the backend has the first, the second waits in line for the only connection."""
+
+    async def second() -> None:
+        await run.reached(RESPONSE)
+        await run.ask(get("/ok"))
+
+    await asyncio.gather(run.ask(get("/slow")), second())
+
+
+async def one_after_another(run: Run) -> None:
+    """The second finds a kept connection, which its backend closes instead of answering."""
+    await run.ask(get("/stale"))
+    await run.ask(get("/stale"))
+
+
+HALF = len(HALVES) // 2
+POSTED = post(HALVES, target="/ok")
+CHUNKED = post_chunked([HALVES[:HALF]], ending=b"")
+REST = b"%x\r\n%b\r\n0\r\n\r\n" % (len(HALVES) - HALF, HALVES[HALF:])
+EXPECTING = post(HALVES, b"Expect: 100-continue\r\n")
+
+WAYS = {
+    "get": Way(one(get("/ok"))),
+    "get-if-2xx": Way(one(get("/ok"), get("/ok"), answers=2), ONLY_2XX, statuses=(200, 200)),
+    "get-if-2xx-is-404": Way(one(get("/ok")), ONLY_2XX, status=404, statuses=(404,)),
+    "post": Way(one(POSTED), ONLY_2XX),
+    "upload": Way(one(POSTED[:-HALF], RESPONSE, POSTED[-HALF:]), ONLY_2XX, uploads=True),
+    "upload-chunked": Way(one(CHUNKED, RESPONSE, REST), uploads=True),
+    "upload-expected": Way(one(EXPECTING[: -len(HALVES)], RESPONSE, HALVES), ONLY_2XX, uploads=True),
+    "download": Way(one(get("/pieces"), get("/ok"), answers=2), ONLY_2XX, statuses=(200, 200)),
+    "download-chunks": Way(one(get("/chunks"))),
+    "download-until-close": Way(one(get("/until-close", version="1.0")), ONLY_2XX),
+    "retry": Way(one_after_another, ONLY_2XX, statuses=(200, 200)),
+    "line": Way(two_on_one_connection, ONLY_2XX, routing={"pool_connections": 1}, statuses=(200, 200)),
+    "no-backend": Way(one(get("/ok")), ONLY_2XX, routing={"port": 1}, statuses=(502,), lives_on=False),
+    "refused": Way(
+        one(POSTED[:-HALF], DISCARD, POSTED[-HALF:], get("/ok"), answers=2),
+        {"day_quota_request": 0, **ONLY_2XX},
+        statuses=(429, 429),
+        lives_on=False,
+    ),
+    "refused-by-rate": Way(
+        one(get("/ok"), get("/ok"), answers=2),
+        {"rate_rps": 1, "burst": 1},
+        statuses=(200, 429),
+        lives_on=False,
+    ),
+    "shadow": Way(one(get("/pieces")), ONLY_2XX, shadow={}),
+    "shadow-if-4xx": Way(one(POSTED[:-HALF], RESPONSE, POSTED[-HALF:]), {}, shadow=ONLY_4XX, uploads=True),
+    "shadow-in-line": Way(
+        two_on_one_connection,
+        ONLY_2XX,
+        shadow=ONLY_2XX,
+        routing={"pool_connections": 1},
+        statuses=(200, 200),
+    ),
+    "shadow-refuses": Way(one(get("/ok")), ONLY_2XX, shadow={"day_quota_request": 0}),
+    "own-use": Way(one(get("/.well-known/quotad/usage"), get("/ok"), answers=2), statuses=(200, 200)),
+    "slow-caller": Way(
+        one(get("/big") + get("/ok"), FLUSHING, answers=2), ONLY_2XX, statuses=(200, 200), narrow=True
+    ),
+    "store-lost-the-call": Way(one(get("/ok")), ONLY_2XX, statuses=(503,), fault="lose_call"),
+    "store-lost-the-answer": Way(one(get("/ok")), ONLY_2XX, statuses=(503,), fault="lose_reply"),
+    "store-is-late": Way(one(get("/ok")), ONLY_2XX, statuses=(503,), fault="hold_reply"),
+}
+
+
+@contextlib.asynccontextmanager
+async def running(way: Way, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Run]:
+    """The parts of one way, started; at the end the listener is closed."""
+    run = Run(way, watch)
+    monkeypatch.setattr(listening, "Connection", lambda plane, crowd: Watched(plane, crowd, watch))
+    async with running_backend(script=run.speak) as backend:
+        run.backend = backend
+        changes = dict(way.routing)
+        routes = [route(changes.pop("port", backend.port), **changes)]
+        run.limiter = run.world.sidecar()
+        run.limiter.start()
+        store = run.world.stores[0]
+        store.fault = way.fault
+        own_use = OwnUse(store.usage, lambda: run.world.now_us / 1e6)
+        holder = SnapshotHolder(Snapshot(routes, run.table))
+        run.listener = Listener(LISTEN, holder, run.limiter, run.outcomes, Wheel(tick_s=0.005), own_use)
+        run.port = await run.listener.start()
+        try:
+            yield run
+        finally:
+            await run.listener.close()
+            await own_use.close()
