@@ -1,72 +1,125 @@
 -- One script call: many Subjects, each on its own. Arguments and replies: README.md.
 
-local function read_terms(packed)
-  local terms = {decode(TERMS, packed)}
-  if terms[BURST] < 0 then terms[BURST] = terms[RATE] end
-  return terms
-end
-
 local function answer(state, entry, limits, now, status, granted, refused_by, held_only, retry_us)
   return encode(ANSWER, status, now, granted, refused_by, held_only, retry_us,
     entry[OWN_GENERATION],
     state[DAY_END], entry[CURRENT + SHARE_GRANTED], entry[CURRENT + SHARE_AT_ONCE],
     state[PREVIOUS_DAY_END], entry[EARLIER + SHARE_GRANTED], entry[EARLIER + SHARE_AT_ONCE],
     limits[RATE], limits[BURST], tokens_left(state, limits),
-    wait_us(state, limits, limits[BURST] * TOKEN_U),
+    wait_us(state, limits, capacity(state, limits)),
     limits[DAY_LIMIT], state[DAY + CHARGED], state[DAY + OPEN],
     state[MONTH_END], limits[MONTH_LIMIT], state[MONTH + CHARGED], state[MONTH + OPEN],
-    limits[TOTAL_LIMIT], state[TOTAL + CHARGED], state[TOTAL + OPEN])
+    limits[TOTAL_LIMIT], state[TOTAL + CHARGED], state[TOTAL + OPEN],
+    state[VERSION], entry[AHEAD])
 end
 
--- Decides one Subject. `decide` is false where only numbers are recorded; then no key is created.
-local function serve(key, total_key, id, packed, plans, hold, time, decide)
-  local plan, cost, generation, number, day_end, closed, given_back,
-    previous_day_end, previous_closed, previous_given_back = decode(CALL, packed)
-  local terms = plans[plan]
+local function read_call(packed)
+  local sent = {}
+  sent.plan, sent.cost, sent.ahead, sent.generation, sent.number, sent.heard, sent.version,
+    sent.day_end, sent.closed, sent.given_back,
+    sent.previous_day_end, sent.previous_closed, sent.previous_given_back,
+    sent.spent, sent.returned = decode(CALL, packed)
+  return sent
+end
+
+-- Makes the caller's Entry: the one that was lost, or a new one.
+local function enter(state, sent, lost)
+  local entry = new_entry(state)
+  state[ENTRIES] = state[ENTRIES] + 1
+  if lost then
+    entry[OWN_GENERATION] = sent.generation
+    state[GENERATION] = math.max(state[GENERATION], sent.generation)
+  else
+    state[GENERATION] = state[GENERATION] + 1
+    entry[OWN_GENERATION] = state[GENERATION]
+  end
+  return entry
+end
+
+local function record(state, entry, terms, bounds, sent, now)
+  if sent.generation == entry[OWN_GENERATION] then
+    settle(state, entry, sent.day_end, sent.closed, sent.given_back)
+    settle(state, entry, sent.previous_day_end, sent.previous_closed, sent.previous_given_back)
+    if sent.day_end == state[DAY_END] then
+      settle_lease(state, entry, bounds, sent.spent, sent.returned, now)
+    end
+  end
+  if outstanding(state, entry) > 0 then entry[LEASE_END] = now + terms[LEASE_TTL] end
+end
+
+-- Whether the caller has nothing here any more and says that it goes.
+local function leaves(state, entry, sent)
+  return sent.cost == LEAVE and sent.generation == entry[OWN_GENERATION]
+    and outstanding(state, entry) == 0
+    and entry[CURRENT + SHARE_GRANTED] == entry[CURRENT + SHARE_AT_ONCE] + entry[CURRENT + SHARE_CLOSED]
+    and entry[EARLIER + SHARE_GRANTED] == entry[EARLIER + SHARE_AT_ONCE] + entry[EARLIER + SHARE_CLOSED]
+end
+
+-- Decides one Subject. `deciding` is false where only numbers are recorded; then no key is created.
+local function serve(key, total_key, id, packed, plans, hold, time, deciding)
+  local sent = read_call(packed)
+  local terms = plans[sent.plan]
   local state, stored = load(key, total_key, id, terms[RELEASE], time)
   local now = math.max(time, state[LAST])
   local limits = limits_of(state, key, terms)
-  local entry
-  if stored then
-    entry = {decode(ENTRY, stored)}
-    if number <= entry[OWN_NUMBER] then
-      return answer(state, align(state, entry), limits, now, NUMBER_STALE, 0, NONE, 0, 0)
+  local bounds = bounds_of(state, key, limits, now)
+  local entry = stored and read_entry(stored)
+  if entry and sent.number <= entry[OWN_NUMBER] then
+    return answer(state, align(state, entry), bounds, now, NUMBER_STALE, 0, NONE, 0, 0)
+  end
+  local memory, lost
+  if knows_more(state, entry, sent.generation, sent.heard, sent.version) then
+    if not deciding or #packed == CALL_BYTES then
+      return answer(state, entry and align(state, entry) or new_entry(state), bounds, now,
+        STATE_LOST, 0, NONE, 0, 0)
     end
+    memory = {decode(MEMORY, packed, CALL_BYTES + 1)}
+    lost = is_lost(state, entry, sent.generation, sent.version, memory, hold, now)
   end
-  refill(state, limits, now)
-  local status = roll(state, terms, now) and DECIDED or WINDOWS_UNFIT
-  if not found and (status == WINDOWS_UNFIT or not decide) then
-    return answer(state, new_entry(state), limits, now, status, 0, NONE, 0, 0)
+  refill(state, bounds, now)
+  local runs = lost and sent.day_end > now and memory[SEEN_MONTH_END] > now
+  local fits = roll(state, terms, now, runs and sent.day_end, runs and memory[SEEN_MONTH_END])
+  local status = fits and DECIDED or WINDOWS_UNFIT
+  if (not found and not fits) or (not entry and not deciding) then
+    return answer(state, new_entry(state), bounds, now, status, 0, NONE, 0, 0)
   end
-  if not stored then
-    entry = new_entry(state)
-    state[GENERATION] = state[GENERATION] + 1
-    entry[OWN_GENERATION] = state[GENERATION]
-  else
+  if lost then adopt_previous(state, terms, sent.previous_day_end) end
+  if entry then
     entry = align(state, entry)
-    if generation == entry[OWN_GENERATION] then
-      settle(state, entry, day_end, closed, given_back)
-      settle(state, entry, previous_day_end, previous_closed, previous_given_back)
-    end
+  else
+    entry = enter(state, sent, lost)
   end
-  entry[OWN_NUMBER], entry[OWN_EXPIRES] = number, now + hold
-  reclaim(state, key, id, terms[RELEASE], hold, now)
+  if lost then heal(state, key, entry, terms, sent, memory, hold, now) end
+  record(state, entry, terms, bounds, sent, now)
+  entry[OWN_NUMBER], entry[OWN_EXPIRES] = sent.number, now + hold
+  reclaim(state, key, id, entry, terms, hold, now)
   local granted, refused_by, held_only, retry_us = 0, NONE, 0, 0
-  if decide and cost > 0 and status == DECIDED then
-    granted, refused_by, held_only, retry_us = decide(state, entry, terms, limits, cost, now)
+  if deciding and fits then
+    granted, refused_by, held_only, retry_us =
+      decide(state, entry, terms, bounds, sent.cost, sent.ahead, now)
   end
-  save(state, entry, key, total_key, id, limits, hold, now)
-  return answer(state, entry, limits, now, status, granted, refused_by, held_only, retry_us)
+  end_hour(state, now)
+  if not deciding and leaves(state, entry, sent) then
+    gone = gone or {}
+    gone[#gone + 1] = id
+    state[ENTRIES] = state[ENTRIES] - 1
+    note_present(state)
+    save(state, false, key, total_key, id, limits, hold, now)
+    entry = new_entry(state)
+  else
+    save(state, entry, key, total_key, id, limits, hold, now)
+  end
+  return answer(state, entry, bounds, now, status, granted, refused_by, held_only, retry_us)
 end
 
-local function run(decide)
+local function run(deciding)
   local id, time = ARGV[1], clock_us()
   local hold, count = decode('<dd', ARGV[2])
   local plans, replies = {}, {}
   for i = 1, count do plans[i] = read_terms(ARGV[2 + i]) end
   for i = 1, #KEYS / 2 do
     local ok, reply = pcall(serve, KEYS[2 * i - 1], KEYS[2 * i], id, ARGV[2 + count + i],
-      plans, hold, time, decide)
+      plans, hold, time, deciding)
     replies[i] = ok and reply or failure(reply)
   end
   return replies

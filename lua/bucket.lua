@@ -1,4 +1,11 @@
--- The rate: a token bucket in whole micro-tokens, so that nothing is lost to rounding.
+-- The rate: a token bucket in whole micro-tokens, so that nothing is lost to rounding. What is leased
+-- and what is in the bucket are together never more than the burst.
+
+local function capacity(state, limits)
+  local full = (limits[BURST] - state[LEASED]) * TOKEN_U
+  if full < 0 then return 0 end
+  return full
+end
 
 -- Brings the bucket to now. The product rate * elapsed is only formed when it stays below 2^53.
 local function refill(state, limits, now)
@@ -7,14 +14,14 @@ local function refill(state, limits, now)
     state[TOKENS] = -1
     return
   end
-  local full = limits[BURST] * TOKEN_U
+  local full = capacity(state, limits)
   if tokens < 0 or tokens > full then
     tokens = full
   elseif rate > 0 and tokens < full then
-    local elapsed = now - state[LAST]
+    local elapsed = now - math.max(state[LAST], state[THAW])
     if elapsed >= math.ceil((full - tokens) / rate) then
       tokens = full
-    else
+    elseif elapsed > 0 then
       tokens = tokens + rate * elapsed
     end
   end

@@ -9,15 +9,15 @@ local function smaller_of(granted, limit, state, window)
 end
 
 local function is_hard(limit, state, window)
-  return limit >= 0 and state[window + CHARGED] >= limit
+  return limit >= 0 and state[window + CHARGED] - state[LEASED] >= limit
 end
 
 local function is_full(limit, state, window)
   return limit >= 0 and state[window + CHARGED] + state[window + OPEN] >= limit
 end
 
--- Which limit refused, whether only Holds stand in the way, and when to ask again: the one that
--- comes back last; a quota that only Holds fill may come back at any moment.
+-- Which limit refused, whether only Holds and Leases stand in the way, and when to ask again: the one
+-- that comes back last; what is only held or leased may come back at any moment.
 local function refusal(state, limits, now)
   local day, month, total = limits[DAY_LIMIT], limits[MONTH_LIMIT], limits[TOTAL_LIMIT]
   if is_hard(total, state, TOTAL) then return BY_TOTAL, 0, 0 end
@@ -26,7 +26,8 @@ local function refusal(state, limits, now)
   if is_full(total, state, TOTAL) then return BY_TOTAL, 1, HELD_RETRY_US end
   if is_full(month, state, MONTH) then return BY_MONTH, 1, HELD_RETRY_US end
   if is_full(day, state, DAY) then return BY_DAY, 1, HELD_RETRY_US end
-  return BY_RATE, 0, wait_us(state, limits, TOKEN_U)
+  if state[LEASED] > 0 and capacity(state, limits) < TOKEN_U then return BY_RATE, 1, HELD_RETRY_US end
+  return BY_RATE, 0, wait_us(state, limits, TOKEN_U) + math.max(0, state[THAW] - now)
 end
 
 local function take(state, entry, granted, conditional)
@@ -42,17 +43,46 @@ local function take(state, entry, granted, conditional)
   end
 end
 
--- Returns granted, refused_by, held_only, retry_us.
-local function decide(state, entry, terms, limits, cost, now)
-  local granted, tokens = cost, tokens_left(state, limits)
+local function most(state, limits, wanted)
+  local granted, tokens = wanted, tokens_left(state, limits)
   if tokens >= 0 and tokens < granted then granted = tokens end
   granted = smaller_of(granted, limits[DAY_LIMIT], state, DAY)
   granted = smaller_of(granted, limits[MONTH_LIMIT], state, MONTH)
-  granted = smaller_of(granted, limits[TOTAL_LIMIT], state, TOTAL)
+  return smaller_of(granted, limits[TOTAL_LIMIT], state, TOTAL)
+end
+
+-- Of what is left, what one Sidecar may take ahead: the less is left, the less, so that the last units
+-- are open to all.
+local function ahead_of(state, limits, ahead)
+  local least = most(state, limits, LARGEST)
+  if least == LARGEST then return ahead end
+  return math.min(ahead, math.floor(least / (2 * state[ENTRIES])))
+end
+
+-- Units granted ahead are charged at once, whatever the condition: a Sidecar that dies with them may
+-- have spent them.
+local function lease(state, entry, terms, limits, ahead, now)
+  local units = ahead_of(state, limits, ahead)
+  if units == 0 then return 0 end
+  if state[TOKENS] >= 0 then state[TOKENS] = state[TOKENS] - units * TOKEN_U end
+  take(state, entry, units, 0)
+  entry[AHEAD] = entry[AHEAD] + units
+  state[LEASED] = state[LEASED] + units
+  entry[LEASE_END] = now + terms[LEASE_TTL]
+  if state[LEASES_END] == 0 or entry[LEASE_END] < state[LEASES_END] then
+    state[LEASES_END] = entry[LEASE_END]
+  end
+  return units
+end
+
+-- Returns granted (those ahead included), refused_by, held_only, retry_us.
+local function decide(state, entry, terms, limits, cost, ahead, now)
+  local granted = most(state, limits, cost)
   if granted > 0 then
-    if tokens >= 0 then state[TOKENS] = state[TOKENS] - granted * TOKEN_U end
+    if state[TOKENS] >= 0 then state[TOKENS] = state[TOKENS] - granted * TOKEN_U end
     take(state, entry, granted, terms[CONDITIONAL])
   end
   if granted < cost then return granted, refusal(state, limits, now) end
+  if ahead > 0 then granted = granted + lease(state, entry, terms, limits, ahead, now) end
   return granted, NONE, 0, 0
 end

@@ -10,13 +10,20 @@ local function add_to_day(state, is_current, charged, open, given_back)
     add(state, MONTH, charged, open, given_back)
     return
   end
-  state[PREVIOUS + CHARGED] = state[PREVIOUS + CHARGED] + charged
+  state[PREVIOUS + CHARGED] = math.max(0, state[PREVIOUS + CHARGED] + charged)
   state[PREVIOUS + OPEN] = state[PREVIOUS + OPEN] + open
   if state[PREVIOUS_IN_MONTH] == 1 then add(state, MONTH, charged, open, given_back) end
 end
 
 local function new_entry(state)
-  return {0, 0, 0, state[DAY_END], 0, 0, 0, 0, state[PREVIOUS_DAY_END], 0, 0, 0, 0}
+  return {0, 0, 0, state[DAY_END], 0, 0, 0, 0, state[PREVIOUS_DAY_END], 0, 0, 0, 0, 0, 0, 0, 0}
+end
+
+local function read_entry(packed)
+  if #packed > ENTRY_BYTES then return {decode(LEASED_ENTRY, packed)} end
+  local entry = {decode(ENTRY, packed)}
+  entry[AHEAD], entry[SPENT], entry[RETURNED], entry[LEASE_END] = 0, 0, 0, 0
+  return entry
 end
 
 -- The Entry with its days named as the Subject's; a day that the Subject no longer keeps is dropped.
@@ -28,6 +35,12 @@ local function align(state, entry)
     for i = SHARE_GRANTED, SHARE_GIVEN_BACK do aligned[EARLIER + i] = entry[CURRENT + i] end
   end
   return aligned
+end
+
+-- Units of the current day that its Sidecar may still spend.
+local function outstanding(state, entry)
+  if entry[CURRENT + SHARE_DAY_END] ~= state[DAY_END] then return 0 end
+  return entry[AHEAD] - entry[SPENT] - entry[RETURNED]
 end
 
 -- Records the numbers sent for one day, if it is a kept one. Numbers only grow, and never above what
@@ -55,6 +68,29 @@ local function settle(state, entry, day_end, closed, given_back)
   add_to_day(state, share == CURRENT, d_closed - d_given_back, -d_closed, d_given_back)
 end
 
+-- Ends what an Entry has leased: it counts as spent. The units stay charged unless they are given back.
+local function end_lease(state, entry)
+  state[LEASED] = state[LEASED] - outstanding(state, entry)
+  entry[SPENT] = entry[AHEAD] - entry[RETURNED]
+end
+
+-- Records what became of leased units. A lease that has ended frees no token, and counts as spent.
+local function settle_lease(state, entry, limits, spent, returned, now)
+  if entry[AHEAD] == 0 then return end
+  if entry[LEASE_END] <= now then
+    end_lease(state, entry)
+    return
+  end
+  spent = math.min(math.max(spent, entry[SPENT]), entry[AHEAD] - entry[RETURNED])
+  returned = math.min(math.max(returned, entry[RETURNED]), entry[AHEAD] - spent)
+  local came_back = returned - entry[RETURNED]
+  state[LEASED] = state[LEASED] - (spent - entry[SPENT]) - came_back
+  entry[SPENT], entry[RETURNED] = spent, returned
+  if came_back > 0 and state[TOKENS] >= 0 then
+    state[TOKENS] = math.min(state[TOKENS] + came_back * TOKEN_U, capacity(state, limits))
+  end
+end
+
 -- Charges (or gives back) what is open in one share of an Entry whose Sidecar fell silent.
 local function fold_share(state, entry, share, release)
   local day_end = entry[share + SHARE_DAY_END]
@@ -70,28 +106,52 @@ local function fold_share(state, entry, share, release)
   end
 end
 
--- Ends the Entries of other Sidecars whose time has passed. All Entries are read only when the
--- earliest end has come, and then not again for a quarter of the hold time.
-local function reclaim(state, key, id, release, hold, now)
+-- Ends the Entry of a Sidecar that fell silent.
+local function fold(state, entry, release)
+  state[LEASED] = state[LEASED] - outstanding(state, entry)
+  fold_share(state, entry, CURRENT, release)
+  fold_share(state, entry, EARLIER, release)
+end
+
+-- Ends the Entries of other Sidecars whose time has passed, and their leases. All Entries are read only
+-- when the earliest end has come; then not again for a quarter of the hold (or lease) time, and the
+-- later the more there are.
+local function reclaim(state, key, id, entry, terms, hold, now)
   local earliest = now + hold
-  if state[EARLIEST] == 0 or now < state[EARLIEST] then
+  local leases_due = state[LEASES_END] > 0 and now >= state[LEASES_END]
+  if (state[EARLIEST] == 0 or now < state[EARLIEST]) and not leases_due then
     if state[EARLIEST] == 0 or state[EARLIEST] > earliest then state[EARLIEST] = earliest end
     return
   end
-  local fields, silent = call('HGETALL', key), {}
+  local fields, silent, ended, next_end = call('HGETALL', key), {}, {}, 0
+  if entry and outstanding(state, entry) > 0 then next_end = entry[LEASE_END] end
   for i = 1, #fields, 2 do
     local name = fields[i]
     if #name == 8 and name ~= id then
-      local other = {decode(ENTRY, fields[i + 1])}
+      local other = read_entry(fields[i + 1])
       if other[OWN_EXPIRES] <= now then
-        fold_share(state, other, CURRENT, release)
-        fold_share(state, other, EARLIER, release)
+        fold(state, other, terms[RELEASE])
         silent[#silent + 1] = name
-      elseif other[OWN_EXPIRES] < earliest then
-        earliest = other[OWN_EXPIRES]
+      else
+        earliest = math.min(earliest, other[OWN_EXPIRES])
+        if outstanding(state, other) > 0 then
+          if other[LEASE_END] <= now then
+            end_lease(state, other)
+            ended[#ended + 1], ended[#ended + 2] = name, pack_entry(other)
+          elseif next_end == 0 or other[LEASE_END] < next_end then
+            next_end = other[LEASE_END]
+          end
+        end
       end
     end
   end
   if #silent > 0 then gone = silent end
+  if #ended > 0 then overdue = ended end
+  state[ENTRIES] = state[ENTRIES] - #silent
   state[EARLIEST] = math.max(earliest, now + math.floor(hold / 4))
+  if next_end > 0 then
+    local pause = math.max(math.floor(terms[LEASE_TTL] / 4), state[ENTRIES] * SCAN_US)
+    next_end = math.max(next_end, now + pause)
+  end
+  state[LEASES_END] = next_end
 end

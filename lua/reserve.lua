@@ -3,19 +3,22 @@
 -- KEYS   s1, t1, s2, t2, ...       a Subject's hash and its lifetime total
 -- ARGV   1      sidecar id, 8 bytes
 --        2      hold_us, P         packed '<dd'
---        3..    P Terms            packed '<14d'
---        then   one Call per Subject, packed '<10d'
--- Reply  one bulk per Subject, 27 integers '<27q' (core.quota.Answer), or an error for that Subject.
+--        3..    P Terms            packed '<15d'
+--        then   one Call per Subject, packed '<15d', or with Memory '<25d'
+-- Reply  one bulk per Subject, 29 integers '<29q' (core.quota.Answer), or an error for that Subject.
 -- Order, units and meaning of every number: README.md.
 
 --@include layout
 --@include clock
 --@include subject
+--@include past
 --@include windows
---@include entry
+--@include adjusted
 --@include bucket
+--@include entry
+--@include heal
 --@include decide
 --@include failure
 --@include batch
 
-return run(decide)
+return run(true)

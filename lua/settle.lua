@@ -6,9 +6,12 @@
 --@include layout
 --@include clock
 --@include subject
+--@include past
 --@include windows
---@include entry
+--@include adjusted
 --@include bucket
+--@include entry
+--@include heal
 --@include failure
 --@include batch
 

@@ -1,9 +1,10 @@
--- What a Subject's two keys hold: how they are read and how they are written.
+-- What a Subject's keys hold: how they are read and how they are written.
 
 local call, encode, decode = redis.call, struct.pack, struct.unpack
 
 -- What the present Subject's save has to do beyond the usual.
-local found, month_rolled, total_moved, gone
+local found, month_rolled, total_moved, gone, overdue, healed, noted
+local save_history
 
 -- A Subject never seen, or whose hash expired or was lost: only the lifetime total goes on. Generations
 -- go on from the time, so that one handed out before the loss is never taken for a new one.
@@ -17,26 +18,36 @@ local function begin(total_key, release, now)
     charged = charged + open
   end
   return {
-    1, 0, 0, 0, -1, 0, 0, 0, 0, 0, 0, now, 0, 0, 0,
+    2, 0, 0, 0, -1, 0, 0, 0, 0, 0, 0, now, 0, now, 0,
     0, 0, 0, 0,
     0, 0, 0, 0,
     charged, 0, granted, given_back,
     0, 0,
+    0, 0, 0, 0, 0, charged,
   }
 end
 
-local function read_state(packed, key)
-  local state = {decode(AGGREGATE, packed)}
-  if state[FORMAT] ~= 1 or #packed ~= AGGREGATE_BYTES then
-    error('ERR quotad: unknown format of ' .. key, 0)
-  end
+-- What an older sidecar wrote becomes the present format with the next write. It cannot read that.
+local function upgrade(packed, key)
+  local state = {decode(OLD_AGGREGATE, packed)}
+  for i = OLD_STORED + 1, STORED do state[i] = 0 end
+  state[FORMAT], state[HEALING], state[LEASED], state[BIRTH] = 2, 0, 0, 0
+  state[HOUR_MARK] = state[TOTAL + CHARGED]
+  state[ENTRIES] = call('HLEN', key) - 1 - call('HEXISTS', key, 'p')
   return state
 end
 
--- The Subject's state, and the caller's own Entry as stored or false.
+local function read_state(packed, key)
+  local format = decode('<d', packed)
+  if format == 2 and #packed == AGGREGATE_BYTES then return {decode(AGGREGATE, packed)} end
+  if format == 1 and #packed == OLD_BYTES then return upgrade(packed, key) end
+  error('ERR quotad: unknown format of ' .. key, 0)
+end
+
+-- The Subject's state, and the Entry of this name as stored or false.
 local function load(key, total_key, id, release, now)
   local stored = call('HMGET', key, 'a', id)
-  month_rolled, total_moved, gone = false, false, false
+  month_rolled, total_moved, gone, overdue, healed, noted = false, false, false, false, false, false
   if not stored[1] then
     found = false
     return begin(total_key, release, now), false
@@ -45,7 +56,7 @@ local function load(key, total_key, id, release, now)
   return read_state(stored[1], key), stored[2]
 end
 
--- The limits that decide: the caller's own, or the stored ones of a higher plan version.
+-- The limits of the plan that decides: the caller's own, or the stored ones of a higher plan version.
 local function limits_of(state, key, terms)
   if terms[PLAN] >= state[PLAN_VERSION] then return terms end
   return {decode(LIMITS, call('HGET', key, 'p'))}
@@ -55,32 +66,51 @@ local function milliseconds(us)
   return string.format('%.0f', math.floor(us / 1000))
 end
 
--- Writes everything. The HSET comes first: it alone can be refused (memory, read-only), and then
--- nothing of this Subject was written.
-local function save(state, entry, key, total_key, id, limits, hold, now)
-  local kept = limits[TOTAL_LIMIT] >= 0 and 1 or 0
-  local writes_total = total_moved or kept ~= state[TOTAL_KEPT] or not found
-  state[VERSION], state[LAST], state[TOTAL_KEPT] = state[VERSION] + 1, now, kept
-  if limits[PLAN] > state[PLAN_VERSION] then
-    state[PLAN_VERSION] = limits[PLAN]
-    call('HSET', key, 'a', encode(AGGREGATE, unpack(state, 1, STORED)),
-      id, encode(ENTRY, unpack(entry, 1, ENTRY_STORED)),
-      'p', encode(LIMITS, unpack(limits, PLAN, TOTAL_LIMIT)))
-  else
-    call('HSET', key, 'a', encode(AGGREGATE, unpack(state, 1, STORED)),
-      id, encode(ENTRY, unpack(entry, 1, ENTRY_STORED)))
-  end
-  if gone then
-    for i = 1, #gone, 1000 do call('HDEL', key, unpack(gone, i, math.min(i + 999, #gone))) end
-  end
-  if month_rolled then
-    call('PEXPIREAT', key, milliseconds(state[MONTH_END] + hold + DAY_US))
-  end
-  if not writes_total then return end
+local function pack_entry(entry)
+  if entry[AHEAD] == 0 then return encode(ENTRY, unpack(entry, 1, ENTRY_STORED)) end
+  return encode(LEASED_ENTRY, unpack(entry, 1, LEASED_ENTRY_STORED))
+end
+
+local function save_total(state, total_key, now)
   local packed = encode(TOTAL_FORMAT, unpack(state, TOTAL, TOTAL + GIVEN_BACK))
-  if kept == 1 then
+  if state[TOTAL_KEPT] == 1 then
     call('SET', total_key, packed)
   else
     call('SET', total_key, packed, 'PXAT', milliseconds(now + TOTAL_LIFE_US))
   end
+end
+
+local function in_portions(command, key, items)
+  for i = 1, #items, 1000 do call(command, key, unpack(items, i, math.min(i + 999, #items))) end
+end
+
+-- Writes everything; `entry` is false where the caller has none. The first HSET alone can be refused
+-- (memory, read-only), and then nothing of this Subject was written.
+local function save(state, entry, key, total_key, id, limits, hold, now)
+  local kept = limits[TOTAL_LIMIT] >= 0 and 1 or 0
+  local writes_total = total_moved or kept ~= state[TOTAL_KEPT] or not found
+  state[VERSION], state[LAST], state[TOTAL_KEPT] = state[VERSION] + 1, now, kept
+  local newer = limits[PLAN] > state[PLAN_VERSION]
+  if newer then state[PLAN_VERSION] = limits[PLAN] end
+  local packed = encode(AGGREGATE, unpack(state, 1, STORED))
+  if entry then
+    call('HSET', key, 'a', packed, id, pack_entry(entry))
+  else
+    call('HSET', key, 'a', packed)
+  end
+  if newer then call('HSET', key, 'p', encode(LIMITS, unpack(limits, PLAN, TOTAL_LIMIT))) end
+  if healed then call('HSET', key, 'h', encode(HEALED, unpack(healed, 1, HEALED_STORED))) end
+  if overdue then in_portions('HSET', key, overdue) end
+  if gone then in_portions('HDEL', key, gone) end
+  if month_rolled then
+    call('PEXPIREAT', key, milliseconds(state[MONTH_END] + hold + DAY_US))
+  end
+  if writes_total then save_total(state, total_key, now) end
+  if noted then save_history(total_key, now) end
+end
+
+local function read_terms(packed)
+  local terms = {decode(TERMS, packed)}
+  if terms[BURST] < 0 then terms[BURST] = terms[RATE] end
+  return terms
 end

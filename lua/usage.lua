@@ -2,11 +2,12 @@
 --
 -- KEYS   s1, t1, s2, t2, ...
 -- ARGV   none
--- Reply  one bulk per Subject, 9 integers '<9q' (core.quota.Usage), or an error for that Subject.
+-- Reply  one bulk per Subject, 10 integers '<10q' (core.quota.Usage), or an error for that Subject.
 
 --@include layout
 --@include clock
 --@include subject
+--@include present
 --@include failure
 
 local function read_usage(key, total_key, time)
@@ -15,19 +16,17 @@ local function read_usage(key, total_key, time)
     local total = call('GET', total_key)
     local charged, open = 0, 0
     if total then charged, open = decode(TOTAL_FORMAT, total) end
-    return encode(USAGE, time, 0, 0, 0, 0, 0, 0, charged, open)
+    return encode(USAGE, time, 0, 0, 0, 0, 0, 0, charged, open, 0)
   end
   local state = read_state(packed, key)
   local now = math.max(time, state[LAST])
   if now >= state[DAY_END] then
-    state[DAY_END], state[DAY + CHARGED], state[DAY + OPEN] = 0, 0, 0
+    state[DAY_END], state[DAY + CHARGED], state[DAY + OPEN], state[LEASED] = 0, 0, 0, 0
   end
   if now >= state[MONTH_END] then
     state[MONTH_END], state[MONTH + CHARGED], state[MONTH + OPEN] = 0, 0, 0
   end
-  return encode(USAGE, now, state[DAY_END], state[DAY + CHARGED], state[DAY + OPEN],
-    state[MONTH_END], state[MONTH + CHARGED], state[MONTH + OPEN],
-    state[TOTAL + CHARGED], state[TOTAL + OPEN])
+  return present(state, now)
 end
 
 local time, replies = clock_us(), {}

@@ -6,13 +6,17 @@ Each unit belongs to the day in which it was granted and, through it, to a month
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from quotad.core.quota import DayNumbers, Limit, Limits, Windows
+from quotad.core.ledger import Entry, Lease, Ledger, Share
+from quotad.core.quota import Call, DayNumbers, Limit, Limits, TopUp, Windows
 
 TOKEN_U = 1_000_000
 """One request, in micro-tokens."""
 
 DAY_US = 86_400_000_000
+HOUR_US = 3_600_000_000
+LARGEST = 2**53 - 1
 _HELD_RETRY_US = 1_000_000
+_SCAN_US = 20_000
 
 NO_LIMITS = Limits(0, -1, -1, -1, -1, -1)
 """Of a Subject that has not seen a plan version above 0."""
@@ -26,59 +30,17 @@ class Crash(IntEnum):
 
 
 @dataclass(slots=True)
-class Ledger:
-    """The units of one window. Always granted = charged + open + given_back."""
-
-    charged: int = 0
-    open: int = 0
-    granted: int = 0
-    given_back: int = 0
-
-    def is_full(self, limit: int) -> bool:
-        """Nothing more may be granted, perhaps only because of Holds."""
-        return limit >= 0 and self.charged + self.open >= limit
-
-    def is_used_up(self, limit: int) -> bool:
-        """Nothing more may be granted even if every Hold were given back."""
-        return limit >= 0 and self.charged >= limit
-
-    def left(self, limit: int, wanted: int) -> int:
-        """How many of ``wanted`` the limit lets through."""
-        return wanted if limit < 0 else min(wanted, max(0, limit - self.charged - self.open))
-
-
-@dataclass(slots=True)
-class Share:
-    """One Sidecar's units of one day; the first two numbers are the store's, the others its own."""
+class Healing:
+    """Of each window: what Sidecars remember was in use, and how much of it their Entries restored."""
 
     day_end_us: int
-    granted: int = 0
-    at_once: int = 0
-    closed: int = 0
-    given_back: int = 0
+    month_end_us: int
+    remembered: dict[str, int]
+    restored: dict[str, int]
 
-    @property
-    def open(self) -> int:
-        """Holds."""
-        return self.granted - self.at_once - self.closed
-
-
-@dataclass(slots=True)
-class Entry:
-    """What a Subject knows of one Sidecar: its shares of the current and the previous day."""
-
-    generation: int = 0
-    number: int = 0
-    expires_us: int = 0
-    current: Share = field(default_factory=lambda: Share(0))
-    previous: Share = field(default_factory=lambda: Share(0))
-
-    def share(self, day_end_us: int) -> Share:
-        """The share of the day with this end; an empty one when the Entry has none."""
-        for share in (self.current, self.previous):
-            if share.day_end_us == day_end_us:
-                return share
-        return Share(day_end_us)
+    def gap(self, window: str) -> int:
+        """What was remembered and not restored."""
+        return max(0, self.remembered[window] - self.restored[window])
 
 
 @dataclass(slots=True)
@@ -87,6 +49,8 @@ class Account:
 
     generation: int
     """The last one handed out. Begins with the time, so that none is ever handed out twice."""
+    birth: int = 0
+    """The generation before the first: an older one was handed out by a state that is gone."""
     version: int = 0
     last_us: int = 0
     tokens_u: int = -1
@@ -97,6 +61,15 @@ class Account:
     previous_in_month: bool = False
     earliest_us: int = 0
     """When Entries are looked through next; 0: never."""
+    leases_end_us: int = 0
+    """When they are looked through for Leases; 0: never."""
+    leased: int = 0
+    healing_us: int = 0
+    thaw_us: int = 0
+    """The bucket does not fill before."""
+    hour_end_us: int = 0
+    hour_mark: int = 0
+    """The total's use when the present hour began."""
     expires_us: int = 0
     limits: Limits = NO_LIMITS
     """Those of the highest plan version seen, once one above 0 was."""
@@ -109,6 +82,14 @@ class Account:
     total: Ledger = field(default_factory=Ledger)
     previous: Ledger = field(default_factory=Ledger)
     entries: dict[bytes, Entry] = field(default_factory=dict)
+    healing: Healing | None = None
+    reset_version: int = 0
+    reset_us: dict[str, int] = field(default_factory=lambda: {"day": 0, "month": 0, "total": 0})
+    top_ups: list[TopUp] = field(default_factory=list)
+    topped: bool = False
+    """Some top-up may be in force."""
+    noted: list[tuple[str, int, int]] = field(default_factory=list)
+    """What the history is to be told: kind, end, units."""
 
     def ledgers(self, day_end_us: int) -> tuple[Ledger, ...]:
         """Every kept window to which a unit of this day belongs."""
@@ -120,17 +101,44 @@ class Account:
             return self.previous, self.total
         return ()
 
+    def bounds(self, limits: Limits, now_us: int) -> Limits:
+        """The limits with every top-up that is in force."""
+        if not self.topped:
+            return limits
+        names = {1: "day", 2: "month", 3: "total"}
+        for top_up in self._in_force(now_us):
+            name = names[top_up.window]
+            limit = getattr(limits, name)
+            if limit >= 0:
+                limits = limits._replace(**{name: min(limit + top_up.amount, LARGEST)})
+        return limits
+
+    def drop_top_ups(self, now_us: int) -> None:
+        """Once all are over they are not looked at again."""
+        self.topped = self.topped and bool(self._in_force(now_us))
+
+    def _in_force(self, now_us: int) -> list[TopUp]:
+        return [top_up for top_up in self.top_ups if not top_up.until_us or now_us < top_up.until_us]
+
+    def capacity_u(self, limits: Limits) -> int:
+        """What the bucket may hold: with what is leased it is never more than the burst."""
+        return max(0, (limits.burst - self.leased) * TOKEN_U)
+
     def refill(self, limits: Limits, now_us: int) -> None:
         """Bring the token bucket to now."""
         if limits.rate_rps < 0:
             self.tokens_u = -1
             return
-        full_u = limits.burst * TOKEN_U
-        refilled_u = self.tokens_u + limits.rate_rps * (now_us - self.last_us)
+        full_u = self.capacity_u(limits)
+        elapsed_us = max(0, now_us - max(self.last_us, self.thaw_us))
+        refilled_u = self.tokens_u + limits.rate_rps * elapsed_us
         self.tokens_u = full_u if self.tokens_u < 0 else min(full_u, refilled_u)
 
-    def roll(self, windows: Windows, hold_us: int, now_us: int) -> bool:
-        """End the windows whose stored end has come, and open the next. False: none sent fits."""
+    def roll(self, windows: Windows, hold_us: int, now_us: int, running: tuple[int, int] | None = None) -> bool:
+        """End the windows whose stored end has come, and open the next. False: none sent fits.
+
+        ``running`` are the ends of the day and month that a Sidecar remembers of a lost Subject.
+        """
         if now_us < self.day_end_us:
             return True
         day_end_us = _end_at(now_us, windows.day_start_us, windows.day_end_us, windows.next_day_end_us)
@@ -139,13 +147,20 @@ class Account:
             month_end_us = _end_at(
                 now_us, windows.month_start_us, windows.month_end_us, windows.next_month_end_us
             )
+        if running is not None:
+            day_end_us = running[0]
+            if month_ends:
+                month_end_us = running[1]
         if not day_end_us or not month_end_us:
             return False
         self._forget_previous_day()
+        if self.day.used > 0:
+            self.noted.append(("d", self.day_end_us, self.day.used))
         self.previous, self.day = self.day, Ledger()
         self.previous_day_end_us = self.day_end_us
         self.previous_in_month = not month_ends
         self.day_end_us = min(day_end_us, month_end_us)
+        self.leased = self.leases_end_us = 0
         if month_ends:
             self.month, self.month_end_us = Ledger(), month_end_us
             # Whole milliseconds, as the server keeps them.
@@ -154,60 +169,131 @@ class Account:
 
     def _forget_previous_day(self) -> None:
         """No settle can reach it any more: what is open there stays charged."""
+        if self.previous.used > 0:
+            self.noted.append(("d", self.previous_day_end_us, self.previous.used))
         still_open = self.previous.open
         for ledger in self.ledgers(self.previous_day_end_us):
-            ledger.open -= still_open
-            ledger.charged += still_open
+            ledger.move(charged=still_open, open=-still_open)
+
+    def end_hour(self, now_us: int) -> None:
+        """When an hour is over the history is told what it used."""
+        if now_us < self.hour_end_us:
+            return
+        units = self.total.charged - self.hour_mark
+        if self.hour_end_us and units:
+            self.noted.append(("h", self.hour_end_us, units))
+        self.hour_mark = self.total.charged
+        self.hour_end_us = (now_us // HOUR_US + 1) * HOUR_US
+
+    def note_present(self) -> None:
+        """Tell the history what goes on now: perhaps nobody comes again."""
+        if self.total.charged != self.hour_mark:
+            self.noted.append(("h", self.hour_end_us, self.total.charged - self.hour_mark))
+        if self.day.charged > 0:
+            self.noted.append(("d", self.day_end_us, self.day.charged))
 
     def record(self, entry: Entry, sent: DayNumbers) -> None:
         """Take a Sidecar's own numbers for one day; only what they grew by changes anything."""
         share = entry.share(sent.day_end_us)
         closed = max(share.closed, min(sent.closed, share.granted - share.at_once))
         given_back = max(share.given_back, min(sent.given_back, share.at_once + closed))
+        d_closed, d_given_back = closed - share.closed, given_back - share.given_back
         for ledger in self.ledgers(sent.day_end_us):
-            ledger.open -= closed - share.closed
-            ledger.given_back += given_back - share.given_back
-            ledger.charged += (closed - share.closed) - (given_back - share.given_back)
+            ledger.move(d_closed - d_given_back, -d_closed, d_given_back)
         share.closed, share.given_back = closed, given_back
 
-    def reclaim(self, own_id: bytes, hold_us: int, crash: Crash, now_us: int) -> None:
-        """End the Entries of other Sidecars that fell silent, at most once per quarter hold time."""
+    def record_lease(self, entry: Entry, limits: Limits, call: Call, now_us: int) -> None:
+        """Take what became of leased units. A Lease that has ended frees no token: it counts as spent."""
+        lease = entry.lease
+        if not lease.ahead:
+            return
+        if lease.ends_us <= now_us:
+            self.end_lease(lease)
+            return
+        spent = min(max(call.spent, lease.spent), lease.ahead - lease.returned)
+        returned = min(max(call.returned, lease.returned), lease.ahead - spent)
+        came_back = returned - lease.returned
+        self.leased -= spent - lease.spent + came_back
+        lease.spent, lease.returned = spent, returned
+        if came_back and self.tokens_u >= 0:
+            self.tokens_u = min(self.tokens_u + came_back * TOKEN_U, self.capacity_u(limits))
+
+    def end_lease(self, lease: Lease) -> None:
+        """It is over: what was not spent stays charged until it is given back."""
+        self.leased -= lease.left
+        lease.spent = lease.ahead - lease.returned
+
+    def reclaim(self, own_id: bytes, hold_us: int, lease_us: int, crash: Crash, now_us: int) -> None:
+        """End the Entries of other Sidecars that fell silent, and Leases whose time has passed."""
         own_expires_us = now_us + hold_us
-        if self.earliest_us == 0 or now_us < self.earliest_us:
+        leases_due = 0 < self.leases_end_us <= now_us
+        if (self.earliest_us == 0 or now_us < self.earliest_us) and not leases_due:
             self.earliest_us = min(self.earliest_us or own_expires_us, own_expires_us)
             return
         others = {name: entry for name, entry in self.entries.items() if name != own_id}
         for name, entry in others.items():
             if entry.expires_us <= now_us:
+                if entry.current.day_end_us == self.day_end_us:
+                    self.leased -= entry.lease.left
                 self._close_all(entry, crash)
                 del self.entries[name]
-        ends_us = [entry.expires_us for entry in others.values() if entry.expires_us > now_us]
-        self.earliest_us = max(min([own_expires_us, *ends_us]), now_us + hold_us // 4)
+        live = [entry for entry in others.values() if entry.expires_us > now_us]
+        self.earliest_us = max(
+            min([own_expires_us, *[entry.expires_us for entry in live]]), now_us + hold_us // 4
+        )
+        own = self.entries.get(own_id)
+        ends_us = [own.lease.ends_us] if own is not None and own.lease.left else []
+        for entry in live:
+            if entry.current.day_end_us != self.day_end_us or not entry.lease.left:
+                continue
+            if entry.lease.ends_us <= now_us:
+                self.end_lease(entry.lease)
+            else:
+                ends_us.append(entry.lease.ends_us)
+        pause_us = max(lease_us // 4, len(self.entries) * _SCAN_US)
+        self.leases_end_us = max(min(ends_us), now_us + pause_us) if ends_us else 0
 
     def _close_all(self, entry: Entry, crash: Crash) -> None:
         for share in (entry.current, entry.previous):
             for ledger in self.ledgers(share.day_end_us):
-                ledger.open -= share.open
                 if crash is Crash.RELEASE:
-                    ledger.given_back += share.open
+                    ledger.move(open=-share.open, given_back=share.open)
                 else:
-                    ledger.charged += share.open
+                    ledger.move(charged=share.open, open=-share.open)
 
     def grant(self, entry: Entry, limits: Limits, cost: int, conditional: bool) -> int:
         """Let the first of ``cost`` requests through, on all limits together."""
-        granted = cost if limits.rate_rps < 0 else min(cost, self.whole_tokens(limits))
-        granted = self.day.left(limits.day, granted)
-        granted = self.month.left(limits.month, granted)
-        granted = self.total.left(limits.total, granted)
-        if limits.rate_rps >= 0:
-            self.tokens_u -= granted * TOKEN_U
-        for ledger in (self.day, self.month, self.total):
-            ledger.granted += granted
-            ledger.open += granted if conditional else 0
-            ledger.charged += 0 if conditional else granted
-        entry.current.granted += granted
-        entry.current.at_once += 0 if conditional else granted
+        granted = self._most(limits, cost)
+        self._take(entry.current, limits, granted, conditional)
         return granted
+
+    def lease(self, entry: Entry, limits: Limits, ahead: int, lease_us: int, now_us: int) -> int:
+        """Grant units ahead: charged at once, and the fewer the less is left, so that all get the last."""
+        most = self._most(limits, LARGEST)
+        if most < LARGEST:
+            ahead = min(ahead, most // (2 * len(self.entries)))
+        if not ahead:
+            return 0
+        self._take(entry.current, limits, ahead, conditional=False)
+        entry.lease.ahead += ahead
+        entry.lease.ends_us = now_us + lease_us
+        self.leased += ahead
+        self.leases_end_us = min(self.leases_end_us or entry.lease.ends_us, entry.lease.ends_us)
+        return ahead
+
+    def _most(self, limits: Limits, wanted: int) -> int:
+        most = wanted if limits.rate_rps < 0 else min(wanted, self.whole_tokens(limits))
+        most = self.day.left(limits.day, most)
+        most = self.month.left(limits.month, most)
+        return self.total.left(limits.total, most)
+
+    def _take(self, share: Share, limits: Limits, units: int, conditional: bool) -> None:
+        if limits.rate_rps >= 0:
+            self.tokens_u -= units * TOKEN_U
+        for ledger in (self.day, self.month, self.total):
+            ledger.add(charged=0 if conditional else units, open=units if conditional else 0)
+        share.granted += units
+        share.at_once += 0 if conditional else units
 
     def refusal(self, limits: Limits, now_us: int) -> tuple[Limit, int, int]:
         """Of the limits in the way the one that comes back last; whether only Holds are; until when."""
@@ -217,12 +303,14 @@ class Account:
             (Limit.DAY, limits.day, self.day, self.day_end_us - now_us),
         )
         for name, limit, ledger, retry_us in quotas:
-            if ledger.is_used_up(limit):
+            if ledger.is_used_up(limit, self.leased):
                 return name, 0, retry_us
         for name, limit, ledger, _ in quotas:
             if ledger.is_full(limit):
                 return name, 1, _HELD_RETRY_US
-        return Limit.RATE, 0, self.wait_us(limits, TOKEN_U)
+        if self.leased and self.capacity_u(limits) < TOKEN_U:
+            return Limit.RATE, 1, _HELD_RETRY_US
+        return Limit.RATE, 0, self.wait_us(limits, TOKEN_U) + max(0, self.thaw_us - now_us)
 
     def whole_tokens(self, limits: Limits) -> int:
         """Requests that the bucket lets through; -1 is unlimited."""

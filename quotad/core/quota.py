@@ -30,6 +30,9 @@ class AnswerStatus(IntEnum):
     were recorded. Ask again with windows made for ``Answer.now_us``."""
     NUMBER_STALE = 2
     """The call number is not above the Entry's: a late or repeated call. It changed nothing."""
+    STATE_LOST = 3
+    """The store may have forgotten what this Sidecar knows. Nothing was changed: ask again with a
+    ``Memory``."""
 
 
 class Limits(NamedTuple):
@@ -65,6 +68,8 @@ class Terms(NamedTuple):
     conditional: bool
     """True: a grant is a Hold until it is settled. False: a grant is charged at once."""
     release_on_crash: bool
+    lease_us: int = 0
+    """How long a Lease lasts after the last call; 0: the plan leases nothing."""
 
 
 class DayNumbers(NamedTuple):
@@ -81,6 +86,29 @@ class DayNumbers(NamedTuple):
     """Units that were not used: settled as not counting, or granted when nobody waited any more."""
 
 
+class Memory(NamedTuple):
+    """What a Sidecar last heard of a Subject: from this the store restores what it has forgotten.
+
+    ``*_used`` is charged + open of all, the rest are the numbers of the Sidecar's own Entry.
+    """
+
+    seen_us: int = 0
+    """The store's time of that answer."""
+    granted: int = 0
+    at_once: int = 0
+    ahead: int = 0
+    previous_granted: int = 0
+    previous_at_once: int = 0
+    day_used: int = 0
+    month_end_us: int = 0
+    month_used: int = 0
+    total_used: int = 0
+
+
+LEAVE = -1
+"""As the cost of a settle: the Sidecar has nothing in the Subject any more, its Entry may go."""
+
+
 class Call(NamedTuple):
     """One Subject's part of one script call. At most one per Sidecar and Subject is in flight."""
 
@@ -94,10 +122,23 @@ class Call(NamedTuple):
     """Grows by one with each call of this process for this Subject, also after lost ones."""
     day: DayNumbers
     previous: DayNumbers
+    heard: int = 0
+    """The number of the last call that was answered."""
+    version: int = 0
+    """The Subject's version in that answer."""
+    ahead: int = 0
+    """Units wanted on top, to be spent without asking (a Lease); granted only when all of ``cost`` is."""
+    spent: int = 0
+    """Of all units of ``day`` that were granted ahead: those that requests used, and ..."""
+    returned: int = 0
+    """... those that none will use: given back with their tokens."""
+    memory: Memory | None = None
+    """Sent when the store said STATE_LOST, and after a failover."""
 
 
 class Answer(NamedTuple):
-    """The store's answer to one Call. ``granted`` of its ``cost`` were admitted, the first first.
+    """The store's answer to one Call. ``granted`` of its ``cost`` were admitted, the first first; what
+    is granted beyond the cost was granted ahead.
 
     ``charged`` are settled units, ``open`` are Holds. The three ``entry_*`` pairs are the absolute
     numbers of the caller's own Entry after this call, from which grants of lost replies are seen.
@@ -135,6 +176,10 @@ class Answer(NamedTuple):
     total_limit: int
     total_charged: int
     total_open: int
+    version: int = 0
+    """Grows with each write: an answer with a lower one comes from a store that has forgotten."""
+    entry_ahead: int = 0
+    """Units of the current day that were ever granted ahead."""
 
 
 class Usage(NamedTuple):
@@ -150,3 +195,39 @@ class Usage(NamedTuple):
     month_open: int
     total_charged: int
     total_open: int
+    leased: int = 0
+    """Of the charged: granted ahead and not spent yet, as far as the store was told."""
+
+
+class Window(IntEnum):
+    """The windows that quotas count in."""
+
+    DAY = 1
+    MONTH = 2
+    TOTAL = 3
+
+
+class TopUp(NamedTuple):
+    """Raises one quota of one Subject."""
+
+    version: int
+    """Told apart by it: the same one sent again changes nothing."""
+    window: Window
+    amount: int
+    until_us: int
+    """Store microseconds; 0: for good, -1: until the running window ends."""
+
+
+class Reset(NamedTuple):
+    """Sets use to 0 in some windows; Holds, Leases and tokens stay."""
+
+    version: int
+    """Must grow: one not above the last changes nothing."""
+    windows: frozenset[Window]
+
+
+class Replay(NamedTuple):
+    """What one process admitted without the store, in all, of one day."""
+
+    day_end_us: int
+    total: int

@@ -4,13 +4,34 @@ Written to be read beside docs/guarantees.md, not to be fast, and with other mea
 integers of any size, one object per day and Entry, nothing saved that was not meant to change.
 """
 
+import copy
 from dataclasses import replace
 
-from quotad.core.account import DAY_US, TOKEN_U, Account, Crash, Entry, Ledger
+from quotad.core.account import DAY_US, Account, Crash
+from quotad.core.ledger import Entry, Lease, Ledger
+from quotad.core.mending import adopt_previous, heal, is_lost, knows_more, running_windows
 from quotad.core.plans import Subject
-from quotad.core.quota import Answer, AnswerStatus, Call, Limit, Limits, Usage
+from quotad.core.quota import (
+    LEAVE,
+    Answer,
+    AnswerStatus,
+    Call,
+    Limit,
+    Limits,
+    Replay,
+    Reset,
+    Terms,
+    TopUp,
+    Usage,
+    Window,
+)
 
 _TOTAL_LIFE_US = 400 * DAY_US
+_WINDOW_NAMES = {Window.DAY: "day", Window.MONTH: "month", Window.TOTAL: "total"}
+
+
+class WindowsUnfitError(Exception):
+    """The windows sent do not contain the present."""
 
 
 class Reference:
@@ -20,6 +41,10 @@ class Reference:
         self.accounts: dict[str, Account] = {}
         self.totals: dict[str, tuple[Ledger, int | None]] = {}
         """Lifetime totals, and when they expire (None: never): they outlive the Account."""
+        self.history: dict[str, dict[tuple[str, int], int]] = {}
+        """Per Subject: (kind, end) to units; kinds as in ``lua/past.lua``."""
+        self.marks: dict[tuple[str, bytes, int], int] = {}
+        """What was replayed: (tag, process, day end) to units in all."""
 
     def reserve(self, now_us: int, sidecar_id: bytes, hold_us: int, call: Call) -> Answer:
         """Record what the Call says, then decide its cost. See ``lua/reserve.lua``."""
@@ -36,16 +61,57 @@ class Reference:
         if account is None:
             total, _ = self.totals.get(subject.tag, (Ledger(), None))
             return Usage(now_us, 0, 0, 0, 0, 0, 0, total.charged, total.open)
+        return _present(account, max(now_us, account.last_us))
+
+    def adjust(
+        self, now_us: int, hold_us: int, subject: Subject, terms: Terms, change: TopUp | Reset
+    ) -> Usage:
+        """A top-up or a reset. See ``lua/adjust.lua``. Raises WindowsUnfitError."""
+        account, now_us = self._open(now_us, hold_us, subject.tag, terms)
+        changed = _top_up(account, change, now_us) if isinstance(change, TopUp) else _reset(account, change, now_us)
+        if changed:
+            account.end_hour(now_us)
+            self._keep(subject.tag, account, _binding_limits(account, terms.limits), now_us)
+        return _present(account, now_us)
+
+    def replay(
+        self, now_us: int, owner: bytes, hold_us: int, subject: Subject, terms: Terms, record: Replay
+    ) -> Usage:
+        """Count what ``owner`` admitted without the store. See ``lua/replay.lua``. Raises WindowsUnfitError."""
+        mark = (subject.tag, owner, record.day_end_us)
+        units = record.total - self.marks.get(mark, 0)
+        if units <= 0:
+            return self.usage(now_us, subject)
+        account, now_us = self._open(now_us, hold_us, subject.tag, terms)
+        account.total.add(units)
+        if record.day_end_us > now_us:
+            account.day.add(units)
+            account.month.add(units)
+        elif record.day_end_us == account.previous_day_end_us:
+            for ledger in account.ledgers(record.day_end_us)[:-1]:
+                ledger.add(units)
+        else:
+            account.noted.append(("r", record.day_end_us, units))
+            if terms.windows.month_start_us < record.day_end_us <= account.month_end_us:
+                account.month.add(units)
+        account.end_hour(now_us)
+        self._keep(subject.tag, account, _binding_limits(account, terms.limits), now_us)
+        self.marks[mark] = record.total
+        return _present(account, now_us)
+
+    def _open(self, now_us: int, hold_us: int, tag: str, terms: Terms) -> tuple[Account, int]:
+        """A Subject's Account at the present, about to be changed from outside."""
+        self._expire(tag, now_us)
+        account = copy.deepcopy(self.accounts.get(tag)) or self._begin(tag, now_us, Crash(terms.release_on_crash))
         now_us = max(now_us, account.last_us)
-        day, month = (0, 0, 0), (0, 0, 0)
-        if now_us < account.day_end_us:
-            day = (account.day_end_us, account.day.charged, account.day.open)
-        if now_us < account.month_end_us:
-            month = (account.month_end_us, account.month.charged, account.month.open)
-        return Usage(now_us, *day, *month, account.total.charged, account.total.open)
+        account.refill(account.bounds(_binding_limits(account, terms.limits), now_us), now_us)
+        account.drop_top_ups(now_us)
+        if not account.roll(terms.windows, hold_us, now_us):
+            raise WindowsUnfitError
+        return account, now_us
 
     def _serve(self, now_us: int, sidecar_id: bytes, hold_us: int, call: Call, *, decides: bool) -> Answer:
-        terms, tag = call.terms, call.subject.tag
+        terms, tag, memory = call.terms, call.subject.tag, call.memory
         crash = Crash(terms.release_on_crash)
         self._expire(tag, now_us)
         account = self.accounts.get(tag)
@@ -54,25 +120,48 @@ class Reference:
             account = self._begin(tag, now_us, crash)
         now_us = max(now_us, account.last_us)
         limits = _binding_limits(account, terms.limits)
+        bounds = account.bounds(limits, now_us)
         entry = account.entries.get(sidecar_id)
         if entry is not None and call.number <= entry.number:
-            return _answer(account, entry, limits, now_us, AnswerStatus.NUMBER_STALE)
+            return _answer(account, entry, bounds, now_us, AnswerStatus.NUMBER_STALE)
+        lost = False
+        if knows_more(account, entry, call):
+            if memory is None or not decides:
+                return _answer(account, entry or Entry(), bounds, now_us, AnswerStatus.STATE_LOST)
+            lost = is_new or entry is not None or is_lost(account, call, memory, hold_us, now_us)
 
-        account.refill(limits, now_us)
-        fits = account.roll(terms.windows, hold_us, now_us)
+        if entry is None and not decides:
+            # It has nothing to record: nothing of what follows is kept.
+            account = copy.deepcopy(account)
+        account.drop_top_ups(now_us)
+        account.refill(bounds, now_us)
+        running = running_windows(call, memory, now_us) if lost and memory is not None else None
+        fits = account.roll(terms.windows, hold_us, now_us, running)
         status = AnswerStatus.DECIDED if fits else AnswerStatus.WINDOWS_UNFIT
-        if is_new and not (decides and fits):
-            return _answer(account, Entry(), limits, now_us, status)
-        entry = _enter(account, sidecar_id, call)
+        if (is_new and not fits) or (entry is None and not decides):
+            return _answer(account, Entry(), bounds, now_us, status)
+        if lost:
+            adopt_previous(account, call)
+        entry = _enter(account, sidecar_id, call, lost=lost)
+        if lost and memory is not None:
+            heal(account, entry, call, memory, hold_us, now_us)
+        _record(account, entry, bounds, call, now_us)
         entry.number, entry.expires_us = call.number, now_us + hold_us
-        account.reclaim(sidecar_id, hold_us, crash, now_us)
+        account.reclaim(sidecar_id, hold_us, terms.lease_us, crash, now_us)
         granted, refused_by, held_only, retry_us = 0, Limit.NONE, 0, 0
         if decides and fits:
-            granted = account.grant(entry, limits, call.cost, terms.conditional)
+            granted = account.grant(entry, bounds, call.cost, terms.conditional)
             if granted < call.cost:
-                refused_by, held_only, retry_us = account.refusal(limits, now_us)
+                refused_by, held_only, retry_us = account.refusal(bounds, now_us)
+            elif call.ahead:
+                granted += account.lease(entry, bounds, call.ahead, terms.lease_us, now_us)
+        account.end_hour(now_us)
+        if not decides and call.cost == LEAVE and call.generation == entry.generation and entry.is_empty:
+            del account.entries[sidecar_id]
+            account.note_present()
+            entry = Entry()
         self._keep(tag, account, limits, now_us)
-        answer = _answer(account, entry, limits, now_us, status)
+        answer = _answer(account, entry, bounds, now_us, status)
         return answer._replace(granted=granted, refused_by=refused_by, held_only=held_only, retry_us=retry_us)
 
     def _expire(self, tag: str, now_us: int) -> None:
@@ -85,7 +174,7 @@ class Reference:
 
     def _begin(self, tag: str, now_us: int, crash: Crash) -> Account:
         """An empty Account; only the lifetime total goes on. Nobody can settle its Holds any more."""
-        account = Account(generation=now_us)
+        account = Account(generation=now_us, birth=now_us)
         kept, _ = self.totals.get(tag, (Ledger(), None))
         charged, given_back = kept.charged, kept.given_back
         if crash is Crash.RELEASE:
@@ -93,6 +182,7 @@ class Reference:
         else:
             charged += kept.open
         account.total = Ledger(charged, 0, kept.granted, given_back)
+        account.hour_mark = charged
         return account
 
     def _keep(self, tag: str, account: Account, limits: Limits, now_us: int) -> None:
@@ -107,6 +197,10 @@ class Reference:
             expires_us = None if kept else (now_us + _TOTAL_LIFE_US) // 1000 * 1000
             account.saved_total, account.total_kept = replace(account.total), kept
             self.totals[tag] = (account.saved_total, expires_us)
+        past = self.history.setdefault(tag, {})
+        for kind, end_us, units in account.noted:
+            past[kind, end_us] = units + (past.get((kind, end_us), 0) if kind == "r" else 0)
+        account.noted = []
 
 
 def _binding_limits(account: Account, sent: Limits) -> Limits:
@@ -116,24 +210,76 @@ def _binding_limits(account: Account, sent: Limits) -> Limits:
     return sent._replace(burst=sent.rate_rps) if sent.burst < 0 else sent
 
 
-def _enter(account: Account, sidecar_id: bytes, call: Call) -> Entry:
-    """The caller's Entry, its days those of the Account; a new one when it was reclaimed or never was.
-
-    Numbers that name another generation are void: they speak of an Entry that is gone.
-    """
+def _enter(account: Account, sidecar_id: bytes, call: Call, *, lost: bool) -> Entry:
+    """The caller's Entry, its days those of the Account; a new one when it was reclaimed or never was."""
     entry = account.entries.get(sidecar_id)
-    is_known = entry is not None and entry.generation == call.generation
     if entry is None:
-        account.generation += 1
-        entry = account.entries[sidecar_id] = Entry(account.generation)
+        if lost:
+            account.generation = max(account.generation, call.generation)
+        else:
+            account.generation += 1
+        entry = account.entries[sidecar_id] = Entry(call.generation if lost else account.generation)
+        entry.current.day_end_us = account.day_end_us
+    if entry.current.day_end_us != account.day_end_us:
+        entry.lease = Lease()
     entry.current, entry.previous = (
         entry.share(account.day_end_us),
         entry.share(account.previous_day_end_us),
     )
-    if is_known:
+    return entry
+
+
+def _record(account: Account, entry: Entry, bounds: Limits, call: Call, now_us: int) -> None:
+    """Numbers that name another generation are void: they speak of an Entry that is gone."""
+    if entry.generation == call.generation:
         for sent in (call.day, call.previous):
             account.record(entry, sent)
-    return entry
+        if call.day.day_end_us == account.day_end_us:
+            account.record_lease(entry, bounds, call, now_us)
+    if entry.lease.left:
+        entry.lease.ends_us = now_us + call.terms.lease_us
+
+
+def _top_up(account: Account, change: TopUp, now_us: int) -> bool:
+    if any(known.version == change.version for known in account.top_ups):
+        return False
+    until_us = change.until_us
+    if until_us < 0:
+        ends_us = {Window.DAY: account.day_end_us, Window.MONTH: account.month_end_us}
+        until_us = ends_us.get(change.window, 0)
+    account.top_ups = [known for known in account.top_ups if not known.until_us or now_us < known.until_us]
+    account.top_ups.append(change._replace(until_us=until_us))
+    account.topped = True
+    return True
+
+
+def _reset(account: Account, change: Reset, now_us: int) -> bool:
+    if change.version <= account.reset_version:
+        return False
+    account.reset_version = change.version
+    for window in sorted(change.windows):
+        name = _WINDOW_NAMES[window]
+        ledger = getattr(account, name)
+        units = max(0, ledger.charged - account.leased)
+        ledger.move(charged=-units, given_back=units)
+        if window is Window.DAY and units:
+            account.noted.append(("r", account.day_end_us, units))
+        elif window is Window.TOTAL:
+            account.hour_mark -= units
+            account.saved_total = None
+        account.reset_us[name] = now_us
+        if account.healing is not None and now_us < account.healing_us:
+            account.healing.remembered[name] = account.healing.restored[name] = 0
+    return True
+
+
+def _present(account: Account, now_us: int) -> Usage:
+    day, month, leased = (0, 0, 0), (0, 0, 0), 0
+    if now_us < account.day_end_us:
+        day, leased = (account.day_end_us, account.day.charged, account.day.open), account.leased
+    if now_us < account.month_end_us:
+        month = (account.month_end_us, account.month.charged, account.month.open)
+    return Usage(now_us, *day, *month, account.total.charged, account.total.open, leased)
 
 
 def _answer(account: Account, entry: Entry, limits: Limits, now_us: int, status: AnswerStatus) -> Answer:
@@ -156,7 +302,7 @@ def _answer(account: Account, entry: Entry, limits: Limits, now_us: int, status:
         rate_limit=limits.rate_rps,
         burst=limits.burst,
         tokens=account.whole_tokens(limits),
-        full_us=account.wait_us(limits, limits.burst * TOKEN_U),
+        full_us=account.wait_us(limits, account.capacity_u(limits)),
         day_limit=limits.day,
         day_charged=account.day.charged,
         day_open=account.day.open,
@@ -167,4 +313,8 @@ def _answer(account: Account, entry: Entry, limits: Limits, now_us: int, status:
         total_limit=limits.total,
         total_charged=account.total.charged,
         total_open=account.total.open,
+        version=account.version,
+        entry_ahead=entry.lease.ahead if entry.current.day_end_us == account.day_end_us else 0,
     )
+
+

@@ -8,17 +8,20 @@ A reply is whatever the server sent: it is taken as ``Any``, since compiled code
 from struct import Struct, error
 from typing import Any
 
-from quotad.core.quota import Answer, Call, Terms, Usage
+from quotad.core.quota import Answer, Call, Memory, Replay, Reset, Terms, TopUp, Usage, Window
 from quotad.errors import StoreError
 
 _BATCH = Struct("<2d")
-_TERMS = Struct("<14d")
-_CALL = Struct("<10d")
+_TERMS = Struct("<15d")
+_CALL = Struct("<15d")
+_CALL_WITH_MEMORY = Struct(f"<{15 + len(Memory._fields)}d")
+_ADJUSTMENT = Struct("<6d")
+_REPLAY = Struct("<3d")
 _ANSWER = Struct(f"<{len(Answer._fields)}q")
 _USAGE = Struct(f"<{len(Usage._fields)}q")
 
 CALL_BYTES = _CALL.size
-"""Of one packed Call."""
+"""Of one packed Call without Memory."""
 
 _pack_call = _CALL.pack
 _unpack_answer = _ANSWER.unpack
@@ -32,13 +35,48 @@ def pack_batch(hold_us: int, plan_count: int) -> bytes:
 
 def pack_terms(terms: Terms) -> bytes:
     """A plan's Terms. Worth keeping by the identity of ``terms``: they change at most daily."""
-    return _TERMS.pack(*terms.limits, *terms.windows, terms.conditional, terms.release_on_crash)
+    limits, windows, conditional, release, lease_us = terms
+    return _TERMS.pack(*limits, *windows, conditional, release, lease_us)
 
 
 def pack_call(plan_index: int, call: Call) -> bytes:
     """One Call; ``plan_index`` is the place of its Terms in the script call, from 1."""
-    _, _, cost, generation, number, day, previous = call
-    return _pack_call(plan_index, cost, generation, number, *day, *previous)
+    _, _, cost, generation, number, day, previous, heard, version, ahead, spent, returned, memory = call
+    if memory is None:
+        # fmt: off
+        return _pack_call(
+            plan_index, cost, ahead, generation, number, heard, version, *day, *previous, spent, returned
+        )
+        # fmt: on
+    return _CALL_WITH_MEMORY.pack(
+        plan_index,
+        cost,
+        ahead,
+        generation,
+        number,
+        heard,
+        version,
+        *day,
+        *previous,
+        spent,
+        returned,
+        *memory,
+    )
+
+
+def pack_adjustment(plan_index: int, change: TopUp | Reset) -> bytes:
+    """A top-up (kind 1) or a reset (kind 2) of one Subject."""
+    if isinstance(change, TopUp):
+        return _ADJUSTMENT.pack(
+            plan_index, 1, change.version, change.window, change.amount, change.until_us
+        )
+    windows = sum(1 << (Window(window) - 1) for window in change.windows)
+    return _ADJUSTMENT.pack(plan_index, 2, change.version, windows, 0, 0)
+
+
+def pack_replay(plan_index: int, record: Replay) -> bytes:
+    """What a journal says of one Subject and day."""
+    return _REPLAY.pack(plan_index, *record)
 
 
 def unpack_answer(reply: Any) -> Answer:

@@ -48,6 +48,7 @@ class PayloadBuilder:
         packed: list[bytes] = []
         last: Terms | None = None
         place = 0
+        remembers = False
         places: dict[int, int] = {}
         for call in calls:
             if call.terms is not last:
@@ -57,6 +58,12 @@ class PayloadBuilder:
                     place = places[id(last)] = len(terms) + 1
                     terms.append(self._pack_terms(last))
             packed.append(pack_call(place, call))
+            if call.memory is not None:
+                remembers = True
+        if remembers:
+            said = b"".join(map(bulk, packed))
+        else:
+            said = b"%b%b\r\n" % (_CALL_HEAD, _BETWEEN_CALLS.join(packed))
         return b"".join(
             [
                 _head(sha, len(calls), 2 + len(terms) + len(calls)),
@@ -64,15 +71,29 @@ class PayloadBuilder:
                 self._sidecar_id,
                 self._pack_batch(len(terms)),
                 *terms,
-                _CALL_HEAD,
-                _BETWEEN_CALLS.join(packed),
-                b"\r\n",
+                said,
             ]
         )
 
-    def usage(self, sha: bytes, subjects: Sequence[Subject]) -> bytes:
-        """One call of ``usage`` for these Subjects."""
+    def read(self, sha: bytes, subjects: Sequence[Subject]) -> bytes:
+        """One call of a verb that takes nothing but keys: ``usage``, ``history``."""
         return b"".join([_head(sha, len(subjects), 0), *[self.keys(subject) for subject in subjects]])
+
+    def change(self, sha: bytes, subject: Subject, terms: Terms, told: bytes, owner: bytes = b"") -> bytes:
+        """One call of a rare verb for one Subject: ``adjust``, ``replay``.
+
+        ``told`` is what the verb takes, packed; ``owner`` the process that it is about, else this one.
+        """
+        return b"".join(
+            [
+                _head(sha, 1, 4),
+                self.keys(subject),
+                bulk(owner) if owner else self._sidecar_id,
+                self._pack_batch(1),
+                self._pack_terms(terms),
+                bulk(told),
+            ]
+        )
 
     def _pack_terms(self, terms: Terms) -> bytes:
         known = self._terms.get(id(terms))

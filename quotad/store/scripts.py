@@ -13,7 +13,7 @@ from pathlib import Path
 
 from quotad.errors import StoreError
 
-VERBS = ("reserve", "settle", "usage")
+VERBS = ("reserve", "settle", "usage", "adjust", "replay", "history")
 """Every script that the store runs."""
 
 _INCLUDE = re.compile(r"^--@include ([a-z]+)$", re.MULTILINE)

@@ -4,17 +4,33 @@ Every step asserts that both answered the same and hold the same state afterward
 true of that state by itself.
 """
 
+import copy
 import struct
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import ResponseError
 
-from quotad.core.account import Account, Share
+from quotad.core.account import Account
+from quotad.core.ledger import Lease, Share
 from quotad.core.plans import Subject, UsagePlan
-from quotad.core.quota import Answer, Call, DayNumbers, Limits, Terms, Usage, Windows
-from quotad.core.reference import Reference
+from quotad.core.quota import (
+    Answer,
+    AnswerStatus,
+    Call,
+    DayNumbers,
+    Limits,
+    Memory,
+    Replay,
+    Reset,
+    Terms,
+    TopUp,
+    Usage,
+    Windows,
+)
+from quotad.core.reference import Reference, WindowsUnfitError
 from quotad.core.windows import windows
 from quotad.store import codec
 from quotad.store.keys import SubjectKeys, subject_keys
@@ -30,16 +46,22 @@ START_US = 2_088_072_000_000_000
 
 WINDOW = ("charged", "open", "granted", "given_back")
 AGGREGATE_FIELDS = (
-    *("format", "version", "healing_until_us", "last_us", "tokens_u", "leased_tokens_u"),
+    *("format", "version", "healing_us", "last_us", "tokens_u", "leased"),
     *("day_end_us", "month_end_us", "previous_day_end_us", "previous_in_month", "earliest_us"),
-    *("generation", "plan_version", "base_version", "total_kept"),
+    *("generation", "plan_version", "birth", "total_kept"),
     *(f"{window}.{name}" for window in ("day", "month", "total") for name in WINDOW),
     *("previous.charged", "previous.open"),
+    *("entries", "leases_end_us", "thaw_us", "topped", "hour_end_us", "hour_mark"),
 )
 SHARE = ("day_end_us", "granted", "at_once", "closed", "given_back")
+LEASE = ("ahead", "spent", "returned", "ends_us")
 ENTRY_FIELDS = (
     *("generation", "number", "expires_us"),
     *(f"{which}.{name}" for which in ("current", "previous") for name in SHARE),
+)
+HEALED_FIELDS = (
+    *("day_end_us", "day.remembered", "day.restored"),
+    *("month_end_us", "month.remembered", "month.restored", "total.remembered", "total.restored"),
 )
 
 PLAN = UsagePlan("usagePlan-aaaaaaaa", "twins")
@@ -65,8 +87,9 @@ def terms(
     conditional: bool = True,
     release: bool = False,
     zone: str = "UTC",
+    lease_us: int = 0,
 ) -> Terms:
-    return Terms(given, windows(at_us, zone, 1), conditional, release)
+    return Terms(given, windows(at_us, zone, 1), conditional, release, lease_us)
 
 
 def decode(names: Sequence[str], packed: bytes) -> State:
@@ -91,6 +114,7 @@ class Twins:
         self.reference = Reference()
         self.numbers = 0
         self.expires_ms: dict[bytes, int] = {}
+        self._replica: dict[bytes, bytes | None] | None = None
         self.at(now_us)
 
     def at(self, now_us: int) -> None:
@@ -122,10 +146,15 @@ class Twins:
         generation: int = 0,
         day: DayNumbers = NO_DAY,
         previous: DayNumbers = NO_DAY,
+        memory: Memory | None = Memory(),  # noqa: B008 - immutable
+        **more: int,
     ) -> Answer:
-        """One Call for the first Subject, with the next number."""
-        call = Call(subject(), asked, cost, generation, self.next_number(), day, previous)
-        return self.submit([call], sidecar)[0]
+        """One Call for the first Subject, with the next number; who is asked what it knows says ``memory``."""
+        call = Call(subject(), asked, cost, generation, self.next_number(), day, previous, **more)
+        answer = self.submit([call], sidecar)[0]
+        if answer.status != AnswerStatus.STATE_LOST or memory is None:
+            return answer
+        return self.submit([call._replace(memory=memory)], sidecar)[0]
 
     def submit(
         self, calls: Sequence[Call], sidecar: int = 1, *, settle_only: bool = False, hold_us: int = HOLD_US
@@ -137,7 +166,7 @@ class Twins:
         replies = self.evaluate("settle" if settle_only else "reserve", calls, sidecar_id, hold_us)
         answers = [codec.unpack_answer(reply) for reply in replies]
         for call, answer, wanted in zip(calls, answers, expected, strict=True):
-            assert answer._asdict() == wanted._asdict()
+            assert_equal(answer._asdict(), wanted._asdict())
             state = self.check(call.subject)
             assert_within_limits(answer, state)
         return answers
@@ -168,12 +197,85 @@ class Twins:
         assert answer == self.reference.usage(self.now_us, of)
         return answer
 
+    def adjust(self, change: TopUp | Reset, asked: Terms, of: Subject | None = None) -> Usage | None:
+        """A top-up or a reset, by the script and by the Reference: equal. None: the windows do not fit."""
+        of = of or subject()
+        told = codec.pack_adjustment(1, change)
+        try:
+            expected = self.reference.adjust(self.now_us, HOLD_US, of, asked, change)
+        except WindowsUnfitError:
+            expected = None
+        return self._change("adjust", b"-nobody-", of, asked, told, expected)
+
+    def replay(self, record: Replay, asked: Terms, owner: bytes = b"side0009") -> Usage | None:
+        """A journal's record, by the script and by the Reference: equal. None: the windows do not fit."""
+        of, told = subject(), codec.pack_replay(1, record)
+        try:
+            expected = self.reference.replay(self.now_us, owner, HOLD_US, of, asked, record)
+        except WindowsUnfitError:
+            expected = None
+        return self._change("replay", owner, of, asked, told, expected)
+
+    def _change(
+        self, verb: str, owner: bytes, of: Subject, asked: Terms, told: bytes, expected: Usage | None
+    ) -> Usage | None:
+        keys = subject_keys(NAMESPACE, of)
+        sent = [owner, codec.pack_batch(HOLD_US, 1), codec.pack_terms(asked), told]
+        reply = self.client.evalsha(self.scripts[verb].sha.decode(), 2, *keys, *sent)[0]
+        if expected is None:
+            assert isinstance(reply, ResponseError)
+            return None
+        answer = codec.unpack_usage(reply)
+        assert_equal(answer._asdict(), expected._asdict())
+        self.check(of)
+        return answer
+
+    def past(self, of: Subject) -> dict[tuple[str, int], int]:
+        """The history as the server holds it: (kind, end) to units."""
+        found: dict[tuple[str, int], int] = {}
+        key = subject_keys(NAMESPACE, of).total[:-1] + b"h"
+        for field, row in self.client.hgetall(key).items():
+            for end_us, units in struct.iter_unpack("<dd", row):
+                assert (chr(field[0]), int(end_us)) not in found
+                found[chr(field[0]), int(end_us)] = int(units)
+        return found
+
     def lose(self, of: Subject, *, total: bool = False) -> None:
         """The server forgets the hash, or the lifetime total."""
         keys = subject_keys(NAMESPACE, of)
         self.client.delete(keys.total if total else keys.state)
         kept: dict[str, Any] = self.reference.totals if total else self.reference.accounts
         kept.pop(of.tag, None)
+
+    def snapshot(self, of: Subject) -> None:
+        """Remember the server as it is: a replica that hears no more."""
+        keys = subject_keys(NAMESPACE, of)
+        past, marks = keys.total[:-1] + b"h", keys.total[:-1] + b"j"
+        self._replica = {key: self.client.dump(key) for key in (*keys, past, marks)}
+        self._fork = copy.deepcopy(self.reference)
+        self._expiries = dict(self.expires_ms)
+
+    def fail_over(self, of: Subject) -> None:
+        """The replica takes the server's place, once."""
+        if self._replica is None:
+            return
+        fork, tag = self._fork, of.tag
+        for key, packed in self._replica.items():
+            self.client.delete(key)
+            if packed is not None:
+                self.client.restore(key, max(0, self._expiries.get(key, 0)), packed, absttl=True)
+        for mine, old in (
+            (self.reference.accounts, fork.accounts),
+            (self.reference.totals, fork.totals),
+            (self.reference.history, fork.history),
+        ):
+            mine.pop(tag, None)  # type: ignore[attr-defined]
+            if tag in old:
+                mine[tag] = old[tag]  # type: ignore[index]
+        self.reference.marks = fork.marks
+        self._replica = None
+        self.expires_ms.update(self._expiries)
+        self.at(self.now_us)
 
     def check(self, of: Subject) -> State | None:
         """What the server holds equals what the Reference holds, and makes sense."""
@@ -190,10 +292,21 @@ class Twins:
             assert not fields
             return None
         state = read_state(fields)
-        assert state == expected_state(account)
+        assert_equal(state, expected_state(account))
+        self._check_past(of)
         assert expiries[0] * 1000 == account.expires_us
         assert_sound(state)
         return state
+
+    def _check_past(self, of: Subject) -> None:
+        """8 days of hours and 400 days are kept; what is older may be."""
+        past, expected = self.past(of), self.reference.history.get(of.tag, {})
+        assert past.keys() <= expected.keys()
+        for (kind, end_us), units in expected.items():
+            newest_us = max(end for other, end in expected if other == kind)
+            kept_us = (8 if kind == "h" else 400) * DAY_US
+            if (kind, end_us) in past or newest_us - end_us < kept_us:
+                assert_equal({end_us: past.get((kind, end_us))}, {end_us: units})
 
     def _check_total(self, of: Subject, packed: bytes | None, expires_ms: int) -> None:
         ledger, expires_us = self.reference.totals.get(of.tag, (None, None))
@@ -213,24 +326,43 @@ class Twins:
         return subject_keys(NAMESPACE, of)
 
 
+def assert_equal(lua: dict[Any, Any], reference: dict[Any, Any]) -> None:
+    """Say only where they differ: (the script's, the Reference's)."""
+    names = lua.keys() | reference.keys()
+    apart = {name: (lua.get(name), reference.get(name)) for name in names if lua.get(name) != reference.get(name)}
+    if apart:
+        raise AssertionError(f"(script, reference): {apart}")
+
+
 def read_state(fields: dict[bytes, bytes]) -> State:
     """The hash as the server holds it, by name."""
     aggregate = decode(AGGREGATE_FIELDS, fields.pop(b"a"))
-    stored = fields.pop(b"p", None)
-    plan = None if stored is None else Limits(*map(int, struct.unpack("<6d", stored)))
-    entries = {name: decode(ENTRY_FIELDS, value) for name, value in fields.items()}
-    return {**aggregate, "p": plan, "entries": entries}
+    stored, healed, adjusted = (fields.pop(name, None) for name in (b"p", b"h", b"x"))
+    entries = {}
+    for name, value in fields.items():
+        if len(value) > 8 * len(ENTRY_FIELDS):
+            entries[name] = decode((*ENTRY_FIELDS, *LEASE), value)
+        else:
+            entries[name] = {**decode(ENTRY_FIELDS, value), **dict.fromkeys(LEASE, 0)}
+    assert aggregate["entries"] == len(entries)
+    return {
+        **aggregate,
+        "p": None if stored is None else Limits(*map(int, struct.unpack("<6d", stored))),
+        "h": None if healed is None else decode(HEALED_FIELDS, healed),
+        "x": None if adjusted is None else list(map(int, struct.unpack(f"<{len(adjusted) // 8}d", adjusted))),
+        "entries": entries,
+    }
 
 
 def expected_state(account: Account) -> State:
-    """The same of the Reference; what part 1 does not use yet is 0."""
+    """The same of the Reference."""
     state: State = {
-        "format": 1,
+        "format": 2,
         "version": account.version,
-        "healing_until_us": 0,
+        "healing_us": account.healing_us,
         "last_us": account.last_us,
         "tokens_u": account.tokens_u,
-        "leased_tokens_u": 0,
+        "leased": account.leased,
         "day_end_us": account.day_end_us,
         "month_end_us": account.month_end_us,
         "previous_day_end_us": account.previous_day_end_us,
@@ -238,11 +370,18 @@ def expected_state(account: Account) -> State:
         "earliest_us": account.earliest_us,
         "generation": account.generation,
         "plan_version": account.limits.version,
-        "base_version": 0,
+        "birth": account.birth,
         "previous.charged": account.previous.charged,
         "previous.open": account.previous.open,
         "total_kept": int(account.total_kept),
+        "leases_end_us": account.leases_end_us,
+        "thaw_us": account.thaw_us,
+        "topped": int(account.topped),
+        "hour_end_us": account.hour_end_us,
+        "hour_mark": account.hour_mark,
         "p": account.limits if account.limits.version else None,
+        "h": _healing(account),
+        "x": _adjusted(account),
     }
     for window in ("day", "month", "total"):
         for name, value in asdict(getattr(account, window)).items():
@@ -254,10 +393,31 @@ def expected_state(account: Account) -> State:
             "expires_us": entry.expires_us,
             **_share("current", entry.current),
             **_share("previous", entry.previous),
+            **asdict(entry.lease if entry.lease.ahead else Lease()),
         }
         for name, entry in account.entries.items()
     }
     return state
+
+
+def _healing(account: Account) -> State | None:
+    healing = account.healing
+    if healing is None:
+        return None
+    state: State = {"day_end_us": healing.day_end_us, "month_end_us": healing.month_end_us}
+    for window in ("day", "month", "total"):
+        state[f"{window}.remembered"] = healing.remembered[window]
+        state[f"{window}.restored"] = healing.restored[window]
+    return state
+
+
+def _adjusted(account: Account) -> list[int] | None:
+    if not account.reset_version and not account.top_ups:
+        return None
+    numbers = [account.reset_version, *account.reset_us.values()]
+    for top_up in account.top_ups:
+        numbers += top_up
+    return numbers
 
 
 def _share(which: str, share: Share) -> State:
@@ -287,6 +447,13 @@ def assert_sound(state: State) -> None:
     kept = state["previous.open"] if state["previous_in_month"] else 0
     assert state["month.open"] == state["day.open"] + kept
     assert state["day_end_us"] <= state["month_end_us"]
+    leased = [
+        entry["ahead"] - entry["spent"] - entry["returned"]
+        for entry in state["entries"].values()
+        if entry["current.day_end_us"] == state["day_end_us"]
+    ]
+    assert min([0, *leased]) == 0
+    assert state["leased"] == sum(leased)
 
 
 def assert_within_limits(answer: Answer, state: State | None) -> None:
@@ -300,4 +467,5 @@ def assert_within_limits(answer: Answer, state: State | None) -> None:
         ("total", answer.total_limit),
     ):
         assert limit < 0 or state[f"{window}.charged"] + state[f"{window}.open"] <= limit
-    assert answer.rate_limit < 0 or 0 <= state["tokens_u"] <= answer.burst * 1_000_000
+    in_bucket = state["tokens_u"] + state["leased"] * 1_000_000
+    assert answer.rate_limit < 0 or 0 <= state["tokens_u"] <= in_bucket <= answer.burst * 1_000_000
