@@ -26,7 +26,7 @@ end
 local function enter(state, sent, lost)
   local entry = new_entry(state)
   state[ENTRIES] = state[ENTRIES] + 1
-  if lost then
+  if lost and sent.generation > 0 then
     entry[OWN_GENERATION] = sent.generation
     state[GENERATION] = math.max(state[GENERATION], sent.generation)
   else

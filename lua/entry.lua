@@ -28,7 +28,11 @@ end
 
 -- The Entry with its days named as the Subject's; a day that the Subject no longer keeps is dropped.
 local function align(state, entry)
-  if entry[CURRENT + SHARE_DAY_END] == state[DAY_END] then return entry end
+  if entry[CURRENT + SHARE_DAY_END] == state[DAY_END] then
+    -- Healing may have learnt which day the previous one was.
+    entry[EARLIER + SHARE_DAY_END] = state[PREVIOUS_DAY_END]
+    return entry
+  end
   local aligned = new_entry(state)
   aligned[OWN_GENERATION], aligned[OWN_NUMBER] = entry[OWN_GENERATION], entry[OWN_NUMBER]
   if entry[CURRENT + SHARE_DAY_END] == state[PREVIOUS_DAY_END] then

@@ -2,9 +2,10 @@
 -- is gone. Each Sidecar restores its own Entry, and says what it last heard was in use altogether; the
 -- larger of that and of all that was restored binds.
 
--- Signs that the server may have forgotten: the Entry is gone, or older than what was heard.
+-- Signs that the server may have forgotten: the Subject, or the caller's Entry, is older than what was
+-- heard, or gone.
 local function knows_more(state, entry, generation, heard, version)
-  return generation > 0 and (not entry or heard > entry[OWN_NUMBER] or version > state[VERSION])
+  return version > state[VERSION] or (generation > 0 and (not entry or heard > entry[OWN_NUMBER]))
 end
 
 -- Whether it was forgotten, rather than ended because its Sidecar was silent for too long.

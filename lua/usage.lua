@@ -19,14 +19,7 @@ local function read_usage(key, total_key, time)
     return encode(USAGE, time, 0, 0, 0, 0, 0, 0, charged, open, 0)
   end
   local state = read_state(packed, key)
-  local now = math.max(time, state[LAST])
-  if now >= state[DAY_END] then
-    state[DAY_END], state[DAY + CHARGED], state[DAY + OPEN], state[LEASED] = 0, 0, 0, 0
-  end
-  if now >= state[MONTH_END] then
-    state[MONTH_END], state[MONTH + CHARGED], state[MONTH + OPEN] = 0, 0, 0
-  end
-  return present(state, now)
+  return present(state, math.max(time, state[LAST]))
 end
 
 local time, replies = clock_us(), {}

@@ -12,10 +12,10 @@ _WINDOWS = ("day", "month", "total")
 
 
 def knows_more(account: Account, entry: Entry | None, call: Call) -> bool:
-    """Signs that the store may have forgotten: the Entry is gone, or older than what was heard."""
-    if not call.generation:
-        return False
-    return entry is None or call.heard > entry.number or call.version > account.version
+    """Signs that the store may have forgotten: what was heard is newer, or the caller's Entry is gone."""
+    if call.version > account.version:
+        return True
+    return bool(call.generation) and (entry is None or call.heard > entry.number)
 
 
 def is_lost(account: Account, call: Call, memory: Memory, hold_us: int, now_us: int) -> bool:

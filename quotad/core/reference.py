@@ -81,7 +81,10 @@ class Reference:
         mark = (subject.tag, owner, record.day_end_us)
         units = record.total - self.marks.get(mark, 0)
         if units <= 0:
-            return self.usage(now_us, subject)
+            self._expire(subject.tag, now_us)
+            crash = Crash(terms.release_on_crash)
+            known = self.accounts.get(subject.tag) or self._begin(subject.tag, now_us, crash)
+            return _present(known, max(now_us, known.last_us))
         account, now_us = self._open(now_us, hold_us, subject.tag, terms)
         account.total.add(units)
         if record.day_end_us > now_us:
@@ -214,11 +217,9 @@ def _enter(account: Account, sidecar_id: bytes, call: Call, *, lost: bool) -> En
     """The caller's Entry, its days those of the Account; a new one when it was reclaimed or never was."""
     entry = account.entries.get(sidecar_id)
     if entry is None:
-        if lost:
-            account.generation = max(account.generation, call.generation)
-        else:
-            account.generation += 1
-        entry = account.entries[sidecar_id] = Entry(call.generation if lost else account.generation)
+        generation = call.generation if lost else 0
+        account.generation = max(account.generation, generation) + (not generation)
+        entry = account.entries[sidecar_id] = Entry(generation or account.generation)
         entry.current.day_end_us = account.day_end_us
     if entry.current.day_end_us != account.day_end_us:
         entry.lease = Lease()

@@ -135,7 +135,7 @@ class RedisStore:
         step, begun_s = self._at_most, monotonic_s()
         chunks = [subjects[start : start + step] for start in range(0, len(subjects), step)]
         sha = self._scripts["usage"].sha
-        questions = [(each[0], self._payloads.usage(sha, each)) for each in chunks]
+        questions = [(each[0], self._payloads.read(sha, each)) for each in chunks]
         replies = await self._ask(questions, durable=False)
         found: list[Usage] = []
         for chunk, reply in zip(chunks, replies, strict=True):

@@ -3,6 +3,7 @@
 ``QUOTAD_EXAMPLES`` says how many lives are tried per server.
 """
 
+
 import os
 from typing import NamedTuple
 

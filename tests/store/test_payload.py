@@ -60,7 +60,7 @@ def codec_keys(of: Subject) -> tuple[bytes, bytes]:
 def test_usage_has_keys_only() -> None:
     """Reading needs no arguments."""
     builder = PayloadBuilder("ns", b"sidecar1", 1)
-    command = sent(builder.usage(SHA, [subject(1), subject(2)]))
+    command = sent(builder.read(SHA, [subject(1), subject(2)]))
     assert command == [b"EVALSHA", SHA, b"4", *codec_keys(subject(1)), *codec_keys(subject(2))]
 
 
