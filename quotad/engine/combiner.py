@@ -9,52 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from quotad.core.plans import Subject
-from quotad.core.quota import Answer, AnswerStatus, Call, Terms
+from quotad.core.quota import LEAVE, Answer, AnswerStatus, Call, Terms
 from quotad.core.verdict import Waiter
-from quotad.engine.entries import Entry
+from quotad.engine.lane import Lane
 from quotad.errors import StoreError
 from quotad.store.interface import Store
 
-MAX_RETRIES = 2
+MAX_RETRIES = 3
 """How often waiters ride again when the windows that were sent did not fit the store's time."""
-
-
-class Lane:
-    """One Subject's waiting requests, its call in flight, and this process's Entry in it."""
-
-    __slots__ = (
-        "busy",
-        "dirty",
-        "entry",
-        "late",
-        "listed",
-        "owed",
-        "queued",
-        "retries",
-        "sent_s",
-        "subject",
-        "waiting",
-    )
-
-    def __init__(self, subject: Subject) -> None:
-        self.subject = subject
-        self.waiting: list[Waiter] = []
-        self.entry = Entry()
-        self.busy = False
-        """A call is in flight."""
-        self.late = False
-        """The call in flight is past its deadline."""
-        self.queued = False
-        """It goes out with the present tick."""
-        self.dirty = False
-        """It holds numbers that the store has not heard."""
-        self.listed = False
-        """It is among the Lanes whose numbers go out soon even if nobody asks."""
-        self.owed = 0
-        """Requests admitted without the store today that no granted unit has paid for yet."""
-        self.sent_s = 0.0
-        """When its last call went out (monotonic): a Lane with Holds must not stay silent."""
-        self.retries = 0
 
 
 class Results(Protocol):
@@ -69,8 +31,8 @@ class Results(Protocol):
     def refit(self, now_us: int) -> None:
         """The windows sent did not contain the store's time, which is this."""
 
-    def decided(self, lane: Lane, waiters: Sequence[Waiter], terms: Terms, answer: Answer) -> None:
-        """The store decided; ``waiters`` are empty when it came past the deadline."""
+    def decided(self, lane: Lane, call: Call, waiters: Sequence[Waiter], answer: Answer, late: bool) -> None:
+        """The store decided; ``late``: past the deadline, so that nobody waits."""
 
     def failed(self, lane: Lane, waiters: Sequence[Waiter], kind: str) -> None:
         """The store did not decide; a later Answer's numbers may still show a grant."""
@@ -138,9 +100,10 @@ class Combiner:
 
     def _flush(self) -> None:
         lanes, self._ready = self._ready, []
-        asking = [lane for lane in lanes if lane.waiting]
+        asking = [lane for lane in lanes if lane.waiting or lane.wants or lane.remembers]
         if len(asking) < len(lanes):
-            self._submit([lane for lane in lanes if not lane.waiting], settle_only=True)
+            asked = set(asking)
+            self._submit([lane for lane in lanes if lane not in asked], settle_only=True)
         if asking:
             self._submit(asking, settle_only=False)
 
@@ -148,7 +111,7 @@ class Combiner:
         calls: list[Call] = []
         waiters: list[list[Waiter]] = []
         results = self._results
-        now_s, now_us, number = self._monotonic_s(), results.now_us(), self._number
+        now_s, now_us = self._monotonic_s(), results.now_us()
         for lane in lanes:
             riders, lane.waiting = lane.waiting, []
             cost = len(riders)
@@ -158,23 +121,49 @@ class Combiner:
             lane.queued = lane.dirty = False
             lane.busy = True
             lane.sent_s = now_s
-            entry, subject = lane.entry, lane.subject
-            number += 1
-            calls.append(
-                Call(
-                    subject,
-                    results.terms(subject, now_us),
-                    cost,
-                    entry.generation,
-                    number,
-                    entry.day.numbers(),
-                    entry.previous.numbers(),
-                )
-            )
+            subject = lane.subject
+            calls.append(self._call(lane, results.terms(subject, now_us), cost, settle_only, now_s))
             waiters.append(riders)
-        self._number = number
         self.in_flight += len(lanes)
         self._store.submit(Flight(self, lanes, calls, waiters), settle_only)
+
+    def _call(self, lane: Lane, terms: Terms, cost: int, settle_only: bool, now_s: float) -> Call:
+        entry, answer, stock = lane.entry, lane.entry.answer, lane.stock
+        memory = None
+        ahead = spent = returned = 0
+        self._number = number = self._number + 1
+        if settle_only:
+            if lane.leaving:
+                cost = LEAVE
+                lane.unsure = True
+        else:
+            lane.wants = False
+            if lane.remembers:
+                lane.remembers = False
+                memory = entry.memory()
+        if stock is not None:
+            if stock.left and now_s >= stock.ends_s:
+                entry.day.close(0, stock.take_back())
+            if not settle_only:
+                stock.measure(lane.asked, now_s)
+                ahead = stock.wanted()
+                stock.renewed_at = lane.asked
+            spent, returned = stock.spent, stock.returned
+        return Call(
+            lane.subject,
+            terms,
+            cost,
+            entry.generation,
+            number,
+            entry.day.numbers(),
+            entry.previous.numbers(),
+            entry.heard,
+            0 if answer is None else answer.version,
+            ahead,
+            spent,
+            returned,
+            memory,
+        )
 
     def overdue(self, lane: Lane, waiters: list[Waiter]) -> None:
         """The Lane's call passed its deadline; it stays open."""
@@ -185,24 +174,34 @@ class Combiner:
 
     def landed(self, lane: Lane, call: Call, waiters: list[Waiter], answer: Answer | StoreError) -> None:
         """One call is resolved: its Lane may send again."""
+        late = lane.late
         lane.busy = lane.late = False
         if isinstance(answer, StoreError):
             lane.dirty = True
             self._results.failed(lane, waiters, answer.kind)
         elif answer.status == AnswerStatus.DECIDED:
             lane.retries = 0
-            self._results.decided(lane, waiters, call.terms, answer)
+            lane.unsure = False
+            self._results.decided(lane, call, waiters, answer, late)
         else:
-            self._undecided(lane, waiters, answer)
-        if lane.waiting:
+            self._undecided(lane, call, waiters, answer)
+        if lane.waiting or lane.remembers:
             self.send(lane)
 
-    def _undecided(self, lane: Lane, waiters: list[Waiter], answer: Answer) -> None:
+    def _undecided(self, lane: Lane, call: Call, waiters: list[Waiter], answer: Answer) -> None:
         lane.dirty = True
-        if answer.status == AnswerStatus.WINDOWS_UNFIT and lane.retries < MAX_RETRIES:
+        if lane.retries < MAX_RETRIES and answer.status != AnswerStatus.NUMBER_STALE:
             lane.retries += 1
-            self._results.refit(answer.now_us)
             lane.waiting[:0] = waiters
+            if answer.status == AnswerStatus.WINDOWS_UNFIT:
+                self._results.refit(answer.now_us)
+                lane.remembers = call.memory is not None
+            elif lane.unsure:
+                # It went, and the answer that said so was lost.
+                lane.unsure = False
+                lane.entry.leave()
+            else:
+                lane.remembers = True
         else:
             lane.retries = 0
             self._results.failed(lane, waiters, "undecided")

@@ -5,7 +5,10 @@ only grow, so that a lost, repeated or late message changes nothing twice. A uni
 in which it was granted and is named by that day's end.
 """
 
-from quotad.core.quota import Answer, DayNumbers
+from typing import NamedTuple
+
+from quotad.core.quota import Answer, Call, DayNumbers, Memory
+from quotad.engine.leases import Stock
 
 
 class Day:
@@ -49,18 +52,33 @@ class Day:
         return max(held, 0), max(charged, 0)
 
 
-_NOTHING = (0, 0)
+class Heard(NamedTuple):
+    """What an Answer meant beyond its own grant."""
+
+    ahead: int = 0
+    """Units that came on top, to be spent without asking."""
+    paid: int = 0
+    """Units that nobody waited for, which pay for requests admitted without the store."""
+    returned: int = 0
+    """The rest of these: given back."""
+
+
+_NOTHING = Heard()
 
 
 class Entry:
     """This process's Entry in one Subject, mirrored."""
 
-    __slots__ = ("day", "generation", "previous")
+    __slots__ = ("answer", "day", "generation", "heard", "previous")
 
     def __init__(self) -> None:
         self.generation = 0
+        self.heard = 0
+        """The number of the last call that was answered."""
         self.day = Day()
         self.previous = Day()
+        self.answer: Answer | None = None
+        """The last one: what this process remembers, should the store forget."""
 
     @property
     def open(self) -> int:
@@ -96,42 +114,89 @@ class Entry:
         day.close(0, units)
         return True
 
-    def hear(self, answer: Answer, granted_now: int, conditional: bool, owed: int = 0) -> tuple[int, int]:
+    def memory(self) -> Memory | None:
+        """What the store may have forgotten; None when it was never heard."""
+        answer, day, previous = self.answer, self.day, self.previous
+        if answer is None:
+            return None
+        return Memory(
+            answer.now_us,
+            day.granted,
+            day.at_once,
+            answer.entry_ahead,
+            previous.granted,
+            previous.at_once,
+            answer.day_charged + answer.day_open,
+            answer.month_end_us,
+            answer.month_charged + answer.month_open,
+            answer.total_charged + answer.total_open,
+        )
+
+    def leave(self) -> None:
+        """The store has let the Entry go. What was heard last is still remembered."""
+        self.generation = self.heard = 0
+        self.day = Day(self.day.end_us)
+        self.previous = Day(self.previous.end_us)
+
+    def hear(
+        self, call: Call, answer: Answer, admitted: int, stock: Stock | None = None, owed: int = 0
+    ) -> Heard:
         """Take an Answer's numbers, and find the units of calls whose own reply never came.
 
-        Nobody waits for those any more. Up to ``owed`` of them pay for requests that were admitted
-        without the store in the same day (they stay charged); the rest is given back. Answers
-        (paid with, given back).
+        ``admitted`` requests heard of this Answer in time; below 0 it came too late, and grants nothing.
+        Nobody waits for the units of lost and late replies. Up to ``owed`` of them pay for requests that
+        were admitted without the store in the same day (they stay charged); the rest is given back.
         """
+        self.heard = call.number
+        self.answer = answer
         if answer.generation != self.generation:
             self.generation = answer.generation
             self.day = Day(answer.day_end_us)
             self.previous = Day(answer.previous_day_end_us)
+            if stock is not None:
+                stock.begin_day()
         elif answer.day_end_us != self.day.end_us or answer.previous_day_end_us != self.previous.end_us:
-            self._shift(answer)
+            self._shift(answer, stock)
+        ahead = 0
+        if admitted < 0:
+            admitted = 0
+        elif stock is not None and answer.granted > call.cost >= 0:
+            ahead = answer.granted - call.cost
+            stock.ahead += ahead
         day, previous = self.day, self.previous
         if (
-            answer.entry_granted == day.granted + granted_now
+            answer.entry_granted == day.granted + admitted + ahead
             and answer.entry_previous_granted == previous.granted
         ):
             # Nearly always: everything granted was heard of.
             day.granted = answer.entry_granted
             day.at_once = answer.entry_at_once
-            return _NOTHING
+            return Heard(ahead) if ahead else _NOTHING
         held, charged = day.hear(answer.entry_granted, answer.entry_at_once)
-        if conditional:
-            held = max(held - granted_now, 0)
+        if call.terms.conditional:
+            held = max(held - admitted, 0)
         else:
-            charged = max(charged - granted_now, 0)
+            charged = max(charged - admitted, 0)
+        charged = max(charged - ahead, 0)
         paid = min(owed, held + charged)
         day.close(held, held + charged - paid)
+        if stock is not None and answer.entry_ahead != stock.ahead:
+            lost = max(0, answer.entry_ahead - stock.ahead)
+            stock.ahead = answer.entry_ahead
+            used = max(0, paid - (held + charged - lost))
+            stock.spent += used
+            stock.returned += lost - used
         late_held, late_charged = previous.hear(answer.entry_previous_granted, answer.entry_previous_at_once)
         previous.close(late_held, late_held + late_charged)
-        return paid, held + charged - paid + late_held + late_charged
+        return Heard(ahead, paid, held + charged - paid + late_held + late_charged)
 
-    def _shift(self, answer: Answer) -> None:
+    def _shift(self, answer: Answer, stock: Stock | None) -> None:
         if answer.day_end_us != self.day.end_us:
             ended = self.day
+            if stock is not None:
+                # Granted for a day that is over.
+                ended.close(0, stock.left)
+                stock.begin_day()
             self.day = Day(answer.day_end_us)
             self.previous = ended
         if answer.previous_day_end_us != self.previous.end_us:

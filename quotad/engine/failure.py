@@ -38,13 +38,12 @@ class Outage:
             self._spent.clear()
 
     def admits(self, plan: UsagePlan) -> bool:
-        """Whether one more request of a plan may go on without the store; counts it if so."""
+        """Whether one more request of a plan may go on without the store."""
         policy = plan.on_store_failure
-        if policy.mode != "open":
-            return False
-        spent = self._spent.get(plan.usage_plan_id, 0)
-        if spent >= policy.budget:
-            return False
-        self._spent[plan.usage_plan_id] = spent + 1
-        self.unaccounted[plan.usage_plan_id] = self.unaccounted.get(plan.usage_plan_id, 0) + 1
-        return True
+        return policy.mode == "open" and self._spent.get(plan.usage_plan_id, 0) < policy.budget
+
+    def admitted(self, plan: UsagePlan) -> None:
+        """One more did."""
+        plan_id = plan.usage_plan_id
+        self._spent[plan_id] = self._spent.get(plan_id, 0) + 1
+        self.unaccounted[plan_id] = self.unaccounted.get(plan_id, 0) + 1

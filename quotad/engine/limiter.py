@@ -1,60 +1,27 @@
 """reserve, settle, release: all that the exchange calls (``core.verdict.Admission``)."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterator, Sequence
 
 from quotad.clock import MonotonicClock, WallClock
 from quotad.core.plans import Subject
-from quotad.core.quota import Answer, Limit, Terms
+from quotad.core.quota import Answer, Call, Limit, Terms
 from quotad.core.verdict import Verdict, Waiter
-from quotad.engine.combiner import Combiner, Lane
+from quotad.engine.accounts import Accounts
+from quotad.engine.combiner import Combiner
+from quotad.engine.debts import Debts, Unaccounted
 from quotad.engine.failure import Outage
+from quotad.engine.journal import Journal
+from quotad.engine.lane import Grant, Lane
+from quotad.engine.leases import Stock
 from quotad.engine.terms import TermsBook
+from quotad.engine.upkeep import CallLater, Upkeep
 from quotad.store.interface import Store
-
-SETTLE_DELAY_S = 0.025
-"""How long settles wait for a request of their Subject to ride with before they go alone."""
-
-OUTAGE_SETTLE_DELAY_S = 0.5
-"""The same while the store is failing: it is not to be hammered."""
-
-HEARTBEATS_PER_HOLD = 3
-"""An Entry with Holds is renewed this often within the hold time: two may be lost."""
 
 REASONS = {Limit.RATE: "rate", Limit.DAY: "quota", Limit.MONTH: "quota", Limit.TOTAL: "quota"}
 
-
-class Timer(Protocol):
-    """What ``call_later`` answers."""
-
-    def cancel(self) -> None:
-        """Do not call any more."""
-
-
-CallLater = Callable[[float, Callable[[], None]], Timer]
-
-
-class Grant:
-    """Where the units of one Answer belong; shared by all requests that it admitted."""
-
-    __slots__ = ("day_end_us", "generation", "held", "lane")
-
-    def __init__(self, lane: Lane, answer: Answer, held: bool) -> None:
-        self.lane = lane
-        self.generation = answer.generation
-        self.day_end_us = answer.day_end_us
-        self.held = held
-        """True: Holds, to be settled. False: charged when granted."""
-
-
-class Unaccounted:
-    """A request that was admitted without the store (``onStoreFailure: open``)."""
-
-    __slots__ = ("lane",)
-
-    def __init__(self, lane: Lane) -> None:
-        self.lane = lane
+SHORTEST_DENIAL_US = 2_000
+"""A bucket that is empty for less is asked again by the next request."""
 
 
 class Limiter:
@@ -70,34 +37,52 @@ class Limiter:
         wall_s: WallClock,
         call_later: CallLater | None = None,
     ) -> None:
-        """``call_later`` is the running loop's unless a test moves the time."""
+        """``call_later`` is the running loop's unless a test moves the time.
+
+        ``monotonic_s`` should go on while the machine sleeps: Leases end by it.
+        """
         self._store = store
         self._hold_s = hold_s
         self._max_waiting = max_waiting
         self._monotonic_s = monotonic_s
         self._wall_s = wall_s
         self._loop = asyncio.get_running_loop()
-        self._call_later: CallLater = call_later or self._loop.call_later
-        self._resolved = asyncio.Event()
-        self._combiner = Combiner(store, self, self._loop.call_soon, monotonic_s)
-        self._terms = TermsBook()
+        self._journal: Journal | None = None
+        self._terms = TermsBook(round(hold_s * 1e6))
         self._refit_us: int | None = None
+        self._reconnects = 0
         self._lanes: dict[str, Lane] = {}
-        self._dirty: list[Lane] = []
-        self._heartbeat: Timer | None = None
+        self._combiner = Combiner(store, self, self._loop.call_soon, monotonic_s)
         self.outage = Outage(monotonic_s)
+        self._upkeep = Upkeep(
+            self._lanes,
+            self._combiner,
+            self.outage,
+            hold_s=hold_s,
+            monotonic_s=monotonic_s,
+            call_later=call_later or self._loop.call_later,
+        )
+        self._accounts = Accounts(store, self)
         self.waiting = 0
         """Requests that wait for their Verdict."""
 
     # What the exchange calls.
 
-    def reserve(self, subject: Subject, waiter: Waiter) -> None:
+    def reserve(self, subject: Subject, waiter: Waiter) -> Verdict | None:
         """Ask for one unit; see ``core.verdict.Admission``."""
         lane = self._lanes.get(subject.tag)
-        if lane is None:
-            lane = self._lanes[subject.tag] = Lane(subject)
-        elif lane.subject is not subject:
-            lane.subject = subject
+        if lane is None or lane.subject is not subject:
+            lane = self._enter(subject, lane)
+        lane.asked += 1
+        if lane.denied is not None and (verdict := self._still_denied(lane)) is not None:
+            return verdict
+        stock = lane.stock
+        if (
+            stock is not None
+            and stock.left > stock.keep
+            and (verdict := self._spend(lane, stock)) is not None
+        ):
+            return verdict
         if lane.late:
             self._loop.call_soon(self._refuse_unanswered, lane, waiter)
         elif self.waiting >= self._max_waiting:
@@ -107,19 +92,29 @@ class Limiter:
             lane.waiting.append(waiter)
             if not lane.busy and not lane.queued:
                 self._combiner.send(lane)
+        return None
 
     def settle(self, verdict: Verdict, counted: bool) -> None:
         """The final status is known; see ``core.verdict.Admission``."""
         unit, verdict.unit = verdict.unit, None
         if isinstance(unit, Grant):
-            if unit.held and unit.lane.entry.close(unit.generation, unit.day_end_us, counted):
-                self._soil(unit.lane)
-        elif isinstance(unit, Unaccounted) and counted:
-            unit.lane.owed += 1
+            entry = unit.lane.entry
+            if unit.held:
+                changed = entry.close(unit.generation, unit.day_end_us, counted)
+            else:
+                changed = (
+                    unit.leased and not counted and entry.give_back_charged(unit.generation, unit.day_end_us)
+                )
+            if changed:
+                self._upkeep.soil(unit.lane)
+        elif isinstance(unit, Unaccounted):
+            self._resolve(unit, counted)
 
     def release(self, verdict: Verdict) -> None:
         """Nothing was sent upstream; see ``core.verdict.Admission``."""
         unit, verdict.unit = verdict.unit, None
+        if isinstance(unit, Unaccounted):
+            self._resolve(unit, counted=False)
         if not isinstance(unit, Grant):
             return
         entry = unit.lane.entry
@@ -128,7 +123,46 @@ class Limiter:
         else:
             changed = entry.give_back_charged(unit.generation, unit.day_end_us)
         if changed:
-            self._soil(unit.lane)
+            self._upkeep.soil(unit.lane)
+
+    def _enter(self, subject: Subject, lane: Lane | None) -> Lane:
+        """A Subject that is new, or has another plan now."""
+        if lane is None:
+            lane = self._lanes[subject.tag] = Lane(subject)
+        lane.subject = subject
+        lane.denied = None
+        plan = subject.plan
+        if lane.stock is None and (plan.lease is not None or plan.on_store_failure.mode == "local"):
+            lane.stock = Stock()
+        if lane.stock is not None:
+            lane.stock.rule(plan, self._hold_s)
+        return lane
+
+    def _spend(self, lane: Lane, stock: Stock) -> Verdict | None:
+        """One unit of the stock; None when there is none, or it has ended."""
+        if stock.left <= stock.keep or lane.waiting or self._monotonic_s() >= stock.ends_s:
+            return None
+        stock.left -= 1
+        stock.spent += 1
+        if stock.left <= stock.low:
+            self._upkeep.low(lane)
+        return Verdict(lane.subject, True, stock.answer, stock.grant, stock.left - stock.keep)
+
+    def _still_denied(self, lane: Lane) -> Verdict | None:
+        left_s = lane.denied_until_s - self._monotonic_s()
+        answer = lane.denied
+        if left_s <= 0 or answer is None:
+            lane.denied = None
+            return None
+        lane.denied_hits += 1
+        verdict = Verdict(lane.subject, False, answer)
+        self._explain(verdict, answer)
+        return verdict
+
+    def _resolve(self, unit: Unaccounted, counted: bool) -> None:
+        unit.debt.settle(counted)
+        if not self.outage.failing:
+            self._accounts.replay_soon(self._lanes[unit.subject.tag])
 
     # What the combiner calls (``combiner.Results``).
 
@@ -146,26 +180,21 @@ class Limiter:
         """The store's time is not what was thought: the next calls' windows are made for this one."""
         self._refit_us = now_us
 
-    def decided(self, lane: Lane, waiters: Sequence[Waiter], terms: Terms, answer: Answer) -> None:
+    def decided(self, lane: Lane, call: Call, waiters: Sequence[Waiter], answer: Answer, late: bool) -> None:
         """Admit the first ``granted`` of those who still wait, refuse the rest."""
         self._refit_us = None
-        self._resolved.set()
+        self._upkeep.resolved.set()
         if self.outage.failing:
-            self.outage.answered()
+            self._answered()
         self.waiting -= len(waiters)
         for waiter in waiters:
             if waiter.gone:
                 waiters = [waiter for waiter in waiters if not waiter.gone]
                 break
         admitted = min(answer.granted, len(waiters))
-        if lane.owed and 0 != lane.entry.day.end_us != answer.day_end_us:
-            lane.owed = 0
-        paid, returned = lane.entry.hear(answer, admitted, terms.conditional, lane.owed)
-        if returned or paid:
-            lane.owed -= paid
-            self._soil(lane)
-        grant = Grant(lane, answer, terms.conditional)
+        self._hear(lane, call, answer, -1 if late else admitted)
         subject, place = lane.subject, admitted
+        grant = Grant(lane, answer, call.terms.conditional)
         for waiter in waiters:
             if place:
                 place -= 1
@@ -175,28 +204,94 @@ class Limiter:
                 self._explain(verdict, answer)
             self._tell(waiter, verdict)
 
+    def _hear(self, lane: Lane, call: Call, answer: Answer, admitted: int) -> None:
+        """Take the Answer's numbers, fill the stock, see whether a refusal holds."""
+        debts, stock, entry = lane.debts, lane.stock, lane.entry
+        owed = 0 if debts is None else debts.owed(answer.day_end_us)
+        if lane.leaving:
+            lane.leaving = False
+            if not answer.generation:
+                entry.leave()
+        ahead, paid, returned = entry.hear(call, answer, admitted, stock, owed)
+        if paid or returned:
+            if paid and debts is not None:
+                debts.pay(answer.day_end_us, paid)
+            self._upkeep.soil(lane)
+        if debts is not None and debts.is_open:
+            self._accounts.replay_soon(lane)
+        if stock is not None and (ahead or stock.left):
+            stock.put(ahead, answer, lane.sent_s, answer.rate_limit < 0)
+            stock.grant = Grant(lane, answer, held=False, leased=call.terms.conditional)
+            self._upkeep.stocked(lane, stock)
+        if answer.refused_by and not answer.held_only:
+            if answer.refused_by != Limit.RATE or answer.retry_us >= SHORTEST_DENIAL_US:
+                self._upkeep.deny(lane, answer)
+        elif lane.denied is not None and call.cost == 0:
+            self._ask_denied(lane, lane.denied, answer)
+
+    def _ask_denied(self, lane: Lane, denied: Answer, answer: Answer) -> None:
+        """Whether the quota that refused is still used up."""
+        limit, charged, ends_us = _quota(denied.refused_by, answer)
+        if 0 <= limit <= charged:
+            retry_us = ends_us - answer.now_us if ends_us else 0
+            self._upkeep.deny(lane, answer._replace(refused_by=denied.refused_by, retry_us=retry_us))
+        else:
+            lane.denied = None
+
+    def _answered(self) -> None:
+        self.outage.answered()
+        if self._store.reconnects != self._reconnects:
+            self._reconnects = self._store.reconnects
+            self._upkeep.push()
+
     def failed(self, lane: Lane, waiters: Sequence[Waiter], kind: str) -> None:
         """The failure policy answers; what the store may have granted shows in a later Answer."""
         del kind
-        self._resolved.set()
+        self._upkeep.resolved.set()
         self.outage.failed()
         self.waiting -= len(waiters)
         for waiter in waiters:
             self._refuse_unanswered(lane, waiter)
         if lane.dirty:
-            self._soil(lane)
+            self._upkeep.soil(lane)
 
     # Verdicts without an Answer.
 
     def _refuse_unanswered(self, lane: Lane, waiter: Waiter) -> None:
         if waiter.gone:
             return
-        if not self.outage.admits(lane.subject.plan):
+        verdict = self._stand_by(lane) or self._admit_unaccounted(lane)
+        if verdict is None:
             self._refuse(lane, waiter, "store")
-            return
-        verdict = Verdict(lane.subject, True, None)
-        verdict.unit = Unaccounted(lane)
-        self._tell(waiter, verdict)
+        else:
+            self._tell(waiter, verdict)
+
+    def _stand_by(self, lane: Lane) -> Verdict | None:
+        """A unit that the store has debited before it went away."""
+        stock = lane.stock
+        if stock is None or not stock.left or self._monotonic_s() >= stock.ends_s:
+            return None
+        stock.left -= 1
+        stock.spent += 1
+        return Verdict(lane.subject, True, stock.answer, stock.grant, stock.left)
+
+    def _admit_unaccounted(self, lane: Lane) -> Verdict | None:
+        subject = lane.subject
+        if not self.outage.admits(subject.plan):
+            return None
+        if lane.debts is None:
+            lane.debts = Debts()
+        now_us = self.now_us()
+        day_end_us = lane.entry.day.end_us
+        if day_end_us <= now_us:
+            day_end_us = self.terms(subject, now_us).windows.day_end_us
+        debt = lane.debts.admit(self._journal, subject, day_end_us)
+        if debt is None:
+            return None
+        self.outage.admitted(subject.plan)
+        verdict = Verdict(subject, True, None)
+        verdict.unit = Unaccounted(subject, debt)
+        return verdict
 
     def _refuse(self, lane: Lane, waiter: Waiter, reason: str) -> None:
         verdict = Verdict(lane.subject, False, None)
@@ -220,59 +315,44 @@ class Limiter:
             self.release(verdict)
             self._loop.call_exception_handler({"message": "a Verdict was not taken", "exception": error})
 
-    # Numbers that must reach the store although nobody asks.
+    # Its life.
 
-    def _soil(self, lane: Lane) -> None:
-        lane.dirty = True
-        if lane.listed:
-            return
-        lane.listed = True
-        if not self._dirty:
-            delay_s = OUTAGE_SETTLE_DELAY_S if self.outage.failing else SETTLE_DELAY_S
-            self._call_later(delay_s, self._wash)
-        self._dirty.append(lane)
+    def start(self, journal: Journal | None = None) -> None:
+        """Begin to renew Entries that hold units, and to replay what dead processes left behind.
 
-    def _wash(self) -> None:
-        lanes, self._dirty = self._dirty, []
-        for lane in lanes:
-            lane.listed = False
-            if lane.dirty and lane.busy:
-                self._soil(lane)
-            elif lane.dirty:
-                self._combiner.send(lane)
-
-    def beat(self) -> None:
-        """Renew Entries that hold units and were silent for a while; comes back by itself."""
-        every_s = self._hold_s / HEARTBEATS_PER_HOLD
-        self._heartbeat = self._call_later(every_s / 2, self.beat)
-        silent_since_s = self._monotonic_s() - every_s
-        for lane in self._lanes.values():
-            if lane.entry.open and lane.sent_s <= silent_since_s:
-                self._combiner.send(lane)
-
-    def start(self) -> None:
-        """Begin to renew Entries that hold units."""
-        self.beat()
+        Without a journal, what the policy ``open`` admits is forgotten when the process dies.
+        """
+        self._journal = journal
+        self._upkeep.beat()
+        if journal is not None:
+            self._accounts.start(journal)
 
     async def close(self, within_s: float) -> bool:
-        """Tell the store what it has not heard yet. False when that took longer than allowed."""
-        if self._heartbeat is not None:
-            self._heartbeat.cancel()
-        try:
-            async with asyncio.timeout(within_s):
-                while self._dirty or not self._combiner.idle:
-                    self._wash()
-                    if self._combiner.idle:
-                        continue
-                    self._resolved.clear()
-                    await self._resolved.wait()
-                    if self.outage.failing:
-                        await asyncio.sleep(SETTLE_DELAY_S)
-        except TimeoutError:
-            return False
-        return True
+        """Tell the store what it has not heard yet, give all units back. False when that took too long."""
+        told = await self._upkeep.close(within_s)
+        return await self._accounts.close(list(self._lanes.values()), within_s) and told
 
     def subjects(self) -> Iterator[Subject]:
         """The Subjects that this process has asked for, as last configured."""
         for lane in self._lanes.values():
             yield lane.subject
+
+    def leased(self) -> dict[str, int]:
+        """Plan id to units that this process holds ahead."""
+        units: dict[str, int] = {}
+        for lane in self._lanes.values():
+            if lane.stock is not None and lane.stock.left:
+                plan_id = lane.subject.plan.usage_plan_id
+                units[plan_id] = units.get(plan_id, 0) + lane.stock.left
+        return units
+
+
+def _quota(refused_by: int, answer: Answer) -> tuple[int, int, int]:
+    """The limit, what is charged in it, and when it comes back (0: never)."""
+    if refused_by == Limit.DAY:
+        return answer.day_limit, answer.day_charged, answer.day_end_us
+    if refused_by == Limit.MONTH:
+        return answer.month_limit, answer.month_charged, answer.month_end_us
+    if refused_by == Limit.TOTAL:
+        return answer.total_limit, answer.total_charged, 0
+    return -1, 0, 0

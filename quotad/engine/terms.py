@@ -4,6 +4,7 @@ from quotad.core.first_period import month_limit
 from quotad.core.plans import UsagePlan
 from quotad.core.quota import Limits, Terms, Windows
 from quotad.core.windows import WindowCache
+from quotad.engine.leases import lease_us
 
 
 class TermsBook:
@@ -12,7 +13,8 @@ class TermsBook:
     Identity matters: the store packs Terms once per object and sends equal ones once per call.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hold_us: int = 60_000_000) -> None:
+        self._hold_us = hold_us
         self._windows = WindowCache()
         self._made: dict[str, tuple[UsagePlan, Terms]] = {}
 
@@ -37,6 +39,7 @@ class TermsBook:
             _under_one_limit(plan, month, windows),
             bool(plan.quota_condition),
             plan.on_crash == "release",
+            lease_us(plan, self._hold_us),
         )
         self._made[plan.usage_plan_id] = (plan, terms)
         return terms

@@ -67,9 +67,7 @@ def pack_call(plan_index: int, call: Call) -> bytes:
 def pack_adjustment(plan_index: int, change: TopUp | Reset) -> bytes:
     """A top-up (kind 1) or a reset (kind 2) of one Subject."""
     if isinstance(change, TopUp):
-        return _ADJUSTMENT.pack(
-            plan_index, 1, change.version, change.window, change.amount, change.until_us
-        )
+        return _ADJUSTMENT.pack(plan_index, 1, change.version, change.window, change.amount, change.until_us)
     windows = sum(1 << (Window(window) - 1) for window in change.windows)
     return _ADJUSTMENT.pack(plan_index, 2, change.version, windows, 0, 0)
 

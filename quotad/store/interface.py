@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from quotad.core.plans import Subject
-from quotad.core.quota import Answer, Call, Usage
+from quotad.core.quota import Answer, Call, Replay, Reset, Terms, TopUp, Usage
 from quotad.errors import StoreError
 
 
@@ -47,6 +47,19 @@ class Store(Protocol):
 
     async def usage(self, subjects: Sequence[Subject]) -> list[Usage]:
         """What each Subject has in use now. Raises StoreError."""
+
+    @property
+    def reconnects(self) -> int:
+        """How often a connection was made in the place of an earlier one: writes may be lost then."""
+
+    async def replay(self, subject: Subject, terms: Terms, record: Replay, owner: bytes = b"") -> Usage:
+        """Count what a process (``owner``; empty: this one) admitted without the store. Raises StoreError.
+
+        Twice is once, and it is never refused: use may exceed a limit then.
+        """
+
+    async def adjust(self, subject: Subject, terms: Terms, change: TopUp | Reset) -> Usage:
+        """A top-up or a reset of one Subject. Twice is once. Raises StoreError."""
 
     async def start(self) -> None:
         """Connect, check the server, load the scripts. Raises StoreError when the server is unfit.

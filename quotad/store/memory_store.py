@@ -7,8 +7,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from quotad.core.plans import Subject
-from quotad.core.quota import Answer, Call, Usage
-from quotad.core.reference import Reference
+from quotad.core.quota import Answer, Call, Replay, Reset, Terms, TopUp, Usage
+from quotad.core.reference import Reference, WindowsUnfitError
 from quotad.errors import StoreError
 from quotad.store.interface import Batch
 
@@ -47,6 +47,34 @@ class MemoryStore:
         """What each Subject has in use now."""
         now_us = self._clock_us()
         return [self.reference.usage(now_us, subject) for subject in subjects]
+
+    @property
+    def reconnects(self) -> int:
+        """There is nothing to connect to."""
+        return 0
+
+    async def replay(self, subject: Subject, terms: Terms, record: Replay, owner: bytes = b"") -> Usage:
+        """See ``Store.replay``."""
+        return self._change(
+            lambda: self.reference.replay(
+                self._clock_us(), owner or self.sidecar_id, self._hold_us, subject, terms, record
+            )
+        )
+
+    async def adjust(self, subject: Subject, terms: Terms, change: TopUp | Reset) -> Usage:
+        """See ``Store.adjust``."""
+        return self._change(
+            lambda: self.reference.adjust(self._clock_us(), self._hold_us, subject, terms, change)
+        )
+
+    @staticmethod
+    def _change(change: Callable[[], Usage]) -> Usage:
+        try:
+            return change()
+        except WindowsUnfitError:
+            raise StoreError(
+                "script", "the windows sent do not contain the present", executed=False
+            ) from None
 
     async def start(self) -> None:
         """There is nothing to connect to."""

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from quotad.clock import monotonic_s
 from quotad.config.model import StoreConfig
 from quotad.core.plans import Subject
-from quotad.core.quota import Usage
+from quotad.core.quota import Replay, Reset, Terms, TopUp, Usage
 from quotad.errors import StoreError
 from quotad.store import scripts, topology
 from quotad.store.cluster import Cluster
-from quotad.store.codec import unpack_usage
+from quotad.store.codec import pack_adjustment, pack_replay, unpack_usage
 from quotad.store.flight import Flight, Gathering, Listener, Part, understand, unreadable
 from quotad.store.inquiry import Inquiry
 from quotad.store.interface import Batch
@@ -147,6 +147,25 @@ class RedisStore:
         if found:
             self.stats.answered("usage", len(found), monotonic_s() - begun_s)
         return found
+
+    async def replay(self, subject: Subject, terms: Terms, record: Replay, owner: bytes = b"") -> Usage:
+        """See ``Store.replay``."""
+        return await self._change("replay", subject, terms, pack_replay(1, record), owner)
+
+    async def adjust(self, subject: Subject, terms: Terms, change: TopUp | Reset) -> Usage:
+        """See ``Store.adjust``."""
+        return await self._change("adjust", subject, terms, pack_adjustment(1, change), b"")
+
+    async def _change(self, verb: str, subject: Subject, terms: Terms, told: bytes, owner: bytes) -> Usage:
+        begun_s = monotonic_s()
+        try:
+            payload = self._payloads.change(self._scripts[verb].sha, subject, terms, told, owner)
+        except ValueError as error:
+            raise StoreError("script", str(error), executed=False) from None
+        (reply,) = await self._ask([(subject, payload)], durable=True)
+        usage = self._read_usage(subject, reply[0] if isinstance(reply, list) and len(reply) == 1 else reply)
+        self.stats.answered(verb, 1, monotonic_s() - begun_s)
+        return usage
 
     def _read_usage(self, subject: Subject, item: object) -> Usage:
         if isinstance(item, bytes):

@@ -6,7 +6,8 @@ import pytest
 
 from quotad.core.plans import StoreFailurePolicy, Subject
 from quotad.core.quota import Limit
-from quotad.engine.limiter import HEARTBEATS_PER_HOLD, Limiter
+from quotad.engine.limiter import Limiter
+from quotad.engine.upkeep import HEARTBEATS_PER_HOLD
 from tests.support.engines import HOLD_S, Request, World, ask, get, subject, turns
 
 
@@ -211,7 +212,7 @@ async def test_a_hold_is_kept_alive_while_its_request_goes_on() -> None:
     (request,) = await get(limiter, plan)
     for _ in range(3 * HEARTBEATS_PER_HOLD):
         world.now_us += int(HOLD_S / HEARTBEATS_PER_HOLD * 1e6)
-        limiter.beat()
+        limiter._upkeep.beat()
         await turns()
         assert admitted(await get(other, plan)) == 0
     limiter.settle(request.told, counted=False)

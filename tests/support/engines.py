@@ -104,7 +104,9 @@ def ask(limiter: Limiter, wanted: Subject, count: int = 1) -> list[Request]:
     """Requests that all wait from now on."""
     requests = [Request() for _ in range(count)]
     for request in requests:
-        limiter.reserve(wanted, request)
+        verdict = limiter.reserve(wanted, request)
+        if verdict is not None:
+            request.on_verdict(verdict)
     return requests
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from quotad.core.plans import Subject
-from quotad.core.quota import Answer, Call, Usage
+from quotad.core.quota import Answer, Call, Replay, Reset, Terms, TopUp, Usage
 from quotad.errors import StoreError
 from quotad.store.interface import Batch, Store
 
@@ -39,6 +39,7 @@ class FaultyStore:
         self.inner = inner
         self.fault = "none"
         self.submitted = 0
+        self.reconnected = 0
         self._held: list[tuple[Batch, bool, _Intercepted | None]] = []
 
     def submit(self, batch: Batch, settle_only: bool = False) -> None:
@@ -85,6 +86,21 @@ class FaultyStore:
     async def usage(self, subjects: Sequence[Subject]) -> list[Usage]:
         """The inner store's."""
         return await self.inner.usage(subjects)
+
+    @property
+    def reconnects(self) -> int:
+        """So often as a test says."""
+        return self.reconnected
+
+    async def replay(self, subject: Subject, terms: Terms, record: Replay, owner: bytes = b"") -> Usage:
+        """The inner store's; lost like any other."""
+        if self.fault != "none":
+            raise StoreError("disconnected", "lost", executed=False)
+        return await self.inner.replay(subject, terms, record, owner)
+
+    async def adjust(self, subject: Subject, terms: Terms, change: TopUp | Reset) -> Usage:
+        """The inner store's."""
+        return await self.inner.adjust(subject, terms, change)
 
     async def start(self) -> None:
         """The inner store's."""

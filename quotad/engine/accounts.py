@@ -1,0 +1,121 @@
+"""Replays of what was admitted without the store: this process's own, and what dead ones left on disk."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from typing import Protocol
+
+from quotad.core.plans import Subject
+from quotad.core.quota import Replay, Terms
+from quotad.engine.debts import subject_of
+from quotad.engine.journal import Journal, Orphan
+from quotad.engine.lane import Lane
+from quotad.errors import StoreError
+from quotad.store.interface import Store
+
+ORPHANS_EVERY_S = 30.0
+"""How often the journal's folder is looked through for those of dead processes."""
+
+log = logging.getLogger(__name__)
+
+
+class Calendar(Protocol):
+    """What the Limiter knows of time."""
+
+    def now_us(self) -> int:
+        """The store's present time, about."""
+
+    def terms(self, subject: Subject, now_us: int) -> Terms:
+        """What the Subject's plan says then."""
+
+
+class Accounts:
+    """Tells the store what it has to count. One replay at a time."""
+
+    def __init__(self, store: Store, calendar: Calendar) -> None:
+        self._store = store
+        self._calendar = calendar
+        self._journal: Journal | None = None
+        self._loop = asyncio.get_running_loop()
+        self._due: dict[str, Lane] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._orphans: asyncio.Task[None] | None = None
+
+    def start(self, journal: Journal) -> None:
+        """Look for what dead processes left, now and from time to time; free what the store has counted."""
+        self._journal = journal
+        self._orphans = self._loop.create_task(self._adopt(journal))
+
+    def replay_soon(self, lane: Lane) -> None:
+        """The store answers again: it is told what the Lane owes."""
+        if lane.debts is None:
+            return
+        self._due[lane.subject.tag] = lane
+        if self._task is None or self._task.done():
+            self._task = self._loop.create_task(self._replay_due())
+
+    async def _replay_due(self) -> None:
+        while self._due:
+            _, lane = self._due.popitem()
+            try:
+                await self._replay(lane)
+            except StoreError:
+                # It stays owed; the next answer to the Lane brings it up again.
+                continue
+
+    async def _replay(self, lane: Lane) -> None:
+        debts, subject = lane.debts, lane.subject
+        if debts is None:
+            return
+        for debt, replay in debts.to_replay():
+            await self._tell(subject, replay, b"")
+            debts.acknowledged(debt, replay.total)
+        journal = self._journal
+
+        def settled(day_end_us: int, total: int) -> None:
+            if journal is not None:
+                journal.settled(subject.tag, day_end_us, total)
+
+        debts.close(settled)
+
+    async def _tell(self, subject: Subject, replay: Replay, owner: bytes) -> None:
+        terms = self._calendar.terms(subject, self._calendar.now_us())
+        await self._store.replay(subject, terms, replay, owner)
+
+    async def _adopt(self, journal: Journal) -> None:
+        while True:
+            for orphan in await asyncio.to_thread(lambda: list(journal.orphans())):
+                with contextlib.closing(orphan):
+                    await self._replay_orphan(orphan)
+            await asyncio.sleep(ORPHANS_EVERY_S)
+
+    async def _replay_orphan(self, orphan: Orphan) -> None:
+        for record in list(orphan.records):
+            try:
+                subject = subject_of(record)
+            except (ValueError, TypeError):
+                log.exception("a journal's record of %s cannot be read; it is kept", record.tag)
+                continue
+            while True:
+                try:
+                    await self._tell(subject, Replay(record.day_end_us, record.total), orphan.sidecar_id)
+                except StoreError:
+                    await asyncio.sleep(1.0)
+                else:
+                    orphan.done(record)
+                    break
+
+    async def close(self, lanes: Sequence[Lane], within_s: float) -> bool:
+        """Replay what is left. False when the store did not take it: the journal keeps it."""
+        if self._orphans is not None:
+            self._orphans.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._orphans
+        for lane in lanes:
+            self.replay_soon(lane)
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=within_s)
+            if not self._task.done():
+                self._task.cancel()
+        return not any(lane.debts is not None and lane.debts.to_replay() for lane in lanes)

@@ -1,0 +1,132 @@
+"""What was admitted without the store (``onStoreFailure: open``), until the store has counted it.
+
+Before a request goes on, the journal holds its Subject's new total of the day; once the store answers
+again, grants that nobody waited for pay for what they can, and the rest is replayed.
+"""
+
+import json
+from collections.abc import Callable
+
+from quotad.core.plans import Subject, UsagePlan
+from quotad.core.quota import Replay
+from quotad.engine.journal import Journal
+from quotad.engine.journal_file import Record
+
+_ABOUT = ("rate_rps", "burst", "day_quota_request", "month_quota_request", "max_request_num")
+_MORE = ("timezone", "month_anchor_day", "version")
+
+
+class Debt:
+    """One day's."""
+
+    __slots__ = ("day_end_us", "in_flight", "noted", "owed", "replayed")
+
+    def __init__(self, day_end_us: int) -> None:
+        self.day_end_us = day_end_us
+        self.in_flight = 0
+        """Admitted, outcome not known yet."""
+        self.owed = 0
+        """Counted, and neither paid for nor replayed yet."""
+        self.replayed = 0
+        """What the store has acknowledged; absolute since the process started."""
+        self.noted = 0
+        """What the journal holds: what is replayed if this process dies."""
+
+    @property
+    def total(self) -> int:
+        """What the store must have counted if every request in flight counts."""
+        return self.replayed + self.owed + self.in_flight
+
+    def settle(self, counted: bool) -> None:
+        """One admitted request's outcome is known."""
+        self.in_flight -= 1
+        if counted:
+            self.owed += 1
+
+
+class Debts:
+    """One Subject's, by day."""
+
+    __slots__ = ("_by_day",)
+
+    def __init__(self) -> None:
+        self._by_day: dict[int, Debt] = {}
+
+    def admit(self, journal: Journal | None, subject: Subject, day_end_us: int) -> Debt | None:
+        """Note one more request before it is admitted. None when it cannot be noted."""
+        debt = self._by_day.get(day_end_us)
+        if debt is None:
+            debt = Debt(day_end_us)
+        total = debt.total + 1
+        if journal is not None and total > debt.noted:
+            plan = subject.plan
+            if not journal.record(subject.tag, plan.usage_plan_id, day_end_us, total, describe(plan)):
+                return None
+            debt.noted = total
+        self._by_day[day_end_us] = debt
+        debt.in_flight += 1
+        return debt
+
+    def owed(self, day_end_us: int) -> int:
+        """What grants of this day may pay for."""
+        debt = self._by_day.get(day_end_us)
+        return 0 if debt is None else debt.owed
+
+    def pay(self, day_end_us: int, units: int) -> None:
+        """Units of this day that were granted to nobody stay charged for what is owed."""
+        self._by_day[day_end_us].owed -= units
+
+    def to_replay(self) -> list[tuple[Debt, Replay]]:
+        """What the store is to be told, as absolute totals."""
+        return [
+            (debt, Replay(debt.day_end_us, debt.replayed + debt.owed))
+            for debt in self._by_day.values()
+            if debt.owed
+        ]
+
+    def acknowledged(self, debt: Debt, total: int) -> None:
+        """The store has counted so many of that day."""
+        debt.owed -= total - debt.replayed
+        debt.replayed = total
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is in flight or owed."""
+        return any(debt.in_flight or debt.owed for debt in self._by_day.values())
+
+    def close(self, settled: Callable[[int, int], None]) -> None:
+        """Say of which days the journal may let go, and of which total.
+
+        A day's own total is kept: should it see another outage, it goes on from there.
+        """
+        for debt in self._by_day.values():
+            if debt.noted and not debt.in_flight and not debt.owed:
+                settled(debt.day_end_us, debt.noted)
+                debt.noted = 0
+
+
+class Unaccounted:
+    """A request that was admitted without the store."""
+
+    __slots__ = ("debt", "subject")
+
+    def __init__(self, subject: Subject, debt: Debt) -> None:
+        self.subject = subject
+        self.debt = debt
+
+
+def describe(plan: UsagePlan) -> bytes:
+    """What a later process needs to know of a plan that its own configuration may lack."""
+    return json.dumps([getattr(plan, name) for name in (*_ABOUT, *_MORE)], separators=(",", ":")).encode()
+
+
+def subject_of(record: Record) -> Subject:
+    """The Subject of a dead process's Record. Raises ValueError when it cannot be read."""
+    values = dict(zip((*_ABOUT, *_MORE), json.loads(record.about), strict=True))
+    plan = UsagePlan(record.plan_id, "", **values)
+    plan_id, service_id, environment, *more = record.tag.split("/")
+    shadow = more[:1] == [".shadow"]
+    secret_id = "".join(more[1:] if shadow else more)
+    if environment not in ("release", "prepub", "test") or plan_id != record.plan_id:
+        raise ValueError("the tag names no Subject")
+    return Subject(plan, service_id, environment, secret_id, shadow)  # type: ignore[arg-type]

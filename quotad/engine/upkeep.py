@@ -1,0 +1,253 @@
+"""What a Limiter does although nobody asks: tell settles, keep Entries and Leases alive, let go of them."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from quotad.clock import MonotonicClock
+from quotad.core.quota import Answer
+from quotad.engine.combiner import Combiner
+from quotad.engine.failure import Outage
+from quotad.engine.lane import Lane
+from quotad.engine.leases import Stock
+
+SETTLE_DELAY_S = 0.025
+"""How long settles wait for a request of their Subject to ride with before they go alone."""
+
+OUTAGE_SETTLE_DELAY_S = 0.5
+"""The same while the store is failing: it is not to be hammered."""
+
+HEARTBEATS_PER_HOLD = 3
+"""An Entry with Holds is renewed this often within the hold time: two may be lost."""
+
+REFILL_S = 0.05
+"""Stocks that run low wait so long for others to be filled in the same call."""
+
+DENIED_S = 1.0
+"""How long a used-up quota is taken to be used up without asking; asked again before, while requests come."""
+DENIED_AGAIN_S = 0.4
+
+IDLE_BEATS = 6
+"""An Entry of which nothing was asked for so many beats, two of a hold time, is let go."""
+
+PUSHED_AT_ONCE = 256
+PUSH_PAUSE_S = 0.02
+"""After a failover: so many Subjects at a time are told what this process remembers."""
+
+
+class Timer(Protocol):
+    """What ``call_later`` answers."""
+
+    def cancel(self) -> None:
+        """Do not call any more."""
+
+
+CallLater = Callable[[float, Callable[[], None]], Timer]
+
+
+class Upkeep:
+    """Looks after the Lanes of one Limiter."""
+
+    def __init__(
+        self,
+        lanes: dict[str, Lane],
+        combiner: Combiner,
+        outage: Outage,
+        *,
+        hold_s: float,
+        monotonic_s: MonotonicClock,
+        call_later: CallLater,
+    ) -> None:
+        self._lanes = lanes
+        self._combiner = combiner
+        self._outage = outage
+        self._hold_s = hold_s
+        self._monotonic_s = monotonic_s
+        self._call_later = call_later
+        self._dirty: list[Lane] = []
+        self._low: list[Lane] = []
+        self._stocked: list[Lane] = []
+        self._denied: list[Lane] = []
+        self._to_push: list[Lane] = []
+        self._heartbeat: Timer | None = None
+        self.resolved = asyncio.Event()
+        """Set whenever a call is resolved."""
+
+    # Numbers that must reach the store.
+
+    def soil(self, lane: Lane) -> None:
+        """The Lane has numbers that the store has not heard: they go soon, with a request or alone."""
+        lane.dirty = True
+        if lane.listed:
+            return
+        lane.listed = True
+        if not self._dirty:
+            delay_s = OUTAGE_SETTLE_DELAY_S if self._outage.failing else SETTLE_DELAY_S
+            self._call_later(delay_s, self.wash)
+        self._dirty.append(lane)
+
+    def wash(self) -> None:
+        """Send what is dirty."""
+        lanes, self._dirty = self._dirty, []
+        for lane in lanes:
+            lane.listed = False
+            if lane.dirty and lane.busy:
+                self.soil(lane)
+            elif lane.dirty:
+                self._combiner.send(lane)
+
+    # Stocks.
+
+    def low(self, lane: Lane) -> None:
+        """The Lane's stock runs low: it is filled with others'."""
+        if lane.wants:
+            return
+        lane.wants = True
+        if not self._low:
+            self._call_later(REFILL_S, self._refill)
+        self._low.append(lane)
+
+    def _refill(self) -> None:
+        lanes, self._low = self._low, []
+        for lane in lanes:
+            if lane.wants:
+                self._combiner.send(lane)
+
+    def stocked(self, lane: Lane, stock: Stock) -> None:
+        """The Lane has a stock: it is renewed while requests come, else given back."""
+        if stock.listed:
+            return
+        stock.listed = True
+        if not self._stocked:
+            self._call_later(_pause_s([lane]), self._tend)
+        self._stocked.append(lane)
+
+    def _tend(self) -> None:
+        now_s = self._monotonic_s()
+        kept: list[Lane] = []
+        for lane in self._stocked:
+            stock = lane.stock
+            if stock is None or not stock.left:
+                if stock is not None:
+                    stock.listed = False
+                continue
+            kept.append(lane)
+            if stock.ends_s - now_s > stock.ttl_s / 2 or lane.busy:
+                continue
+            if lane.asked == stock.renewed_at or now_s >= stock.ends_s:
+                self.give_back(lane)
+            else:
+                lane.wants = True
+                self._combiner.send(lane)
+        self._stocked = kept
+        if kept:
+            self._call_later(_pause_s(kept), self._tend)
+
+    def give_back(self, lane: Lane) -> None:
+        """Spend nothing more of the Lane's stock."""
+        stock = lane.stock
+        if stock is not None and stock.left:
+            lane.entry.day.close(0, stock.take_back())
+            self.soil(lane)
+
+    # Refusals that hold.
+
+    def deny(self, lane: Lane, answer: Answer) -> None:
+        """The store refused for a quota that is used up, or a bucket that is empty for a known time."""
+        lasts_s = min(answer.retry_us / 1e6, DENIED_S) if answer.retry_us else DENIED_S
+        is_new = lane.denied is None
+        lane.denied, lane.denied_hits = answer, 0
+        lane.denied_until_s = lane.sent_s + lasts_s
+        if is_new and lasts_s > DENIED_AGAIN_S:
+            if not self._denied:
+                self._call_later(DENIED_AGAIN_S, self._ask_again)
+            self._denied.append(lane)
+
+    def _ask_again(self) -> None:
+        kept: list[Lane] = []
+        for lane in self._denied:
+            if lane.denied is None:
+                continue
+            if not lane.denied_hits:
+                lane.denied = None
+                continue
+            kept.append(lane)
+            lane.denied_hits = 0
+            if not lane.busy:
+                lane.wants = True
+                self._combiner.send(lane)
+        self._denied = kept
+        if kept:
+            self._call_later(DENIED_AGAIN_S, self._ask_again)
+
+    # Entries.
+
+    def beat(self) -> None:
+        """Renew Entries that hold units and were silent, let go of those of which nothing is asked."""
+        every_s = self._hold_s / HEARTBEATS_PER_HOLD
+        self._heartbeat = self._call_later(every_s / 2, self.beat)
+        silent_since_s = self._monotonic_s() - every_s
+        for lane in self._lanes.values():
+            lane.idle_beats = 0 if lane.asked != lane.asked_before else lane.idle_beats + 1
+            lane.asked_before = lane.asked
+            stock = lane.stock
+            if lane.busy or (stock is not None and stock.left):
+                continue
+            if lane.entry.open:
+                if lane.sent_s <= silent_since_s:
+                    self._combiner.send(lane)
+            elif lane.idle_beats >= IDLE_BEATS and lane.entry.generation and not lane.dirty:
+                self._leave(lane)
+
+    def _leave(self, lane: Lane) -> None:
+        lane.leaving = True
+        self._combiner.send(lane)
+
+    def push(self) -> None:
+        """The store may have lost writes: tell it what this process remembers, the busiest Subjects first."""
+        lanes = [lane for lane in self._lanes.values() if lane.entry.answer is not None]
+        lanes.sort(key=lambda lane: (lane.idle_beats, -lane.asked))
+        is_new = not self._to_push
+        self._to_push = [lane for lane in lanes if lane.idle_beats < IDLE_BEATS or lane.entry.open]
+        if is_new and self._to_push:
+            self._push_some()
+
+    def _push_some(self) -> None:
+        lanes, self._to_push = self._to_push[:PUSHED_AT_ONCE], self._to_push[PUSHED_AT_ONCE:]
+        for lane in lanes:
+            lane.remembers = True
+            self._combiner.send(lane)
+        if self._to_push:
+            self._call_later(PUSH_PAUSE_S, self._push_some)
+
+    async def close(self, within_s: float) -> bool:
+        """Tell the store what it has not heard, and let go of everything. False when that took too long."""
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+        try:
+            async with asyncio.timeout(within_s):
+                for lane in self._lanes.values():
+                    self.give_back(lane)
+                await self._settled()
+                for lane in self._lanes.values():
+                    if lane.entry.generation and not lane.entry.open:
+                        self._leave(lane)
+                await self._settled()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _settled(self) -> None:
+        while self._dirty or not self._combiner.idle:
+            self.wash()
+            if self._combiner.idle:
+                continue
+            self.resolved.clear()
+            await self.resolved.wait()
+            if self._outage.failing:
+                await asyncio.sleep(SETTLE_DELAY_S)
+
+
+def _pause_s(lanes: Iterable[Lane]) -> float:
+    """Until stocks are looked at again: a quarter of the shortest Lease."""
+    return min(lane.stock.ttl_s / 4 for lane in lanes if lane.stock is not None)
