@@ -18,6 +18,7 @@ from quotad.config.model import Config
 from quotad.dataplane.listener import Listener
 from quotad.dataplane.own_use import OwnUse
 from quotad.dataplane.snapshot import Snapshot, SnapshotHolder
+from quotad.engine.journal import Journal
 from quotad.engine.limiter import Limiter
 from quotad.errors import ConfigError, QuotadError
 from quotad.ground import Ground
@@ -96,14 +97,20 @@ class App:
             store,
             hold_s=config.hold_s,
             max_waiting=config.max_waiting,
-            monotonic_s=clock.monotonic_s,
+            monotonic_s=clock.awake_s,
             wall_s=clock.wall_s,
         )
-        limiter.start()
+        journal = None
+        if config.journal is not None:
+            journal = Journal(config.journal, config.namespace, self._ground.sidecar_id)
+            journal.open()
+        limiter.start(journal)
 
         async def close() -> None:
             if not await limiter.close(lifetime.SETTLE_WITHIN_S):
                 log.error("the store did not take the last settles within %.0f s", lifetime.SETTLE_WITHIN_S)
+            if journal is not None:
+                journal.close()
 
         self._ground.closers.append(close)
         return limiter

@@ -17,3 +17,14 @@ wall_s: WallClock = time.time
 monotonic_s: MonotonicClock = time.monotonic
 cpu_s: MonotonicClock = time.process_time
 """CPU seconds of this process."""
+
+
+def awake_s() -> float:
+    """Monotonic seconds that go on while the machine sleeps, where the system has such a clock.
+
+    What the store ends by its own time must not outlive a suspended machine.
+    """
+    return time.clock_gettime(_AWAKE)
+
+
+_AWAKE = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)

@@ -2,7 +2,8 @@
 
 A row: ``usagePlanId usagePlanName serviceId serviceName environment``, under ``scope: secret`` also
 ``secretId secretName``, of a shadow plan ``shadow: true``; ``inUseRequestNum`` and ``maxRequestNum`` are the
-lifetime total, ``held`` its requests in flight whose use is not decided yet; ``windows`` has ``day``,
+lifetime total, ``held`` its requests in flight whose use is not decided yet, ``leased`` what sidecars took
+ahead of it (in use, not spent yet); ``windows`` has ``day``,
 ``month`` and ``total``, each with ``inUse``, ``held``, ``max``, ``left`` and ``endsAt`` (null: no window is
 open, or it has no end); ``rate`` has ``rateRps`` and ``burst``. -1 is unlimited.
 """
@@ -68,6 +69,7 @@ def row(table: PlanTable, subject: Subject, usage: Usage) -> Row:
     entry["inUseRequestNum"] = usage.total_charged
     entry["maxRequestNum"] = plan.max_request_num
     entry["held"] = usage.total_open
+    entry["leased"] = usage.leased
     month = month_limit_at(plan, usage.now_us)
     entry["windows"] = {
         "day": window(usage.day_charged, usage.day_open, plan.day_quota_request, usage.day_end_us),

@@ -126,5 +126,5 @@ def _held(row: StockRow) -> int:
     return row.held
 
 
-def _leased(_row: StockRow) -> int:
-    return 0  # units taken ahead exist only under a plan's ``lease``, which this version refuses
+def _leased(row: StockRow) -> int:
+    return row.leased

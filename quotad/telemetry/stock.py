@@ -40,6 +40,8 @@ class StockRow(NamedTuple):
     in_use: int
     maximum: int
     held: int
+    leased: int = 0
+    """Of those in use: taken ahead by sidecars, and not spent yet."""
 
 
 class Stock:
@@ -112,6 +114,7 @@ def stock_rows(subjects: Sequence[Subject], usages: Sequence[Usage]) -> list[Sto
         sum(usage.month_open for usage in usages),
         sum(usage.total_open for usage in usages),
     )
+    leased = sum(usage.leased for usage in usages)
     return [
         StockRow(
             plan_id=plan.usage_plan_id,
@@ -121,6 +124,7 @@ def stock_rows(subjects: Sequence[Subject], usages: Sequence[Usage]) -> list[Sto
             in_use=charged[index],
             maximum=UNLIMITED if limits[index] == UNLIMITED else limits[index] * len(subjects),
             held=held[index],
+            leased=leased,
         )
         for index, window in enumerate(WINDOWS)
     ]
