@@ -14,9 +14,10 @@ from quotad.store.endpoint import Endpoint
 
 _WRITE_HIGH_BYTES = 256 * 1024
 _UNPARSED_BYTES = 16 * 1024 * 1024
-# A length of 100 million or more. The reader makes room for an array when it is announced; whole numbers
-# below 2**53, as answers hold them, have a zero byte among any eight, so none of them looks like this.
+# A length of 100 million or more. Whole numbers below 2**53, as answers hold them, have a zero byte
+# among any eight, so none of them looks like this.
 _HUGE = re.compile(rb"[$*%~>|=]\d{9,}")
+_LENGTH_BYTES = 12
 
 _NOTHING = object()
 
@@ -130,6 +131,11 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes arrived. Every complete reply goes to the oldest open call."""
         reader = self._reader
+        if data.find(b"\r\n", 0, _LENGTH_BYTES) < 0 and _HUGE.match(data):
+            # Not even shown to the reader, which makes room for an array as soon as it is announced: to
+            # let go of two thousand million places takes seconds.
+            self.cut("protocol")
+            return
         try:
             reader.feed(data)
             reply = reader.gets()
@@ -145,7 +151,7 @@ class Wire(asyncio.Protocol):
                 self._deliver(self.open.popleft(), reply)
                 reply = reader.gets()
         except (hiredis.ProtocolError, MemoryError, TypeError):
-            # MemoryError: it made room for what was announced. TypeError: a map of maps.
+            # MemoryError: no room for an array within a reply. TypeError: a map of maps.
             self.cut("protocol")
 
     def _check_part(self, data: bytes) -> None:
