@@ -1,4 +1,5 @@
 import asyncio
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -6,6 +7,8 @@ import pytest
 from quotad.clock import monotonic_s
 from quotad.config.model import StoreConfig
 from quotad.store.locator import Locator, locator
+from quotad.store.redis_store import RedisStore
+from tests.support.batches import call, subject, submit, terms
 from tests.support.sentinels import SentinelGroup, running_sentinels
 from tests.support.servers import StoreServer
 from tests.support.stream import Stream, streaming
@@ -102,3 +105,24 @@ async def test_an_old_primary_that_wakes_up_grants_nothing_under_min_replicas(gr
         first = await stream.until(lambda call: call.port == new.port)
     stream.assert_sound()
     assert not [call for call in stream.in_time if call.port == old.port and call.ended_s > first.ended_s]
+
+
+async def test_a_store_goes_on_at_the_new_primary(group: SentinelGroup) -> None:
+    """Decisions before a failover and after it, by one store that nobody restarted."""
+    store = RedisStore(group.url, StoreConfig(url=group.url, deadline_s=5.0), os.urandom(8))
+    await store.start()
+    try:
+        plan = terms(day=100)
+        (before,) = await submit(store, [call(subject(1), plan, cost=3)]).answers()
+        assert before.granted == 3
+        old = group.primary()
+        with old.client() as client:
+            # What a failover may forget is not what is asked for here.
+            assert client.wait(1, 5000) == 1
+        old.kill()
+        await asyncio.to_thread(group.until_switched, old)
+        await until(lambda: store.connected)
+        (after,) = await submit(store, [call(subject(1), plan, 2, 4, before.generation)]).answers()
+        assert (after.granted, after.day_charged) == (4, 7)
+    finally:
+        await store.close()

@@ -5,7 +5,7 @@ import pytest
 from quotad.errors import StoreError
 from quotad.store.endpoint import Endpoint
 from quotad.store.resp import command
-from quotad.store.topology import judge, parse
+from quotad.store.topology import judge, parse, parse_sentinels
 from tests.support.servers import Engine, engines, running_server
 from tests.support.sinks import ask, running_link
 
@@ -110,3 +110,64 @@ async def test_real_servers_are_fit(engine: Engine) -> None:
     facts = judge(HERE, said, allow_eviction=False)
     assert facts.append_only
     assert facts.eviction == "noeviction"
+
+
+def test_sentinel_urls() -> None:
+    """Sentinels, the primary's name, our login at either, and TLS to both."""
+    url = "redis+sentinel://bob:p%40ss@one:1,two,[::1]:3/counters?db=2&sentinel_username=eve&sentinel_password=pw"
+    place = parse_sentinels(url)
+    assert place.addresses == (("one", 1), ("two", 26379), ("::1", 3))
+    assert place.master_name == "counters"
+    assert (place.data.username, place.data.password, place.data.database) == ("bob", "p@ss", 2)
+    assert (place.username, place.password) == ("eve", "pw")
+    assert (place.data.tls, place.tls) == (None, {})
+    assert not any(word in repr(place) for word in ("p@ss", "'pw'"))
+
+
+def test_sentinel_urls_over_tls() -> None:
+    """The same choices for the primary and for redis-py, which asks the Sentinels."""
+    place = parse_sentinels("rediss+sentinel://one/counters?ssl_check_hostname=false")
+    assert place.data.tls is not None
+    assert not place.data.tls.check_hostname
+    assert place.tls == {"ssl": True, "ssl_check_hostname": False}
+    open_ = parse_sentinels("rediss+sentinel://one/counters?ssl_cert_reqs=none")
+    assert open_.tls == {"ssl": True, "ssl_cert_reqs": "none", "ssl_check_hostname": False}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis+sentinel://:hidden-word@/counters",
+        "redis+sentinel://:hidden-word@one:1",
+        "redis+sentinel://:hidden-word@one:1/",
+        "redis+sentinel://:hidden-word@one:1/counters/more",
+        "redis+sentinel://:hidden-word@one:port/counters",
+        "redis+sentinel://:hidden-word@one:70000/counters",
+        "redis+sentinel://:hidden-word@one:1,,two/counters",
+        "redis+sentinel://:hidden-word@one/counters?colour=hidden-word",
+        "http+sentinel://:hidden-word@one/counters",
+        "redis://:hidden-word@one/counters",
+    ],
+)
+def test_wrong_sentinel_urls_are_refused_without_being_shown(url: str) -> None:
+    """As those of one server are."""
+    with pytest.raises(ValueError, match="URL") as refused:
+        parse_sentinels(url)
+    assert "hidden-word" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "words", ["ssl_ca_certs=/nowhere", "ssl_certfile=/nowhere", "ssl_ca_certs=/dev/null"]
+)
+def test_certificates_that_cannot_be_read_are_refused(words: str) -> None:
+    """At start, by the name of the parameters."""
+    with pytest.raises(ValueError, match="ssl_ca_certs, ssl_certfile or ssl_keyfile cannot be read"):
+        parse(f"rediss://:hidden-word@store?{words}")
+
+
+def test_a_replica_is_never_used() -> None:
+    """Whatever the topology says of it; the next attempt may find the primary."""
+    with pytest.raises(StoreError, match="is a replica") as refused:
+        judge(HERE, info(role="slave"), allow_eviction=True)
+    assert refused.value.kind == "readonly"
+    assert judge(HERE, info(role="master"), allow_eviction=False).version == "7.2.4"
