@@ -17,6 +17,7 @@ from quotad.core.quota import Answer
 from quotad.core.replies import ROWS
 from quotad.core.usage_rows import stamp, window
 from quotad.core.verdict import Verdict
+from quotad.telemetry.log_line import HOST_LENGTH, PATH_LENGTH, shown_path
 
 KEPT = 10_000
 """Refusals of callers that proved who they are: a plan's limits, no plan, no store."""
@@ -50,7 +51,11 @@ class RefusalBook:
         self._strangers: deque[Outcome] = deque(maxlen=KEPT_OF_STRANGERS)
 
     def keep(self, outcome: Outcome) -> None:
-        """Remember one refused request."""
+        """Remember one refused request, with no more of its target than the access log shows."""
+        if len(outcome.target) > PATH_LENGTH:
+            outcome.target = outcome.target[:PATH_LENGTH]
+        if len(outcome.host) > HOST_LENGTH:
+            outcome.host = outcome.host[:HOST_LENGTH]
         if outcome.secret_id:
             self._kept.append(outcome)
         else:
@@ -79,6 +84,9 @@ class RefusalBook:
             "requestId": outcome.request_id,
             "sidecar": self.sidecar,
             "at": stamp(int(ended_s * 1e6)),
+            "method": outcome.method,
+            "host": outcome.host,
+            "path": shown_path(outcome.target),
             "status": outcome.status,
             "reason": outcome.reason,
             "detail": ROWS[outcome.reason].detail,

@@ -79,6 +79,18 @@ def test_a_refusal_without_numbers_is_told_too(book: RefusalBook) -> None:
         assert (story["comesBackAt"], "windows" in story) == (None, False)
 
 
+def test_long_targets_do_not_fill_the_memory(book: RefusalBook) -> None:
+    """Of what a caller sent no more is kept than the access log shows, and no query is told."""
+    long = refusal(1)
+    long.target, long.host = "/a" * 8_000, "h" * 8_000
+    asked = refusal(2)
+    asked.target = "/path?key=secret"
+    for each in (long, asked):
+        book.keep(each)
+    assert (len(long.target), len(long.host)) == (2048, 255)
+    assert [(book.find(request_id(number)) or {})["path"] for number in (1, 2)] == ["/a" * 1024, "/path"]
+
+
 def test_the_id_of_another_sidecar_is_none_of_ours(book: RefusalBook) -> None:
     """Nothing is said of it here: another may know."""
     book.keep(refusal(1))
