@@ -71,10 +71,9 @@ class Exchange(Forward):
         try:
             self._line, self._fields = line, fields = parse(plane, head, outcome)
             self._owed = fields.has_body
-            own_use = plane.own_use if line.own_use else None
             self.keep = (not fields.close if line.minor else fields.keep_alive) and not plane.draining
-            if own_use is not None:
-                await self._show_own_use(own_use)
+            if line.own_use and plane.own_use is not None:
+                await self._show_own_use(plane.own_use)
                 return
             self._entry = entry = route(plane, line, fields, outcome)
             caller = authenticate_caller(entry, line, fields, plane.wall(), outcome)
