@@ -131,9 +131,7 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes arrived. Every complete reply goes to the oldest open call."""
         reader = self._reader
-        if data.find(b"\r\n", 0, _LENGTH_BYTES) < 0 and _HUGE.match(data):
-            # Not even shown to the reader, which makes room for an array as soon as it is announced: to
-            # let go of two thousand million places takes seconds.
+        if _announces_too_much(data):
             self.cut("protocol")
             return
         try:
@@ -229,6 +227,20 @@ class Wire(asyncio.Protocol):
             return
         self.lost.set()
         self._owner.on_lost(self, kind)
+
+
+def _announces_too_much(data: bytes) -> bool:
+    """Whether a reply begins here that must not be shown to the reader.
+
+    It makes room for an array as soon as its length is there; to let go of two thousand million places
+    takes seconds in which nobody is served.
+    """
+    place = 0
+    while data.find(b"\r\n", place, place + _LENGTH_BYTES) >= 0 or not _HUGE.match(data, place):
+        place = data.find(b"\n*", place) + 1
+        if not place:
+            return False
+    return True
 
 
 def report(loop: asyncio.AbstractEventLoop, error: Exception) -> None:
