@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import ssl
 from collections.abc import Collection
 from typing import Any
 
@@ -16,7 +17,9 @@ from quotad.store.endpoint import Endpoint
 from quotad.store.slots import SlotMap, View, merge, read_view, split
 
 ASK_S = 0.25
-"""After so long without an answer a node counts as away."""
+"""After so long without an answer a node counts as away, once another has answered."""
+FIRST_S = 1.0
+"""So long the first answer is waited for: new connections over TLS take their time."""
 ASKED_AT_MOST = 6
 """So many nodes are asked at a time, chosen by lot: several, since one may have slept."""
 
@@ -59,12 +62,13 @@ class Surveyor:
 
     async def _hear(self, asked: Collection[str], login: Endpoint) -> tuple[list[View], list[StoreError]]:
         loop = asyncio.get_running_loop()
-        end_s = loop.time() + ASK_S
+        begun_s = loop.time()
         rest = {loop.create_task(self._view(address, login)) for address in asked}
         answers: list[View | StoreError] = []
         try:
-            while rest and loop.time() < end_s:
-                wait_s = end_s - loop.time() if 2 * len(answers) < len(asked) else _OTHERS_S
+            while rest:
+                left_s = begun_s + (ASK_S if answers else FIRST_S) - loop.time()
+                wait_s = max(0.0, left_s) if 2 * len(answers) < len(asked) else _OTHERS_S
                 done, rest = await asyncio.wait(rest, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
                 answers += [task.result() for task in done]
                 if not done:
@@ -90,7 +94,7 @@ class Surveyor:
         except AuthenticationError as error:
             return _refusal(address, error, login)
         except (RedisError, OSError) as error:
-            return _error("disconnected", f"the Cluster's node {address} is away: {type(error).__name__}")
+            return _absence(address, error)
         except (ValueError, TypeError, AttributeError):
             return _error("protocol", f"{address} does not answer like a node of a Cluster")
 
@@ -106,8 +110,8 @@ class Surveyor:
             username=login.username or None,
             password=login.password or None,
             protocol=2,
-            socket_timeout=ASK_S,
-            socket_connect_timeout=ASK_S,
+            socket_timeout=FIRST_S,
+            socket_connect_timeout=FIRST_S,
             # Once more, for a connection that has gone stale.
             retry=Retry(NoBackoff(), 1),
             driver_info=None,
@@ -134,7 +138,16 @@ def _refusal(address: str, reply: Exception, login: Endpoint) -> StoreError:
         return _error("noperm", f"the Cluster's node {address} does not let this user ask for its slots")
     if isinstance(reply, ResponseError) and "cluster support disabled" in str(reply):
         return _error("unfit", f"the store at {address} is no node of a Redis Cluster")
-    return _error("disconnected", f"the Cluster's node {address} is away: {type(reply).__name__}")
+    return _absence(address, reply)
+
+
+def _absence(address: str, error: Exception) -> StoreError:
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is not None:
+        return _error("tls", f"no TLS with the Cluster's node {address}: {cause.reason or 'refused'}")
+    return _error("disconnected", f"the Cluster's node {address} is away: {type(error).__name__}")
 
 
 def _error(kind: str, message: str) -> StoreError:

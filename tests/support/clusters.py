@@ -27,6 +27,7 @@ from tests.support.servers import Engine, ServerOptions, StoreServer, free_port
 
 _PATIENCE_S = 30.0
 _GRAIN_S = 0.01
+_NODE_TIMEOUT_MS = "1000"
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -203,12 +204,16 @@ def running_cluster(
     *,
     primaries: int = 3,
     replicas: int = 1,
-    node_timeout_ms: int = 1000,
     password: str = "",
     extra: tuple[str, ...] = (),
+    each: Callable[[], tuple[str, ...]] = tuple,
 ) -> Iterator[Cluster]:
-    """A Cluster that is ready to use; processes and data are gone afterwards."""
-    options: tuple[str, ...] = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(node_timeout_ms))
+    """A Cluster that is ready to use; processes and data are gone afterwards.
+
+    ``extra`` are options of every server, which may name another ``--cluster-node-timeout``; ``each`` is
+    asked for those of one.
+    """
+    options: tuple[str, ...] = ("--cluster-enabled", "yes", "--cluster-node-timeout", _NODE_TIMEOUT_MS)
     options += ("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1", *extra)
     if password:
         options += ("--masterauth", password)
@@ -216,7 +221,7 @@ def running_cluster(
         servers: list[StoreServer] = []
         try:
             nodes = [
-                _start(Path(folder) / str(place), engine, options, password, servers)
+                _start(Path(folder) / str(place), engine, (*options, *each()), password, servers)
                 for place in range(primaries * (1 + replicas))
             ]
             cluster = Cluster(nodes, password)
