@@ -163,6 +163,8 @@ def _plan(table: PlanTable, subject: Subject, usage: Usage) -> Row:
         "scope": plan.scope,
         "quotaCondition": sorted(plan.quota_condition),
         "timezone": plan.timezone,
+        "onStoreFailure": plan.on_store_failure.mode,
+        "leaseMax": 0 if plan.lease is None else plan.lease.max_units,
     }
 
 

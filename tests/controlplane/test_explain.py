@@ -49,6 +49,7 @@ def test_what_is_left() -> None:
     plan = told["plan"]
     assert plan["subject"] == f"usagePlan-shared/{SERVICE.service_id}/release"
     assert (plan["usagePlanId"], plan["scope"], plan["quotaCondition"]) == ("usagePlan-shared", "plan", [])
+    assert (plan["timezone"], plan["onStoreFailure"], plan["leaseMax"]) == ("UTC", "closed", 0)
     assert plan["windows"]["day"] == {
         "inUse": 90, "held": 4, "max": 100, "left": 6, "endsAt": "2026-11-18T11:06:41Z",
     }  # fmt: skip

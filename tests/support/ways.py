@@ -12,7 +12,16 @@ from typing import Any
 
 import pytest
 
-from quotad.core.plans import Binding, Environment, Secret, Service, StatusClass, Subject, UsagePlan
+from quotad.core.plans import (
+    Binding,
+    Environment,
+    LeaseRule,
+    Secret,
+    Service,
+    StatusClass,
+    Subject,
+    UsagePlan,
+)
 from quotad.core.table import PlanTable
 from quotad.dataplane import listener as listening
 from quotad.dataplane.caller import BODY, CONNECTION, DISCARD, RESPONSE
@@ -32,6 +41,8 @@ ONLY_2XX: dict[str, Any] = {"quota_condition": frozenset[StatusClass]({"2xx"})}
 ONLY_4XX: dict[str, Any] = {"quota_condition": frozenset[StatusClass]({"4xx"})}
 HALVES = b"the first half, " + b"and the second"
 BIG = b"x" * 30_000
+LEASED_2XX = {"lease": LeaseRule(4), **ONLY_2XX}
+LEASED = (200,) * 5 + (429,)
 PLACE: tuple[tuple[str, Environment], ...] = (("service-test", "release"),)
 SAID = {
     b"/pieces": (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfirst", b"last"),
@@ -227,6 +238,13 @@ WAYS = {
     ),
     "shadow-refuses": Way(one(get("/ok")), ONLY_2XX, shadow={"day_quota_request": 0}),
     "own-use": Way(one(get("/.well-known/quotad/usage"), get("/ok"), answers=2), statuses=(200, 200)),
+    "leased": Way(
+        one(*[get("/ok")] * 6, answers=6),
+        {"lease": LeaseRule(4), "day_quota_request": 5},
+        statuses=LEASED,
+        lives_on=False,
+    ),
+    "leased-if-2xx": Way(one(*[get("/ok")] * 4, answers=4), LEASED_2XX, statuses=(200,) * 4),
     "slow-caller": Way(
         one(get("/big") + get("/ok"), FLUSHING, answers=2), ONLY_2XX, statuses=(200, 200), narrow=True
     ),
