@@ -51,6 +51,8 @@ class Case:
     store: dict[str, object] = field(default_factory=dict)
     sidecars: int = 3
     workers: int = 1
+    standby: int = 0
+    """Units of each plan that all processes together may keep taken."""
     environments: dict[int, Callable[[], dict[str, str]]] = field(default_factory=dict)
     """Process number to what its environment has besides."""
     hour: Callable[[], int] = lambda: NOON
@@ -118,7 +120,7 @@ def _judge(case: Case, world: World, plan: TestedPlan, at_rest: dict[str, AtRest
         [asked for asked in world.load.asked if asked.plan_id == plan.plan_id],
         [served for served in world.backend.served if served.plan_id == plan.plan_id],
         at_rest.get(plan.plan_id, AtRest(0, 0)),
-        None if world.exposed else world.after[f"quotad_requests_total{{plan={plan.plan_id}}}"],
+        None if world.died else world.after[f"quotad_requests_total{{plan={plan.plan_id}}}"],
     )
     return check(history, case.bounds(world, plan), world.fault, exhausts=plan.limits.quota >= 0)
 
@@ -132,7 +134,7 @@ async def _world(case: Case, fault: Fault) -> AsyncIterator[World]:
         sidecars = [_sidecar(case, number, folder, behind, backend) for number in range(case.sidecars)]
         await start_all(sidecars, stack)
         load = Load(lambda process: sidecars[process].port, case.sidecars)
-        yield World(folder, case.plans, behind, backend, sidecars, load, fault)
+        yield World(folder, case.plans, behind, backend, sidecars, load, fault, standby=case.standby)
 
 
 def _sidecar(case: Case, number: int, folder: Path, behind: Behind, backend: Backend) -> Sidecar:

@@ -57,8 +57,10 @@ def check(history: PlanHistory, bounds: Bounds, fault: Fault, exhausts: bool = T
         *_contradictions(history.asked, admitted),
         *_misreported(history),
     ]
-    if history.at_rest.open:
-        problems.append(f"{history.at_rest.open} units held or leased at rest")
+    if history.at_rest.held:
+        problems.append(f"{history.at_rest.held} Holds at rest")
+    if history.at_rest.leased > bounds.leased:
+        problems.append(f"{history.at_rest.leased} units leased at rest, at most {bounds.leased} promised")
     if exhausts and 0 <= used < quota:
         problems.append(f"refused although {quota - used} of the quota are left")
     if quota >= 0 and used > quota + bounds.over:

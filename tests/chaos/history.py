@@ -58,6 +58,8 @@ class Bounds:
     stranded: int = 0
     recover_s: float | None = None
     """From the fault's end to the first decision; None: nothing is promised."""
+    leased: int = 0
+    """Units that processes may keep taken while they run."""
     why: str = ""
 
 
@@ -66,8 +68,9 @@ class AtRest:
     """A plan's counters in the store once nothing is in flight any more."""
 
     used: int
-    open: int
-    """Held or leased."""
+    held: int
+    leased: int = 0
+    """Of the use: taken ahead and not spent."""
 
 
 @dataclass(slots=True)

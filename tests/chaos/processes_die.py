@@ -24,6 +24,7 @@ async def kill_one(world: World) -> None:
     world.expose(0)
     await world.sidecars[0].kill()
     world.end_fault()
+    world.died = True
     world.fault.hits["processes killed"] = 1
     world.signs["requests cut"] = world.cut
     await wait(0.5)
@@ -43,6 +44,7 @@ async def kill_again_and_again(world: World) -> None:
         await wait(0.3)
         await sidecar.start()
     world.end_fault()
+    world.died = True
     world.fault.hits["processes killed"] = len(world.sidecars)
     world.signs["connections cut after the write"] = lambda: proxy.done["cut after"]
     world.signs["requests cut"] = world.cut
@@ -71,6 +73,7 @@ async def kill_worker(world: World) -> None:
     workers = world.sidecars[0].workers()
     os.kill(workers[0], signal.SIGKILL)
     world.end_fault()
+    world.died = True
     world.fault.hits["workers killed"] = 1
     world.signs["requests cut"] = world.cut
     world.signs["workers replaced"] = lambda: len(set(world.sidecars[0].workers()) - set(workers))
@@ -144,7 +147,7 @@ CASES = (
     ),
     Case(
         "kill-storm-lease",
-        "the same with leases",
+        "kill -9 of each sidecar in turn, connections cut meanwhile, with leases",
         (all_answers(QUOTA, lease=LEASE), good_answers(QUOTA, lease=LEASE)),
         kill_again_and_again,
         bounds=all_leased,
@@ -163,7 +166,7 @@ CASES = (
     ),
     Case(
         "pause-release",
-        "the same, onCrash: release",
+        "a sidecar stands still for longer than its hold time, onCrash: release",
         (all_answers(QUOTA, onCrash="release"), good_answers(QUOTA, onCrash="release")),
         pause_one,
         bounds=released,

@@ -130,6 +130,7 @@ async def swallow(world: World) -> None:
 async def flush_all(world: World) -> None:
     """Every key is gone, scripts stay."""
     await world.begin_fault()
+    expose_all(world)
     with one(world).server.client() as client:
         keys, _ = client.pipeline(transaction=True).dbsize().flushall().execute()
     world.end_fault()
@@ -140,6 +141,7 @@ async def restart_empty(world: World) -> None:
     """SIGKILL to a server that keeps nothing, and a new one on its address."""
     server = one(world).server
     await world.begin_fault()
+    expose_all(world)
     server.kill()
     await wait(0.5)
     server.start()
@@ -152,6 +154,7 @@ async def promote_lagging(world: World) -> None:
     """The primary dies; a replica that is half a second behind takes its place."""
     await wait(0.6)
     await world.begin_fault()
+    expose_all(world)
     lost = pair(world).fail_over()
     world.end_fault()
     world.fault.hits["bytes of writes lost"] = lost
@@ -167,6 +170,34 @@ async def flush_scripts(world: World) -> None:
             await wait(0.1)
     world.end_fault()
     world.signs["NOSCRIPT answered"] = lambda: one(world).error_replies("NOSCRIPT")
+
+
+def expose_all(world: World) -> None:
+    """The store forgets: what is in the hands of any process may be counted as used."""
+    for sidecar in world.sidecars:
+        world.expose(sidecar.number)
+
+
+def healed(world: World, plan: TestedPlan) -> Bounds:
+    """Healing counts Holds of that moment as used, whatever becomes of them: too much, never too little."""
+    if not plan.limits.classes:
+        return Bounds()
+    return Bounds(stranded=world.exposed[plan.plan_id], why="Holds when the store forgot, counted by healing")
+
+
+def healed_leases(world: World, plan: TestedPlan) -> Bounds:
+    """The same, and the Leases of that moment."""
+    units = LEASE["max"] * PROCESSES
+    holds = world.exposed[plan.plan_id] if plan.limits.classes else 0
+    return Bounds(
+        stranded=holds + units, why=f"{PROCESSES} Leases of {LEASE['max']}, and Holds, when it forgot"
+    )
+
+
+def kept_ahead(_world: World, _plan: TestedPlan) -> Bounds:
+    """``local``: the standby is for outages, also when all else is used up."""
+    units = UNITS * PROCESSES
+    return Bounds(stranded=units, leased=units, why=f"a standby of {UNITS} in each of {PROCESSES} processes")
 
 
 def admitted_meanwhile(world: World) -> int:
@@ -243,6 +274,8 @@ CASES = (
         "SIGSTOP of Redis for 3 s, local",
         (all_answers(QUOTA, **LOCAL), good_answers(QUOTA, **LOCAL)),
         stop_server_with_local_units,
+        bounds=kept_ahead,
+        standby=UNITS * PROCESSES,
         also=within_units,
     ),
     Case(
@@ -290,6 +323,7 @@ CASES = (
         "FLUSHALL",
         (all_answers(QUOTA), good_answers(QUOTA), rate_only(200, 50)),
         flush_all,
+        bounds=healed,
         quick=True,
     ),
     Case(
@@ -297,18 +331,21 @@ CASES = (
         "FLUSHALL, with leases",
         (all_answers(QUOTA, lease=LEASE), good_answers(QUOTA, lease=LEASE)),
         flush_all,
+        bounds=healed_leases,
     ),
     Case(
         "restart-empty",
         "kill -9 of Redis, which comes back empty",
         (all_answers(QUOTA), good_answers(QUOTA)),
         restart_empty,
+        bounds=healed,
     ),
     Case(
         "lagging",
         "a replica 500 ms behind is promoted",
         (all_answers(QUOTA), good_answers(QUOTA), rate_only(200, 50)),
         promote_lagging,
+        bounds=healed,
         behind=replicated,
         quick=True,
     ),
@@ -317,6 +354,7 @@ CASES = (
         "a replica 500 ms behind is promoted, with leases",
         (all_answers(QUOTA, lease=LEASE), good_answers(QUOTA, lease=LEASE)),
         promote_lagging,
+        bounds=healed_leases,
         behind=replicated,
     ),
     Case(

@@ -105,7 +105,15 @@ def test_a_hold_that_nobody_settles_is_found() -> None:
     """At rest nothing is held."""
     given = history()
     given.at_rest = AtRest(3, 2)
-    assert problems(given) == "2 units held or leased at rest"
+    assert problems(given) == "2 Holds at rest"
+
+
+def test_a_lease_that_nobody_returns_is_found() -> None:
+    """At rest nothing is leased but what is said."""
+    given = history()
+    given.at_rest = AtRest(3, 0, 2)
+    assert problems(given) == "2 units leased at rest, at most 0 promised"
+    assert problems(given, Bounds(leased=2)) == ""
 
 
 @pytest.mark.parametrize("status", [401, 429, 503])

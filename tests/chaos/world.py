@@ -43,8 +43,12 @@ class World:
     fault: Fault = field(default_factory=Fault)
     signs: dict[str, Callable[[], int]] = field(default_factory=dict)
     """Counted at the end: each shows that the fault hit."""
+    standby: int = 0
+    """Units of each plan that processes keep while they run."""
+    died: bool = False
+    """A process took its metrics with it."""
     exposed: Counter[str] = field(default_factory=Counter)
-    """Plan id to units in the hands of processes that were killed."""
+    """Plan id to units in the hands of processes when they were hurt."""
     before: Counter[str] = field(default_factory=Counter)
     after: Counter[str] = field(default_factory=Counter)
     """Metrics of all Sidecars when the fault began, and at the end."""
@@ -71,7 +75,7 @@ class World:
         self.fault.ended_s = monotonic_s()
 
     def expose(self, process: int) -> None:
-        """A process is about to be killed: note what it may hold."""
+        """Note what a process may hold now, or has not told the store yet."""
         since_s = monotonic_s() - UNREPORTED_S
         for plan_id, asked_of in self.load.in_flight.values():
             self.exposed[plan_id] += asked_of == process
@@ -150,17 +154,20 @@ class World:
             except StoreError:
                 usages = []
             found = {
-                plan.plan_id: AtRest(usage.day_charged, usage.day_open)
+                plan.plan_id: AtRest(usage.day_charged, usage.day_open, usage.leased)
                 for plan, usage in zip(self.plans, usages, strict=False)
             }
             now_s = monotonic_s()
             if found != last or not found:
                 last, since_s = found, now_s
-            elif now_s - since_s >= REST_IS_S and not any(rest.open for rest in found.values()):
+            elif now_s - since_s >= REST_IS_S and not any(map(self._is_busy, found.values())):
                 return found
             if now_s >= ends_s:
                 return last
             await asyncio.sleep(0.05)
+
+    def _is_busy(self, rest: AtRest) -> bool:
+        return rest.held > 0 or rest.leased > self.standby
 
 
 async def start_all(sidecars: Sequence[Sidecar], stack: AsyncExitStack) -> None:
