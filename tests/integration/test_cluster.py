@@ -14,7 +14,8 @@ from quotad.store.redis_store import RedisStore
 from quotad.store.wire import OpenCall, Wire
 from tests.support.batches import call, subject, submit, terms
 from tests.support.cluster_load import Load
-from tests.support.clusters import Cluster, Migration, running_cluster
+from tests.support.clusters import Cluster, Migration, Node, running_cluster
+from tests.support.clusters import until as wait_until
 from tests.support.servers import Engine, engines
 from tests.support.waiting import until
 
@@ -103,6 +104,11 @@ def elsewhere(cluster: Cluster, slot: int) -> Migration:
     primaries = cluster.primaries()
     place = primaries.index(cluster.owner(slot))
     return Migration(cluster, slot, primaries[(place + 1) % len(primaries)])
+
+
+def until_owner(cluster: Cluster, slot: int, node: Node) -> None:
+    """Return when this node has the slot."""
+    wait_until(lambda: cluster.owner(slot) is node)
 
 
 async def test_many_subjects_are_decided_where_they_live(cluster: Cluster) -> None:
@@ -202,6 +208,21 @@ async def test_slots_that_move_under_load_lose_and_double_nothing(engine: Engine
             assert all(store.reconnects == 0 for store in stores)
         assert await counted(cluster, subjects, loads) == [0] * len(subjects)
         assert not sum(sum(load.unheard.values()) for load in loads)
+
+
+async def test_slots_that_move_all_at_once_lose_and_double_nothing() -> None:
+    """Valkey's own migration hands a whole range over in one step; nobody waits between two nodes."""
+    subjects = [subject(each) for each in range(20)]
+    with running_cluster("valkey", replicas=0) as cluster:
+        async with under_load(cluster, subjects) as (stores, loads):
+            source, target, _ = await asyncio.to_thread(cluster.primaries)
+            first, last = await asyncio.to_thread(cluster.share, source)
+            source.ask("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", first, last, "NODE", target.node_id)
+            await asyncio.to_thread(until_owner, cluster, first, target)
+            await heard_again(subjects, loads)
+            assert all(store.redirects for store in stores)
+        assert await counted(cluster, subjects, loads) == [0] * len(subjects)
+        assert not any(kind in ("tryagain", "ask") for load in loads for kind, _ in load.errors)
 
 
 @pytest.mark.parametrize("engine", engines())

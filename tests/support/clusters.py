@@ -110,6 +110,10 @@ class Cluster:
         ids = dict.fromkeys(row[2][0] for row in self._rows())
         return [self.by_id(each) for each in ids]
 
+    def share(self, primary: Node) -> tuple[int, int]:
+        """The first and the last slot of the first range that a primary owns."""
+        return next((first, last) for first, last, ids in self._rows() if ids[0] == primary.node_id)
+
     def replica(self, primary: Node) -> Node:
         """A living replica of a primary."""
         for _, _, ids in self._rows():
