@@ -5,7 +5,7 @@ import pytest
 from quotad.errors import StoreError
 from quotad.store.endpoint import Endpoint
 from quotad.store.resp import command
-from quotad.store.topology import judge, parse, parse_sentinels
+from quotad.store.topology import judge, parse, parse_cluster, parse_sentinels
 from tests.support.servers import Engine, engines, running_server
 from tests.support.sinks import ask, running_link
 
@@ -153,6 +153,46 @@ def test_wrong_sentinel_urls_are_refused_without_being_shown(url: str) -> None:
     """As those of one server are."""
     with pytest.raises(ValueError, match="URL") as refused:
         parse_sentinels(url)
+    assert "hidden-word" not in str(refused.value)
+
+
+def test_cluster_urls() -> None:
+    """Nodes to begin with, and one login for all of them."""
+    place = parse_cluster("redis+cluster://bob:p%40ss@one:1,two,[::1]:3")
+    assert place.starts == ("one:1", "two:6379", "::1:3")
+    assert (place.login.username, place.login.password, place.login.tls) == ("bob", "p@ss", None)
+    assert place.tls == {}
+    assert "p@ss" not in repr(place)
+    assert parse_cluster("redis+cluster://one/").starts == ("one:6379",)
+
+
+def test_cluster_urls_over_tls() -> None:
+    """The same choices for the links and for redis-py, which asks for the slots."""
+    place = parse_cluster("rediss+cluster://one:1?ssl_check_hostname=false")
+    assert place.login.tls is not None
+    assert not place.login.tls.check_hostname
+    assert place.tls == {"ssl": True, "ssl_check_hostname": False}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis+cluster://:hidden-word@",
+        "redis+cluster://:hidden-word@/",
+        "redis+cluster://:hidden-word@one:1/2",
+        "redis+cluster://:hidden-word@one:1?db=2",
+        "redis+cluster://:hidden-word@one:port",
+        "redis+cluster://:hidden-word@one:70000",
+        "redis+cluster://:hidden-word@one:1,,two",
+        "redis+cluster://:hidden-word@one?colour=hidden-word",
+        "http+cluster://:hidden-word@one",
+        "redis://:hidden-word@one",
+    ],
+)
+def test_wrong_cluster_urls_are_refused_without_being_shown(url: str) -> None:
+    """Also one with a database: a Cluster has none to choose from."""
+    with pytest.raises(ValueError, match=r"URL|database 0 only") as refused:
+        parse_cluster(url)
     assert "hidden-word" not in str(refused.value)
 
 
