@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
 
 import hiredis
 
@@ -16,8 +17,15 @@ _LOGIN: dict[bytes, bytes] = {
     b"TIME": b"*2\r\n$10\r\n1700000000\r\n$6\r\n000000\r\n",
 }
 
+
+class Last(bytes):
+    """An answer after which the connection is closed."""
+
+    __slots__ = ()
+
+
 Answer = Callable[[list[bytes]], bytes | None]
-"""A command to what is written for it; None: the connection is closed."""
+"""A command to what is written for it; None: the connection is broken."""
 
 
 class FakeServer:
@@ -30,6 +38,10 @@ class FakeServer:
         self.connections = 0
         self.transports: set[asyncio.WriteTransport] = set()
         self.port = 0
+        self.greeting = b""
+        """Said on every new connection, before any question."""
+        self.trickles = False
+        """Whether answers leave one byte at a time."""
 
     @property
     def url(self) -> str:
@@ -44,16 +56,21 @@ class FakeServer:
         return self.login.get(command[0]) or self.answer(command)
 
 
+Fake = TypeVar("Fake", bound=FakeServer)
+
+
 class _Connection(asyncio.Protocol):
     def __init__(self, fake: FakeServer) -> None:
         self._fake = fake
         self._reader = hiredis.Reader()
         self._transport: asyncio.WriteTransport | None = None
+        self._trickle = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.WriteTransport)
         self._transport = transport
         self._fake.transports.add(transport)
+        transport.write(self._fake.greeting)
 
     def data_received(self, data: bytes) -> None:
         assert self._transport is not None
@@ -63,7 +80,24 @@ class _Connection(asyncio.Protocol):
             if reply is None:
                 self._transport.abort()
                 return
-            self._transport.write(reply)
+            self._say(self._transport, reply)
+            if isinstance(reply, Last):
+                self._transport.close()
+                return
+
+    def _say(self, transport: asyncio.WriteTransport, reply: bytes) -> None:
+        if not self._fake.trickles and not self._trickle:
+            transport.write(reply)
+        elif reply:
+            self._trickle += reply
+            if len(self._trickle) == len(reply):
+                self._drip(transport)
+
+    def _drip(self, transport: asyncio.WriteTransport) -> None:
+        if self._trickle and not transport.is_closing():
+            transport.write(self._trickle[:1])
+            del self._trickle[:1]
+            asyncio.get_running_loop().call_soon(self._drip, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._transport is not None:
@@ -73,8 +107,14 @@ class _Connection(asyncio.Protocol):
 @contextlib.asynccontextmanager
 async def fake_server(answer: Answer) -> AsyncIterator[FakeServer]:
     """A started fake server on a free loopback port."""
-    fake = FakeServer(answer)
-    server = await asyncio.get_running_loop().create_server(fake.connect, "127.0.0.1", 0)
+    async with listening(FakeServer(answer)) as fake:
+        yield fake
+
+
+@contextlib.asynccontextmanager
+async def listening(fake: Fake, port: int = 0) -> AsyncIterator[Fake]:
+    """The same for one that was made already; on this port where one is named."""
+    server = await asyncio.get_running_loop().create_server(fake.connect, "127.0.0.1", port)
     fake.port = server.sockets[0].getsockname()[1]
     try:
         yield fake

@@ -1,0 +1,290 @@
+"""A store that lies, at each stage of a connection's life, under the real store and the real Limiter."""
+
+import asyncio
+import gc
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from quotad.clock import monotonic_s, wall_s
+from quotad.config.model import StoreConfig
+from quotad.core.plans import StoreFailurePolicy, Subject, UsagePlan
+from quotad.engine.limiter import Limiter
+from quotad.errors import StoreError
+from quotad.store.redis_store import RedisStore
+from tests.support.batches import call, subject, submit, terms
+from tests.support.engines import Request, ask
+from tests.support.hostile import LIES, PUSH, SILENT, TRUTHFUL, HostileServer, Lie, Stage, hostile_server, say
+from tests.support.servers import StoreServer, running_server
+from tests.support.waiting import until, until_true
+
+DEADLINE_S = 0.1
+BUDGET = 4
+ROUND = 3
+CLOSED = Subject(UsagePlan("usagePlan-closed00", "closed"), "service-aaaaaaaa", "release")
+OPEN = Subject(
+    UsagePlan("usagePlan-open0000", "open", on_store_failure=StoreFailurePolicy("open", BUDGET)),
+    "service-aaaaaaaa",
+    "release",
+)
+
+
+class Ordeal:
+    """One sidecar before one hostile store; what goes wrong is collected in ``complaints``."""
+
+    def __init__(self, fake: HostileServer, store: RedisStore) -> None:
+        self.fake = fake
+        self.store = store
+        self.limiter = Limiter(store, hold_s=60.0, max_waiting=1000, monotonic_s=monotonic_s, wall_s=wall_s)
+        self.complaints: list[str] = []
+        self.granted = {CLOSED.tag: 0, OPEN.tag: 0}
+        """Requests that the store admitted."""
+        self.unaccounted = {CLOSED.tag: 0, OPEN.tag: 0}
+        """Requests that were admitted without it."""
+        self.apart = False
+        """Never two calls in flight."""
+
+    async def ask(self, count: int = ROUND) -> list[Request]:
+        """So many requests of each plan, in two ticks; all have heard their Verdicts."""
+        requests = ask(self.limiter, CLOSED, count)
+        if self.apart:
+            await self._hear(requests)
+        await asyncio.sleep(0)
+        requests += ask(self.limiter, OPEN, count)
+        await self._hear(requests)
+        for request in requests:
+            self._note(request)
+        return requests
+
+    async def _hear(self, requests: list[Request]) -> None:
+        # That it is within the deadline is shown in test_link, without fifty neighbours on one loop.
+        with suppress(TimeoutError):
+            await until(lambda: all(request.verdict is not None for request in requests))
+
+    def _note(self, request: Request) -> None:
+        verdict = request.verdict
+        if verdict is None:
+            self.complaints.append("a waiter heard nothing")
+        elif verdict.admitted:
+            counts = self.unaccounted if verdict.answer is None else self.granted
+            counts[verdict.subject.tag] += 1
+            self.limiter.settle(verdict, counted=True)
+        elif verdict.reason != "store":
+            self.complaints.append(f"refused for {verdict.reason}")
+
+    def check_nothing_granted(self, before: dict[str, int]) -> None:
+        """The store was never believed, so ``open`` used its budget and ``closed`` admitted nobody."""
+        if self.granted != before:
+            self.complaints.append(f"admitted by a lie: {self.granted} after {before}")
+        if self.unaccounted[OPEN.tag] != BUDGET:
+            self.complaints.append(f"of the budget {self.unaccounted[OPEN.tag]} were used")
+
+    async def recovered(self) -> bool:
+        """Whether a request of each plan was admitted by the store."""
+        requests = await self.ask(1)
+        return all(request.admitted and request.told.answer is not None for request in requests)
+
+    async def exact(self) -> bool:
+        """Whether the store counts what it admitted, and of what it did not at most that more."""
+        closed, opened = await self.store.usage([CLOSED, OPEN])
+        extra = opened.day_charged - self.granted[OPEN.tag]
+        return (
+            closed.day_charged == self.granted[CLOSED.tag]
+            and closed.day_open == opened.day_open == 0
+            and 0 <= extra <= self.unaccounted[OPEN.tag]
+        )
+
+
+@asynccontextmanager
+async def ordeal(server: StoreServer, name: str) -> AsyncIterator[Ordeal]:
+    """A sidecar that was served honestly once."""
+    config = StoreConfig(namespace=name.encode().hex()[:64], deadline_s=DEADLINE_S)
+    async with hostile_server(server) as fake:
+        store = RedisStore(fake.url, config, os.urandom(8))
+        await store.start()
+        run = Ordeal(fake, store)
+        try:
+            await until_true(run.recovered)
+            yield run
+            await run.limiter.close(DEADLINE_S)
+        finally:
+            await store.close()
+
+
+async def suffer(server: StoreServer, name: str, stage: Stage, lie: Lie) -> list[str]:
+    """Everything that went wrong while this lie was told at this stage, and afterwards."""
+    try:
+        async with ordeal(server, f"{stage}{name}") as run:
+            run.apart = name in TRUTHFUL
+            run.fake.attack(stage, lie)
+            if stage in ("handshake", "script"):
+                run.fake.hang_up()
+            elif stage == "time":
+                await until(lambda: run.fake.hits > 0)
+            before = dict(run.granted)
+            for _ in range(3):
+                await run.ask()
+            if stage == "call" and name not in TRUTHFUL:
+                run.check_nothing_granted(before)
+            if run.unaccounted[CLOSED.tag] or run.unaccounted[OPEN.tag] > BUDGET:
+                run.complaints.append(f"the policy did not hold: {run.unaccounted}")
+            await until(lambda: run.fake.hits > 0)
+            run.fake.relent()
+            if name in SILENT:
+                run.fake.hang_up()
+            await until_true(run.recovered)
+            await until_true(run.exact)
+            return run.complaints
+    except TimeoutError:
+        return ["it did not recover"]
+
+
+@pytest.mark.parametrize("stage", ["handshake", "script", "reload", "call", "time"])
+async def test_no_lie_is_believed_and_none_is_for_ever(store_server: StoreServer, stage: Stage) -> None:
+    """Each policy holds to the number, every waiter is heard, the counts are exact afterwards."""
+    heard = await asyncio.gather(*[suffer(store_server, name, stage, lie) for name, lie in LIES.items()])
+    problems = {name: words for name, words in zip(LIES, heard, strict=True) if words}
+    assert problems == {}
+
+
+async def test_a_lie_at_the_first_connect_is_awaited_or_named(store_server: StoreServer) -> None:
+    """A start ends; only what waiting does not mend is an error, and all else is served once it is true."""
+
+    async def begin(stage: Stage, lie: Lie) -> str:
+        async with hostile_server(store_server) as fake:
+            fake.attack(stage, lie)
+            store = RedisStore(fake.url, StoreConfig(deadline_s=DEADLINE_S), os.urandom(8))
+            try:
+                await store.start()
+            except StoreError as error:
+                return error.kind
+            run = Ordeal(fake, store)
+            fake.relent()
+            fake.hang_up()
+            await until_true(run.recovered)
+            await store.close()
+            return "recovered"
+
+    stages: list[Stage] = ["handshake", "script", "time"]
+    ends = await asyncio.gather(*[begin(stage, lie) for stage in stages for lie in LIES.values()])
+    assert set(ends) == {"recovered", "noauth", "noperm", "unfit", "wrongpass"}
+
+
+@pytest.mark.parametrize("words", [b"+OK\r\n", PUSH, b"$-1\r\n", b"$100\r\nabc"])
+async def test_words_before_the_first_question(store_server: StoreServer, words: bytes) -> None:
+    """A server that speaks without being asked is not believed; it is served again when it stops."""
+    async with ordeal(store_server, f"greeting{words!r}") as run:
+        run.fake.greeting = words
+        run.fake.hang_up()
+        granted = dict(run.granted)
+        for _ in range(3):
+            await run.ask()
+        run.check_nothing_granted(granted)
+        assert run.fake.connections > 2
+        run.fake.relent()
+        await until_true(run.recovered)
+        await until_true(run.exact)
+        assert run.complaints == []
+
+
+async def test_an_answer_in_single_bytes_is_an_answer(store_server: StoreServer) -> None:
+    """However it arrives: nothing is refused, nobody falls back on the failure policy."""
+    async with ordeal(store_server, "bytes") as run:
+        run.fake.trickles = True
+        for _ in range(3):
+            assert all(request.admitted for request in await run.ask())
+        assert run.unaccounted == {CLOSED.tag: 0, OPEN.tag: 0}
+        assert run.fake.connections == 1
+        await until_true(run.exact)
+
+
+async def test_bytes_that_never_become_a_reply_are_no_life(store_server: StoreServer) -> None:
+    """A connection on which a reply grows for ever is left, though something arrives all the time."""
+    async with ordeal(store_server, "drip") as run:
+        run.fake.attack("call", say(b"$90000000\r\n"))
+        granted = dict(run.granted)
+        await run.ask(BUDGET)
+
+        def drip() -> bool:
+            for transport in run.fake.transports:
+                transport.write(b"x")
+            return run.fake.connections > 1
+
+        await until(drip)
+        run.check_nothing_granted(granted)
+        run.fake.relent()
+        await until_true(run.recovered)
+        await until_true(run.exact)
+
+
+async def test_no_answer_is_taken_for_another_calls(store_server: StoreServer) -> None:
+    """After a word that is no answer, the answers that follow it are not believed by whoever is next."""
+    async with hostile_server(store_server) as fake:
+        store = RedisStore(fake.url, StoreConfig(deadline_s=5.0), os.urandom(8))
+        await store.start()
+        fake.attack("call", say(b""))
+        first = submit(store, [call(subject(1), terms(), cost=7)])
+        await until(lambda: fake.hits == 1)
+        fake.attack("call", lambda run: b"+OK\r\n" + run() * 2)
+        second = submit(store, [call(subject(2), terms(day=1), cost=7)])
+        errors = [*await first.errors(), *await second.errors()]
+        assert [error.executed for error in errors] == [None, None]
+        await store.close()
+
+
+async def test_a_real_server_takes_the_port_of_a_lying_one(store_server: StoreServer) -> None:
+    """It is found there, and asked, without a restart."""
+    with running_server() as real:
+        real.stop()
+        async with hostile_server(store_server, real.port) as fake:
+            store = RedisStore(fake.url, StoreConfig(deadline_s=DEADLINE_S), os.urandom(8))
+            await store.start()
+            run = Ordeal(fake, store)
+            fake.attack("call", say(b"-CLUSTERDOWN The cluster is down\r\n"))
+            await run.ask()
+            run.check_nothing_granted({CLOSED.tag: 0, OPEN.tag: 0})
+        real.start()
+        await until_true(run.recovered)
+        await until_true(run.exact)
+        await store.close()
+
+
+async def test_memory_stays_flat_under_every_lie(store_server: StoreServer) -> None:
+    """After many thousands of requests no more is kept than after the first thousand."""
+    async with AsyncExitStack() as stack:
+        runs = []
+        for name, lie in LIES.items():
+            run = await stack.enter_async_context(ordeal(store_server, f"memory{name}"))
+            run.apart = name in TRUTHFUL
+            run.fake.attack("call", lie)
+            runs.append(run)
+
+        async def flood(rounds: int) -> None:
+            async with asyncio.TaskGroup() as group:
+                for run in runs:
+                    group.create_task(_rounds(run, rounds))
+
+        await flood(4)
+        before = _memory()
+        await flood(8)
+        grown = [after - at_first for after, at_first in zip(_memory(), before, strict=True)]
+        print(f"grown by {grown[0]} bytes and {grown[1]} objects")
+        # Less than one object for ten requests, less than a kilobyte for each.
+        assert grown[0] < 16 * 2**20
+        assert grown[1] < 2000
+        assert [run.complaints for run in runs] == [[]] * len(runs)
+
+
+async def _rounds(run: Ordeal, count: int) -> None:
+    for _ in range(count):
+        await run.ask(25)
+
+
+def _memory() -> tuple[int, int]:
+    """Bytes resident, and objects that the collector knows."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGESIZE"), len(gc.get_objects())
