@@ -11,6 +11,9 @@ from quotad.core.quota import Answer
 _DOUBLING_S = 0.05
 """A stock that lasted less is doubled: its demand was not measured for long enough to be trusted."""
 
+_FIRST = 8
+"""What is wanted of a Subject of which nothing is known; the store grants less where little is left."""
+
 
 def lease_us(plan: UsagePlan, hold_us: int) -> int:
     """How long units ahead last without a call. A standby must outlive an outage: as long as an Entry."""
@@ -79,6 +82,10 @@ class Stock:
         self.ttl_s = lease_us(plan, round(hold_s * 1e6)) / 1e6
         self.want = min(self.want, self.most)
 
+    def retire(self) -> None:
+        """Ask for nothing more."""
+        self.keep = self.most = self.want = self.low = 0
+
     def begin_day(self) -> None:
         """Nothing of what was granted ahead is left, whatever became of it."""
         self.ahead = self.spent = self.returned = self.left = 0
@@ -88,16 +95,20 @@ class Stock:
         if not self.most:
             return
         elapsed_s, came = now_s - self.measured_s, asked - self.seen
-        if elapsed_s < _DOUBLING_S:
+        if not self.measured_s:
+            self.seen, self.measured_s = asked, now_s
+            self.want = min(self.most, max(_FIRST, came))
+            self.low = self.keep + self.want // 2
+        elif elapsed_s < _DOUBLING_S:
             if self.left <= self.keep:
-                self.want = min(self.most, max(2 * self.want, came, 1))
+                self.want = min(self.most, max(2 * self.want, came))
                 self.low = self.keep + self.want // 2
-            return
-        rate = came / elapsed_s
-        self.rate = rate if rate > self.rate else (self.rate + rate) / 2
-        self.seen, self.measured_s = asked, now_s
-        self.want = min(self.most, max(1, round(self.rate * self.ttl_s)))
-        self.low = self.keep + self.want // 2
+        else:
+            rate = came / elapsed_s
+            self.rate = rate if rate > self.rate else (self.rate + rate) / 2
+            self.seen, self.measured_s = asked, now_s
+            self.want = min(self.most, max(1, round(self.rate * self.ttl_s)))
+            self.low = self.keep + self.want // 2
 
     def wanted(self) -> int:
         """Units to ask for on top of those who wait."""

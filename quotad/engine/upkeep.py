@@ -25,7 +25,7 @@ REFILL_S = 0.05
 
 DENIED_S = 1.0
 """How long a used-up quota is taken to be used up without asking; asked again before, while requests come."""
-DENIED_AGAIN_S = 0.4
+DENIED_AGAIN_S = 0.8
 
 IDLE_BEATS = 6
 """An Entry of which nothing was asked for so many beats, two of a hold time, is let go."""
@@ -226,9 +226,8 @@ class Upkeep:
             self._heartbeat.cancel()
         try:
             async with asyncio.timeout(within_s):
-                for lane in self._lanes.values():
-                    self.give_back(lane)
-                await self._settled()
+                while self._retire():
+                    await self._settled()
                 for lane in self._lanes.values():
                     if lane.entry.generation and not lane.entry.open:
                         self._leave(lane)
@@ -236,6 +235,15 @@ class Upkeep:
         except TimeoutError:
             return False
         return True
+
+    def _retire(self) -> bool:
+        """Take nothing more ahead, give back what is there. False when nothing is left to be told."""
+        for lane in self._lanes.values():
+            lane.wants = False
+            if lane.stock is not None:
+                lane.stock.retire()
+                self.give_back(lane)
+        return bool(self._dirty) or not self._combiner.idle
 
     async def _settled(self) -> None:
         while self._dirty or not self._combiner.idle:
