@@ -26,7 +26,7 @@ TEXTS = {
     "not_bound": "No enforcing plan is bound for this Secret there: its requests get 403.",
     "plan_disabled": "The plan is disabled: requests under it get 403.",
     "quota": "A request would be refused with 429 by this limit.",
-    "in_flight": "Requests in flight hold all that is left: a request would get 429 until one of them ends.",
+    "in_flight": "All that is left is held by requests in flight, or ahead by sidecars: 429 may come.",
 }
 """By ``reason``: what a request would meet."""
 
@@ -175,7 +175,7 @@ def _limits(shown: Row) -> Row:
         window = windows[name]
         if window["max"] == UNLIMITED or window["left"] > 0:
             continue
-        held = window["inUse"] < window["max"]
+        held = window["inUse"] - shown["leased"] < window["max"]
         reason = "in_flight" if held else "quota"
         comes_back = None if held else window["endsAt"]
         return _verdict(reason, name, comes_back)

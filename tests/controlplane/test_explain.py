@@ -76,9 +76,10 @@ def test_the_limit_that_would_refuse(
     assert found == (False, "quota", limit, comes_back)
 
 
-def test_requests_in_flight_may_hold_the_rest() -> None:
-    """Where only Holds stand in the way, that is said, and no end of a window."""
-    told = explained(table(UsagePlan("usagePlan-x", "x", day_quota_request=5)), used(3, 2))
+@pytest.mark.parametrize("usage", [used(3, 2), used(5)._replace(leased=1)])
+def test_the_rest_may_be_held(usage: Usage) -> None:
+    """Where only Holds or Leases stand in the way, that is said, and no end of a window."""
+    told = explained(table(UsagePlan("usagePlan-x", "x", day_quota_request=5)), usage)
     found = (told["admitted"], told["reason"], told["limit"], told["comesBackAt"])
     assert found == (False, "in_flight", "day", None)
 

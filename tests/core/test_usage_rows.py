@@ -9,7 +9,7 @@ from tests.support.samples import NOW_US, OWN, SERVICE, SHARED, TABLE, usage
 def test_row_of_a_shared_plan() -> None:
     """Every member of a row, units and names as documented."""
     subject = Subject(SHARED, SERVICE.service_id, "release")
-    used = Usage(NOW_US, NOW_US + 1_000_000, 3, 1, NOW_US + 60_000_000, 5, 1, 11, 2)
+    used = Usage(NOW_US, NOW_US + 1_000_000, 3, 1, NOW_US + 60_000_000, 5, 1, 11, 2, leased=1)
     assert row(TABLE, subject, used) == {
         "usagePlanId": "usagePlan-shared",
         "usagePlanName": "shared",
@@ -19,6 +19,7 @@ def test_row_of_a_shared_plan() -> None:
         "inUseRequestNum": 11,
         "maxRequestNum": 1000,
         "held": 2,
+        "leased": 1,
         "windows": {
             "day": {"inUse": 3, "held": 1, "max": 100, "left": 96, "endsAt": "2026-11-18T11:06:41Z"},
             "month": {"inUse": 5, "held": 1, "max": -1, "left": -1, "endsAt": "2026-11-18T11:07:40Z"},
