@@ -3,7 +3,7 @@ import asyncio
 import hiredis
 import pytest
 
-from quotad.store.wire import OpenCall, Wire
+from quotad.store.wire import OpenCall, UnreadableError, Wire
 from tests.support.sinks import RecordingSink
 
 
@@ -23,6 +23,7 @@ class Owner:
 
     def on_lost(self, wire: Wire, kind: str) -> None:
         self.losses.append(kind)
+        wire.open.clear()
 
 
 @pytest.fixture
@@ -82,11 +83,67 @@ async def test_what_makes_no_sense_ends_the_connection_once(wire: Wire, owner: O
 async def test_a_reply_without_end_is_cut_off(wire: Wire, owner: Owner) -> None:
     """A server cannot fill the memory with one unfinished reply."""
     written(wire, 1)
-    wire.data_received(b"$1000000000\r\n")
+    wire.data_received(b"$90000000\r\n")
     for _ in range(40):
         if not owner.losses:
             wire.data_received(b"x" * 1_000_000)
     assert owner.losses == ["protocol"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"*2147483647\r\n",
+        b"$9999999999\r\nabc",
+        b"~2147483647\r\n",
+        b"+OK\r\n*2147483647\r\n",
+        b"*2\r\n*2147483647\r\n",
+        b"*2\r\n$3\r\na\n*\r\n:1\r\n*2147483647\r\n",
+    ],
+)
+async def test_a_length_nobody_would_send_ends_the_connection(wire: Wire, owner: Owner, data: bytes) -> None:
+    """Before the reader makes room for it."""
+    sinks = written(wire, 3)
+    wire.data_received(data)
+    assert owner.losses == ["protocol"]
+    assert [sink.heard for sink in sinks] == [[], [], []]
+
+
+async def test_what_looks_like_a_length_within_a_reply_is_none(wire: Wire, owner: Owner) -> None:
+    """Bytes of a value may be anything, wherever the network cuts them."""
+    sinks = written(wire, 2)
+    value = b"\n*1234567\r\n*\n*12345678 \n*"
+    data = b"$%d\r\n%b\r\n" % (len(value), value)
+    for cut in range(len(data)):
+        wire.data_received(data[:cut])
+        wire.data_received(data[cut:])
+        sinks += written(wire, 1)
+    assert owner.losses == []
+    assert all(sink.heard == [value] for sink in sinks[: len(data)])
+
+
+async def test_after_an_unreadable_reply_no_other_is_believed(wire: Wire, owner: Owner) -> None:
+    """A Sink that cannot read its reply ends the connection: the next ones may be somebody else's."""
+
+    class Puzzled(RecordingSink):
+        def on_reply(self, reply: object) -> None:
+            super().on_reply(reply)
+            raise UnreadableError
+
+    sinks = [RecordingSink(), Puzzled(), RecordingSink()]
+    wire.write([OpenCall(b"x", sink, 0.0) for sink in sinks])
+    wire.data_received(b"+OK\r\n+what\r\n+OK\r\n")
+    assert owner.losses == ["protocol"]
+    assert [sink.heard for sink in sinks] == [[b"OK"], [b"what"], []]
+
+
+async def test_only_whole_replies_are_signs_of_life(wire: Wire) -> None:
+    """Bytes may trickle in for ever without becoming one."""
+    written(wire, 1)
+    wire.data_received(b"$5\r\nab")
+    assert not wire.heard
+    wire.data_received(b"cde\r\n")
+    assert wire.heard
 
 
 async def test_late_calls_are_counted_until_they_end(wire: Wire) -> None:
