@@ -15,6 +15,7 @@ import hiredis
 from quotad.clock import MonotonicClock, monotonic_s
 from quotad.errors import StoreError
 from quotad.store.chores import Chore, Heartbeat
+from quotad.store.breaker import Breaker
 from quotad.store.endpoint import Endpoint
 from quotad.store.handshake import Locate, Reconnector, Replies, server_time_us
 from quotad.store.outbox import Outbox
@@ -93,6 +94,7 @@ class Link:
         self._heartbeat_due_s = 0.0
         self._heartbeat = Heartbeat(self.on_time)
         self._was_ready = asyncio.Event()
+        self._breaker = Breaker(options.deadline_s, loop.time())
 
     @property
     def ready(self) -> bool:
@@ -143,6 +145,8 @@ class Link:
             self._loop.call_soon(self._fail, call, _never("closed", "the store link was closed"))
         elif not self._outbox.has_room(payload):
             self._loop.call_soon(self._fail, call, _never("overflow", "too much waits for the store"))
+        elif self._breaker.holds(self._wire, self._loop.time()):
+            self._loop.call_soon(self._fail, call, self._unwritten())
         else:
             self._outbox.put(call)
             if self._timer is None or call.expires_s < self._timer_due_s:
@@ -243,6 +247,7 @@ class Link:
         """A connection is gone: its open calls may have run."""
         if wire is self._wire:
             self._wire = None
+            self._breaker.lost(self._loop.time())
             self._was_ready.clear()
         error = StoreError(kind, "the connection to the store broke", executed=None)
         lost, wire.open = wire.open, deque()
@@ -351,7 +356,7 @@ class Link:
 
     def _unwritten(self) -> StoreError:
         if self._wire is not None:
-            return _never("deadline", "the store took no more calls within the deadline")
+            return _never("deadline", "the store took no calls within the deadline")
         error = self._reconnector.last_error
         if error is None:
             return _never("disconnected", "there is no connection to the store")
