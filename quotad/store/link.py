@@ -14,8 +14,8 @@ import hiredis
 
 from quotad.clock import MonotonicClock, monotonic_s
 from quotad.errors import StoreError
-from quotad.store.chores import Chore, Heartbeat
 from quotad.store.breaker import Breaker
+from quotad.store.chores import Chore, Heartbeat
 from quotad.store.endpoint import Endpoint
 from quotad.store.handshake import Locate, Reconnector, Replies, server_time_us
 from quotad.store.outbox import Outbox
