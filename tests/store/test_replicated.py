@@ -7,6 +7,7 @@ import pytest
 from quotad.errors import StoreError
 from quotad.store.link import Link, LinkOptions
 from quotad.store.resp import command
+from quotad.store.wire import UnreadableError
 from tests.support.fake_server import FakeServer, fake_server
 from tests.support.sentinels import wait_until
 from tests.support.servers import StoreServer, running_server
@@ -129,6 +130,25 @@ async def test_two_writes_are_under_way_at_most() -> None:
         next(iter(fake.transports)).write(b":1\r\n")
         await until(lambda: len(fake.commands) == 8)
         assert [words[0] for words in fake.commands] == [b"ECHO", b"WAIT"] * 2 + [b"ECHO"] * 3 + [b"WAIT"]
+
+
+async def test_after_an_unreadable_reply_no_other_of_the_write_is_believed() -> None:
+    """Nor is any later one: the connection is made anew."""
+
+    class Puzzled(RecordingSink):
+        def on_reply(self, reply: object) -> None:
+            super().on_reply(reply)
+            raise UnreadableError
+
+    async with scripted(ONE) as (_, link, waits):
+        waits.append(b":1\r\n")
+        sinks = [RecordingSink(), Puzzled(), RecordingSink()]
+        for sink in sinks:
+            link.send(command("PING"), sink)
+        assert [await sink.end() for sink in sinks[:2]] == [b"OK", b"OK"]
+        error = await sinks[2].failure()
+        assert (error.kind, error.executed) == ("protocol", None)
+        await until(lambda: link.reconnects == 1)
 
 
 @pytest.mark.parametrize("said", [b":0\r\n", b"+one\r\n", b"-UNBLOCKED instance state changed\r\n"])
