@@ -277,7 +277,7 @@ class Limiter:
 
     def _admit_unaccounted(self, lane: Lane) -> Verdict | None:
         subject = lane.subject
-        if not self.outage.admits(subject.plan):
+        if subject.shadow or not self.outage.admits(subject.plan):
             return None
         if lane.debts is None:
             lane.debts = Debts()
