@@ -8,7 +8,6 @@ import pytest
 from quotad.core.plans import Subject
 from quotad.errors import StoreError
 from quotad.store.cluster import Cluster
-from quotad.store.inquiry import Inquiry
 from quotad.store.link import LinkOptions
 from quotad.store.passage import Passage
 from quotad.store.resp import command
@@ -31,27 +30,26 @@ Say = Callable[[int], bytes | None]
 """A node's place to its answer to a call."""
 
 
-class Listening(Inquiry):
-    """A call's Sink that also notes whether it was late."""
+class Listening:
+    """A call's Sink: what came of it, and how often it was late."""
 
     def __init__(self) -> None:
-        super().__init__(asyncio.get_running_loop(), 1)
+        self.all: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self.lates = 0
 
     def on_reply(self, reply: object) -> None:
-        self.take(0, reply)
+        self.all.set_result(reply)
 
     def on_late(self) -> None:
         self.lates += 1
 
     def on_failed(self, error: StoreError) -> None:
-        self.take(0, error)
+        self.all.set_result(error)
 
     async def end(self) -> object:
-        """The reply, or the kind of the error."""
+        """The reply, or the error."""
         async with asyncio.timeout(15):
-            (item,) = await self.all
-        return item
+            return await self.all
 
     async def error(self) -> tuple[str, bool | None]:
         """Its kind, and whether the call may have run."""
