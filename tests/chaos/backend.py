@@ -6,7 +6,7 @@ The path's last part is the request's number. Its answer follows from the number
 
 import asyncio
 import contextlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from typing import cast
 
@@ -25,12 +25,12 @@ def status_of(number: int) -> int:
 
 
 class Backend:
-    """What every connection tells. ``admitted`` counts by plan."""
+    """What every connection tells. ``admitted`` counts by plan and status."""
 
     def __init__(self) -> None:
         self.port = 0
         self.served: list[Served] = []
-        self.admitted: Counter[str] = Counter()
+        self.admitted: defaultdict[str, Counter[int]] = defaultdict(Counter)
         self.latest_s = 0.0
         """When the last request arrived."""
 
@@ -41,7 +41,7 @@ class Backend:
         now_s = monotonic_s()
         status = status_of(number)
         self.served.append(Served(number, plan_id, now_s, status))
-        self.admitted[plan_id] += 1
+        self.admitted[plan_id][status] += 1
         self.latest_s = now_s
         return status, LONGEST_S * (number % _DELAYS) / _DELAYS
 

@@ -21,6 +21,9 @@ NOON = 12
 CONNECTIONS = 4
 """Per plan and process."""
 
+SPARED = 3
+"""Admitted requests per script call, at the least, where units are taken ahead; 1.5 without."""
+
 Hurt = Callable[[World], Awaitable[None]]
 
 
@@ -32,6 +35,16 @@ def exact(_world: World, _plan: TestedPlan) -> Bounds:
 def sound(_world: World) -> Iterator[str]:
     """Nothing more to ask for."""
     return iter(())
+
+
+def leases_used(world: World) -> Iterator[str]:
+    """With leases most requests are decided without a script call of their own."""
+    admitted, calls = (
+        len(world.backend.served),
+        world.after["quotad_store_duration_seconds_count{script=reserve}"],
+    )
+    if admitted < SPARED * calls:
+        yield f"{calls} script calls for {admitted} admitted: leases were hardly used"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +71,7 @@ class Case:
     hour: Callable[[], int] = lambda: NOON
     """Local time in the plans' zone, so that no day ends meanwhile unless it shall."""
     after: float = 0.3
-    """The share of each quota that is admitted before it is hurt."""
+    """The share of each quota that is used before it is hurt."""
     quiet_s: float = 1.6
     """Nothing admitted for so long: the quota is used up (a refusal is asked again after a second)."""
     quick: bool = False
@@ -102,7 +115,7 @@ async def _live(case: Case, world: World) -> dict[str, AtRest]:
     """Load, fault, load until nothing is admitted any more, rest."""
     world.load.start([plan.caller for plan in case.plans], CONNECTIONS)
     try:
-        await world.until_admitted(case.after)
+        await world.until_used(case.after)
         await case.hurt(world)
         await world.until_quiet(case.quiet_s)
     finally:

@@ -5,7 +5,7 @@ import asyncio
 import redis
 
 from quotad.clock import monotonic_s
-from tests.chaos.case import Case, wait
+from tests.chaos.case import Case, leases_used, wait
 from tests.chaos.history import Bounds
 from tests.chaos.plans import TestedPlan, all_answers, good_answers
 from tests.chaos.stores import Clustered, Watched, clustered, watched
@@ -170,6 +170,7 @@ CASES = (
         kill_primary,
         behind=watched,
         bounds=in_time,
+        also=leases_used,
     ),
     Case(
         "sentinel-stop",

@@ -4,7 +4,7 @@ import os
 import signal
 
 from quotad.clock import monotonic_s
-from tests.chaos.case import Case, wait
+from tests.chaos.case import Case, leases_used, wait
 from tests.chaos.history import Bounds
 from tests.chaos.plans import TestedPlan, all_answers, good_answers
 from tests.chaos.stores import Standalone
@@ -134,6 +134,7 @@ CASES = (
         store={"holdMs": HOLD_MS},
         quiet_s=QUIET_S,
         quick=True,
+        also=leases_used,
     ),
     Case(
         "kill-storm",
@@ -154,6 +155,7 @@ CASES = (
         store={"holdMs": HOLD_MS},
         quiet_s=QUIET_S,
         after=0.1,
+        also=leases_used,
     ),
     Case(
         "pause",
@@ -181,6 +183,7 @@ CASES = (
         bounds=leased,
         store={"holdMs": HOLD_MS},
         quiet_s=QUIET_S,
+        also=leases_used,
     ),
     Case(
         "kill-worker",

@@ -3,7 +3,7 @@
 import resource
 from collections.abc import Iterator
 
-from tests.chaos.case import Case, wait
+from tests.chaos.case import Case, leases_used, wait
 from tests.chaos.history import Bounds
 from tests.chaos.plans import TestedPlan, all_answers, good_answers, rate_only
 from tests.chaos.stores import Replicated, Standalone, replicated
@@ -137,6 +137,19 @@ async def flush_all(world: World) -> None:
     world.fault.hits["keys deleted"] = int(keys)
 
 
+async def kill_and_flush_all(world: World) -> None:
+    """SIGKILL to one process, and at once every key is gone: what only the dead one knew is forgotten."""
+    await world.begin_fault()
+    expose_all(world)
+    server = one(world).server
+    await world.sidecars[0].kill()
+    with server.client() as client:
+        keys, _ = client.pipeline(transaction=True).dbsize().flushall().execute()
+    world.end_fault()
+    world.died = True
+    world.fault.hits |= {"processes killed": 1, "keys deleted": int(keys)}
+
+
 async def restart_empty(world: World) -> None:
     """SIGKILL to a server that keeps nothing, and a new one on its address."""
     server = one(world).server
@@ -183,6 +196,12 @@ def healed(world: World, plan: TestedPlan) -> Bounds:
     if not plan.limits.classes:
         return Bounds()
     return Bounds(stranded=world.exposed[plan.plan_id], why="Holds when the store forgot, counted by healing")
+
+
+def half_healed(world: World, plan: TestedPlan) -> Bounds:
+    """What the dead process was granted after the others heard last is known to nobody."""
+    units = world.exposed[plan.plan_id]
+    return Bounds(over=units, lost=units, stranded=units, why="in flight when the store forgot")
 
 
 def healed_leases(world: World, plan: TestedPlan) -> Bounds:
@@ -257,6 +276,7 @@ CASES = (
         "SIGSTOP of Redis for 3 s, closed, with leases",
         (all_answers(QUOTA, lease=LEASE), good_answers(QUOTA, lease=LEASE)),
         stop_server,
+        also=leases_used,
     ),
     Case(
         "stop-open",
@@ -298,6 +318,7 @@ CASES = (
         "connections cut after the write, with leases",
         (all_answers(QUOTA, lease=LEASE), good_answers(QUOTA, lease=LEASE)),
         cut_after_write,
+        also=leases_used,
     ),
     Case(
         "cut-before",
@@ -327,11 +348,19 @@ CASES = (
         quick=True,
     ),
     Case(
+        "flushall-kill",
+        "kill -9 of a sidecar, then FLUSHALL",
+        (all_answers(QUOTA), good_answers(QUOTA)),
+        kill_and_flush_all,
+        bounds=half_healed,
+    ),
+    Case(
         "flushall-lease",
         "FLUSHALL, with leases",
         (all_answers(QUOTA, lease=LEASE), good_answers(QUOTA, lease=LEASE)),
         flush_all,
         bounds=healed_leases,
+        also=leases_used,
     ),
     Case(
         "restart-empty",
@@ -356,6 +385,7 @@ CASES = (
         promote_lagging,
         bounds=healed_leases,
         behind=replicated,
+        also=leases_used,
     ),
     Case(
         "script-flush",

@@ -58,12 +58,15 @@ class World:
         """Those whose quota can be used up."""
         return [plan for plan in self.plans if plan.limits.quota >= 0]
 
-    async def until_admitted(self, share: float) -> None:
-        """Return once so much of each quota has been admitted."""
-        admitted = self.backend.admitted
+    async def until_used(self, share: float) -> None:
+        """Return once so much of each quota has been used."""
         await until(
-            lambda: all(admitted[plan.plan_id] >= share * plan.limits.quota for plan in self.quota_plans)
+            lambda: all(self._counted(plan) >= share * plan.limits.quota for plan in self.quota_plans)
         )
+
+    def _counted(self, plan: TestedPlan) -> int:
+        statuses = self.backend.admitted[plan.plan_id]
+        return sum(count for status, count in statuses.items() if plan.limits.counts(status))
 
     async def begin_fault(self) -> None:
         """What happens from now on is the fault's."""
@@ -120,7 +123,7 @@ class World:
         counted, since_s = -1, monotonic_s()
         while monotonic_s() < ends_s:
             await asyncio.sleep(0.05)
-            now = sum(self.backend.admitted[plan.plan_id] for plan in self.quota_plans)
+            now = sum(self.backend.admitted[plan.plan_id].total() for plan in self.quota_plans)
             if now != counted or not self._all_refused():
                 counted, since_s = now, monotonic_s()
             elif monotonic_s() - since_s >= quiet_s:
