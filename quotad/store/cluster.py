@@ -1,6 +1,7 @@
 """The Route to a Redis Cluster: a link per primary, each call to the owner of its slot."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -118,6 +119,12 @@ class Cluster:
             self._flush_due = True
             self._loop.call_soon(self.flush)
 
+    def links(self) -> Sequence[Link]:
+        """See ``Route.links``: one per primary."""
+        if not self.ready:
+            raise _never("clusterdown", "not every node of the Cluster can be reached")
+        return [self._nodes[address].link for address in self._map.addresses]
+
     def renew(self, subject: Subject, kind: str) -> None:
         """See ``Route.renew``."""
         self._overview.ask()
@@ -155,10 +162,7 @@ class Cluster:
         if node is None:
             self._park(passage)
             return
-        if asking:
-            node.link.post_asking(passage.payload, passage)
-        else:
-            node.link.post(passage.payload, passage, passage.durable)
+        node.link.post(passage.payload, passage, passage.durable, asking=asking)
         if not node.posted:
             node.posted = True
             self._posted.append(node)

@@ -138,8 +138,11 @@ class Link:
         self.post(payload, sink, durable)
         self.flush_soon()
 
-    def post(self, payload: bytes, sink: Sink, durable: bool = True) -> None:
-        """Like ``send``, but it goes out with the next ``flush``, which the caller owes."""
+    def post(self, payload: bytes, sink: Sink, durable: bool = True, *, asking: bool = False) -> None:
+        """Like ``send``, but it goes out with the next ``flush``, which the caller owes.
+
+        ``asking``: ASKING goes just before it, for a slot that is moving to this node of a Cluster.
+        """
         call = OpenCall(payload, sink, self._loop.time() + self._options.deadline_s, durable)
         if self._closed:
             self._loop.call_soon(self._fail, call, _never("closed", "the store link was closed"))
@@ -148,15 +151,11 @@ class Link:
         elif self._breaker.holds(self._wire, self._loop.time()):
             self._loop.call_soon(self._fail, call, self._unwritten())
         else:
+            if asking:
+                self._outbox.put(OpenCall(_ASKING, Deaf(), call.expires_s))
             self._outbox.put(call)
             if self._timer is None or call.expires_s < self._timer_due_s:
                 self._arm(call.expires_s)
-
-    def post_asking(self, payload: bytes, sink: Sink) -> None:
-        """``post`` for a slot that is moving to this node of a Cluster: ASKING goes just before it."""
-        if not self._closed:
-            self._outbox.put(OpenCall(_ASKING, Deaf(), self._loop.time() + self._options.deadline_s))
-        self.post(payload, sink)
 
     def flush_soon(self) -> None:
         """``flush`` at the end of this tick."""
