@@ -91,8 +91,8 @@ class Debts:
 
     @property
     def is_open(self) -> bool:
-        """Whether something is in flight or owed."""
-        return any(debt.in_flight or debt.owed for debt in self._by_day.values())
+        """Whether something is in flight, owed, or noted though it is paid for or came to nothing."""
+        return any(debt.in_flight or debt.owed or debt.noted for debt in self._by_day.values())
 
     def close(self, settled: Callable[[int, int], None]) -> None:
         """Say of which days the journal may let go, and of which total.

@@ -3,115 +3,19 @@
 import asyncio
 import gc
 import os
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
-from quotad.clock import monotonic_s, wall_s
 from quotad.config.model import StoreConfig
-from quotad.core.plans import StoreFailurePolicy, Subject, UsagePlan
-from quotad.engine.limiter import Limiter
 from quotad.errors import StoreError
 from quotad.store.redis_store import RedisStore
 from tests.support.batches import call, subject, submit, terms
-from tests.support.engines import Request, ask
-from tests.support.hostile import LIES, PUSH, SILENT, TRUTHFUL, HostileServer, Lie, Stage, hostile_server, say
+from tests.support.hostile import LIES, PUSH, SILENT, TRUTHFUL, Lie, Stage, hostile_server, say
+from tests.support.ordeals import CLOSED, DEADLINE_S, LOCAL, OPEN, UNITS, Ordeal, ordeal
 from tests.support.servers import StoreServer, running_server
 from tests.support.waiting import until, until_true
-
-DEADLINE_S = 0.1
-BUDGET = 4
-ROUND = 3
-CLOSED = Subject(UsagePlan("usagePlan-closed00", "closed"), "service-aaaaaaaa", "release")
-OPEN = Subject(
-    UsagePlan("usagePlan-open0000", "open", on_store_failure=StoreFailurePolicy("open", BUDGET)),
-    "service-aaaaaaaa",
-    "release",
-)
-
-
-class Ordeal:
-    """One sidecar before one hostile store; what goes wrong is collected in ``complaints``."""
-
-    def __init__(self, fake: HostileServer, store: RedisStore) -> None:
-        self.fake = fake
-        self.store = store
-        self.limiter = Limiter(store, hold_s=60.0, max_waiting=1000, monotonic_s=monotonic_s, wall_s=wall_s)
-        self.complaints: list[str] = []
-        self.granted = {CLOSED.tag: 0, OPEN.tag: 0}
-        """Requests that the store admitted."""
-        self.unaccounted = {CLOSED.tag: 0, OPEN.tag: 0}
-        """Requests that were admitted without it."""
-        self.apart = False
-        """Never two calls in flight."""
-
-    async def ask(self, count: int = ROUND) -> list[Request]:
-        """So many requests of each plan, in two ticks; all have heard their Verdicts."""
-        requests = ask(self.limiter, CLOSED, count)
-        if self.apart:
-            await self._hear(requests)
-        await asyncio.sleep(0)
-        requests += ask(self.limiter, OPEN, count)
-        await self._hear(requests)
-        for request in requests:
-            self._note(request)
-        return requests
-
-    async def _hear(self, requests: list[Request]) -> None:
-        # That it is within the deadline is shown in test_link, without fifty neighbours on one loop.
-        with suppress(TimeoutError):
-            await until(lambda: all(request.verdict is not None for request in requests))
-
-    def _note(self, request: Request) -> None:
-        verdict = request.verdict
-        if verdict is None:
-            self.complaints.append("a waiter heard nothing")
-        elif verdict.admitted:
-            counts = self.unaccounted if verdict.answer is None else self.granted
-            counts[verdict.subject.tag] += 1
-            self.limiter.settle(verdict, counted=True)
-        elif verdict.reason != "store":
-            self.complaints.append(f"refused for {verdict.reason}")
-
-    def check_nothing_granted(self, before: dict[str, int]) -> None:
-        """The store was never believed, so ``open`` used its budget and ``closed`` admitted nobody."""
-        if self.granted != before:
-            self.complaints.append(f"admitted by a lie: {self.granted} after {before}")
-        if self.unaccounted[OPEN.tag] != BUDGET:
-            self.complaints.append(f"of the budget {self.unaccounted[OPEN.tag]} were used")
-
-    async def recovered(self) -> bool:
-        """Whether a request of each plan was admitted by the store."""
-        requests = await self.ask(1)
-        return all(request.admitted and request.told.answer is not None for request in requests)
-
-    async def exact(self) -> bool:
-        """Whether the store counts what it admitted, and of what it did not at most that more."""
-        closed, opened = await self.store.usage([CLOSED, OPEN])
-        extra = opened.day_charged - self.granted[OPEN.tag]
-        return (
-            closed.day_charged == self.granted[CLOSED.tag]
-            and closed.day_open == opened.day_open == 0
-            and 0 <= extra <= self.unaccounted[OPEN.tag]
-        )
-
-
-@asynccontextmanager
-async def ordeal(server: StoreServer, name: str) -> AsyncIterator[Ordeal]:
-    """A sidecar that was served honestly once."""
-    config = StoreConfig(namespace=name.encode().hex()[:64], deadline_s=DEADLINE_S)
-    async with hostile_server(server) as fake:
-        store = RedisStore(fake.url, config, os.urandom(8))
-        await store.start()
-        run = Ordeal(fake, store)
-        try:
-            await until_true(run.recovered)
-            yield run
-            await run.limiter.close(DEADLINE_S)
-        finally:
-            await store.close()
 
 
 async def suffer(server: StoreServer, name: str, stage: Stage, lie: Lie) -> list[str]:
@@ -124,13 +28,12 @@ async def suffer(server: StoreServer, name: str, stage: Stage, lie: Lie) -> list
                 run.fake.hang_up()
             elif stage == "time":
                 await until(lambda: run.fake.hits > 0)
-            before = dict(run.granted)
+            before = dict(run.admitted)
             for _ in range(3):
                 await run.ask()
             if stage == "call" and name not in TRUTHFUL:
                 run.check_nothing_granted(before)
-            if run.unaccounted[CLOSED.tag] or run.unaccounted[OPEN.tag] > BUDGET:
-                run.complaints.append(f"the policy did not hold: {run.unaccounted}")
+            run.check_policies()
             await until(lambda: run.fake.hits > 0)
             run.fake.relent()
             if name in SILENT:
@@ -179,10 +82,10 @@ async def test_words_before_the_first_question(store_server: StoreServer, words:
     async with ordeal(store_server, f"greeting{words!r}") as run:
         run.fake.greeting = words
         run.fake.hang_up()
-        granted = dict(run.granted)
+        before = dict(run.admitted)
         for _ in range(3):
             await run.ask()
-        run.check_nothing_granted(granted)
+        run.check_nothing_granted(before)
         assert run.fake.connections > 2
         run.fake.relent()
         await until_true(run.recovered)
@@ -196,7 +99,7 @@ async def test_an_answer_in_single_bytes_is_an_answer(store_server: StoreServer)
         run.fake.trickles = True
         for _ in range(3):
             assert all(request.admitted for request in await run.ask())
-        assert run.unaccounted == {CLOSED.tag: 0, OPEN.tag: 0}
+        assert run.unaccounted == {CLOSED.tag: 0, OPEN.tag: 0, LOCAL.tag: 0}
         assert run.fake.connections == 1
         await until_true(run.exact)
 
@@ -205,8 +108,8 @@ async def test_bytes_that_never_become_a_reply_are_no_life(store_server: StoreSe
     """A connection on which a reply grows for ever is left, though something arrives all the time."""
     async with ordeal(store_server, "drip") as run:
         run.fake.attack("call", say(b"$90000000\r\n"))
-        granted = dict(run.granted)
-        await run.ask(BUDGET)
+        before = dict(run.admitted)
+        await run.ask(UNITS)
 
         def drip() -> bool:
             for transport in run.fake.transports:
@@ -214,7 +117,7 @@ async def test_bytes_that_never_become_a_reply_are_no_life(store_server: StoreSe
             return run.fake.connections > 1
 
         await until(drip)
-        run.check_nothing_granted(granted)
+        run.check_nothing_granted(before)
         run.fake.relent()
         await until_true(run.recovered)
         await until_true(run.exact)
@@ -245,7 +148,7 @@ async def test_a_real_server_takes_the_port_of_a_lying_one(store_server: StoreSe
             run = Ordeal(fake, store)
             fake.attack("call", say(b"-CLUSTERDOWN The cluster is down\r\n"))
             await run.ask()
-            run.check_nothing_granted({CLOSED.tag: 0, OPEN.tag: 0})
+            run.check_nothing_granted({CLOSED.tag: 0, OPEN.tag: 0, LOCAL.tag: 0})
         real.start()
         await until_true(run.recovered)
         await until_true(run.exact)

@@ -175,7 +175,7 @@ class HostileServer(FakeServer):
             transport.abort()
 
     def _answer(self, command: list[bytes]) -> bytes | None:
-        stage = _STAGES[command[0]]
+        stage = _STAGES.get(command[0])
         if self.stage == "reload":
             if stage == "call":
                 return b"-NOSCRIPT No matching script.\r\n"
