@@ -3,9 +3,10 @@
 The hot verb is callback-shaped: a Task and a Future per call would cost more than the call itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from quotad.core.history import History, Portion
 from quotad.core.plans import Subject
 from quotad.core.quota import Answer, Call, Replay, Reset, Terms, TopUp, Usage
 from quotad.errors import StoreError
@@ -69,3 +70,29 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Let open calls end within the deadline, then disconnect."""
+
+
+class Books(Protocol):
+    """What is kept of Subjects beside what decides. All of it is off the way of requests."""
+
+    async def history(self, subjects: Sequence[Subject]) -> list[History]:
+        """Use of each Subject by day and hour, what goes on now included. Raises StoreError."""
+
+    async def attribute(self, portions: Sequence[Portion]) -> list[StoreError | None]:
+        """Add to use per Secret; None: it is counted, once, however often it was sent.
+
+        A Portion that failed may be counted all the same: it must be sent again as it is before the next
+        one of its Subject and day. Raises StoreError: so may all of them.
+        """
+
+    async def attributed(
+        self, subject: Subject, day_ends_us: Sequence[int], secret_id: str = ""
+    ) -> dict[int, Mapping[str, int]]:
+        """By day: SecretId to units of all Secrets, or of this one. Raises StoreError."""
+
+    async def forget(self, plan_id: str = "", secret_id: str = "") -> int:
+        """Delete all that is kept of a plan, or of a Secret; answers how many keys were deleted or changed.
+
+        A Sidecar that still serves it would make it anew. Needs SCAN and UNLINK. Raises StoreError, and
+        ValueError when not exactly one is named, or cannot be.
+        """

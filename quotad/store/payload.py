@@ -20,6 +20,8 @@ class PayloadBuilder:
 
     def __init__(self, namespace: str, sidecar_id: bytes, hold_us: int) -> None:
         self._namespace = namespace
+        self.sidecar_id = sidecar_id
+        """8 bytes."""
         self._sidecar_id = bulk(sidecar_id)
         self._hold_us = hold_us
         # By identity: a table hands out the same objects again and again, and hashing a whole plan
@@ -78,6 +80,15 @@ class PayloadBuilder:
     def read(self, sha: bytes, subjects: Sequence[Subject]) -> bytes:
         """One call of a verb that takes nothing but keys: ``usage``, ``history``."""
         return b"".join([_head(sha, len(subjects), 0), *[self.keys(subject) for subject in subjects]])
+
+    def tell(self, sha: bytes, first: bytes, told: Sequence[tuple[Subject, bytes]]) -> bytes:
+        """One call of a verb that takes ``first``, then something packed of each Subject.
+
+        ``attribute``: ``first`` is the Sidecar's id; ``attributed``: a SecretId or empty.
+        """
+        keys = [self.keys(subject) for subject, _ in told]
+        packed = [bulk(each) for _, each in told]
+        return b"".join([_head(sha, len(told), 1 + len(told)), *keys, bulk(first), *packed])
 
     def change(self, sha: bytes, subject: Subject, terms: Terms, told: bytes, owner: bytes = b"") -> bytes:
         """One call of a rare verb for one Subject: ``adjust``, ``replay``.

@@ -5,16 +5,19 @@ One script call takes 64 Subjects; on a Cluster one, since a script may touch on
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from quotad.clock import monotonic_s
 from quotad.config.model import StoreConfig
+from quotad.core.history import History, Portion
 from quotad.core.plans import Subject
 from quotad.core.quota import Replay, Reset, Terms, TopUp, Usage
 from quotad.errors import StoreError
 from quotad.store import scripts, topology
+from quotad.store.archive import Archive
 from quotad.store.cluster import Cluster
 from quotad.store.codec import pack_adjustment, pack_replay, unpack_usage
+from quotad.store.erase import Doomed, erase
 from quotad.store.flight import Flight, Gathering, Listener, Part, understand, unreadable
 from quotad.store.inquiry import Inquiry
 from quotad.store.interface import Batch
@@ -48,6 +51,8 @@ class RedisStore:
         )
         self._route = _route(self._loop, url, config, options)
         self._at_most = self._route.subjects_per_call
+        self._namespace = config.namespace
+        self._archive = Archive(self._route, self._payloads, self._scripts, self.stats, self._ask)
 
     @classmethod
     def from_url(cls, url: str, namespace: str = "quotad") -> "RedisStore":
@@ -155,6 +160,24 @@ class RedisStore:
     async def adjust(self, subject: Subject, terms: Terms, change: TopUp | Reset) -> Usage:
         """See ``Store.adjust``."""
         return await self._change("adjust", subject, terms, pack_adjustment(1, change), b"")
+
+    async def history(self, subjects: Sequence[Subject]) -> list[History]:
+        """See ``Books.history``."""
+        return await self._archive.history(subjects)
+
+    async def attribute(self, portions: Sequence[Portion]) -> list[StoreError | None]:
+        """See ``Books.attribute``."""
+        return await self._archive.attribute(portions)
+
+    async def attributed(
+        self, subject: Subject, day_ends_us: Sequence[int], secret_id: str = ""
+    ) -> dict[int, Mapping[str, int]]:
+        """See ``Books.attributed``."""
+        return await self._archive.attributed(subject, day_ends_us, secret_id)
+
+    async def forget(self, plan_id: str = "", secret_id: str = "") -> int:
+        """See ``Books.forget``."""
+        return await erase(self._route.links, Doomed(self._namespace, plan_id, secret_id))
 
     async def _change(self, verb: str, subject: Subject, terms: Terms, told: bytes, owner: bytes) -> Usage:
         begun_s = monotonic_s()

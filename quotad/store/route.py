@@ -59,6 +59,9 @@ class Route(Protocol):
     def flush_soon(self) -> None:
         """``flush`` at the end of this tick."""
 
+    def links(self) -> Sequence[Link]:
+        """A connection to each server that keys may lie on. Raises StoreError where one is missing."""
+
     def renew(self, subject: Subject, kind: str) -> None:
         """The server that ``subject`` lives on only refuses (``StoreError.kind``): look for another."""
 
@@ -122,6 +125,10 @@ class OneServer:
     def flush_soon(self) -> None:
         """See ``Route.flush_soon``."""
         self._link.flush_soon()
+
+    def links(self) -> Sequence[Link]:
+        """See ``Route.links``."""
+        return (self._link,)
 
     def renew(self, subject: Subject, kind: str) -> None:
         """See ``Route.renew``."""

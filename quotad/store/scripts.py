@@ -13,7 +13,7 @@ from pathlib import Path
 
 from quotad.errors import StoreError
 
-VERBS = ("reserve", "settle", "usage", "adjust", "replay", "history")
+VERBS = ("reserve", "settle", "usage", "adjust", "replay", "history", "attribute", "attributed")
 """Every script that the store runs."""
 
 _INCLUDE = re.compile(r"^--@include ([a-z]+)$", re.MULTILINE)
