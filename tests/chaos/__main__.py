@@ -7,14 +7,15 @@ from pathlib import Path
 
 import uvloop
 
-from tests.chaos import clocks, failovers, processes_die, store_hurts
+from tests.chaos import clocks, failovers, forgetting, processes_die, store_hurts
 from tests.chaos.case import Case, Ended, run
 from tests.chaos.report import complaints, figures, markdown, progress
 from tests.support.servers import running_server
 
 RESULTS = Path(__file__).parents[2] / "bench" / "results" / "chaos.md"
 CASES = {
-    case.name: case for case in (*processes_die.CASES, *store_hurts.CASES, *failovers.CASES, *clocks.CASES)
+    case.name: case
+    for case in (*processes_die.CASES, *store_hurts.CASES, *forgetting.CASES, *failovers.CASES, *clocks.CASES)
 }
 
 

@@ -56,6 +56,7 @@ def check(history: PlanHistory, bounds: Bounds, fault: Fault, exhausts: bool = T
         *_beyond("stranded", stranded, bounds.stranded),
         *_contradictions(history.asked, admitted),
         *_misreported(history),
+        *_unequal(history),
     ]
     if history.at_rest.held:
         problems.append(f"{history.at_rest.held} Holds at rest")
@@ -128,6 +129,13 @@ def _distinct(served: Sequence[Served]) -> dict[int, Served]:
 def _beyond(what: str, found: int, bound: int) -> Iterator[str]:
     if found > bound:
         yield f"{what} {found}, at most {bound} promised"
+
+
+def _unequal(history: PlanHistory) -> Iterator[str]:
+    rest = history.at_rest
+    windows = [one for one in (rest.month, rest.total) if one is not None]
+    if any(one != rest.used for one in windows):
+        yield f"use differs by window: day {rest.used}, month {rest.month}, total {rest.total}"
 
 
 def _misreported(history: PlanHistory) -> Iterator[str]:

@@ -7,7 +7,7 @@ import redis
 from quotad.clock import monotonic_s
 from tests.chaos.case import Case, leases_used, wait
 from tests.chaos.history import Bounds
-from tests.chaos.plans import TestedPlan, all_answers, good_answers
+from tests.chaos.plans import TestedPlan, all_answers, good_answers, with_leases
 from tests.chaos.stores import Clustered, Watched, clustered, watched
 from tests.chaos.world import World
 from tests.support.clusters import Cluster, Migration, Node
@@ -151,7 +151,7 @@ def in_time(_world: World, _plan: TestedPlan) -> Bounds:
 
 
 PLANS = (all_answers(QUOTA), good_answers(QUOTA))
-LEASED = tuple(plan(QUOTA, lease={"max": 20, "ttlMs": 1_000}) for plan in (all_answers, good_answers))
+LEASED = with_leases(QUOTA)
 
 CASES = (
     Case(

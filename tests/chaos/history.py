@@ -71,6 +71,9 @@ class AtRest:
     held: int
     leased: int = 0
     """Of the use: taken ahead and not spent."""
+    month: int | None = None
+    total: int | None = None
+    """Use in the other windows, which all began with the run; None: not read."""
 
 
 @dataclass(slots=True)

@@ -68,6 +68,18 @@ def rate_only(rate_rps: int, burst: int, **fields: object) -> TestedPlan:
     return TestedPlan("rate", Limits(-1, rate_rps, burst), fields)
 
 
+LEASE = {"max": 20, "ttlMs": 1_000}
+
+
+def with_leases(quota: int) -> tuple[TestedPlan, ...]:
+    """One of each kind, with leases."""
+    return (
+        all_answers(quota, lease=LEASE),
+        good_answers(quota, lease=LEASE),
+        rate_only(200, 50, lease=LEASE),
+    )
+
+
 def configuration(
     plans: tuple[TestedPlan, ...], store: dict[str, object], backend_port: int, zone: str, workers: int = 1
 ) -> dict[str, object]:

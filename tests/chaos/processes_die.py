@@ -6,13 +6,13 @@ import signal
 from quotad.clock import monotonic_s
 from tests.chaos.case import Case, leases_used, wait
 from tests.chaos.history import Bounds
-from tests.chaos.plans import TestedPlan, all_answers, good_answers
+from tests.chaos.plans import LEASE, TestedPlan, all_answers, good_answers, with_leases
 from tests.chaos.stores import Standalone
 from tests.chaos.world import World
 
 QUOTA = 1000
 HOLD_MS = 2_000
-LEASE = {"max": 20, "ttlMs": 1_000}
+LEASED = with_leases(QUOTA)
 PAUSED_S = 3.5
 QUIET_S = 3.6
 """What a dead process held comes back after the hold time at the latest, and must not be granted twice."""
@@ -128,7 +128,7 @@ CASES = (
     Case(
         "kill-lease",
         "kill -9 of a sidecar with leases",
-        (all_answers(QUOTA, lease=LEASE), good_answers(QUOTA, lease=LEASE)),
+        LEASED,
         kill_one,
         bounds=leased,
         store={"holdMs": HOLD_MS},
@@ -149,7 +149,7 @@ CASES = (
     Case(
         "kill-storm-lease",
         "kill -9 of each sidecar in turn, connections cut meanwhile, with leases",
-        (all_answers(QUOTA, lease=LEASE), good_answers(QUOTA, lease=LEASE)),
+        LEASED,
         kill_again_and_again,
         bounds=all_leased,
         store={"holdMs": HOLD_MS},
@@ -178,7 +178,7 @@ CASES = (
     Case(
         "pause-lease",
         "a sidecar stands still for longer than its leases last",
-        (all_answers(QUOTA, lease=LEASE), good_answers(QUOTA, lease=LEASE)),
+        LEASED,
         pause_one,
         bounds=leased,
         store={"holdMs": HOLD_MS},

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from tests.chaos.case import Case, leases_used, wait
 from tests.chaos.history import Bounds
-from tests.chaos.plans import TestedPlan, all_answers, good_answers, rate_only
-from tests.chaos.stores import Replicated, Standalone, replicated
+from tests.chaos.plans import TestedPlan, all_answers, good_answers, with_leases
+from tests.chaos.stores import Standalone
 from tests.chaos.world import World
 
 QUOTA = 1000
@@ -14,7 +14,7 @@ STOPPED_S = 3.0
 BUDGET = 60
 UNITS = 30
 PROCESSES = 3
-LEASE = {"max": 20, "ttlMs": 1_000}
+LEASED = with_leases(QUOTA)
 CUTS = 8
 CUT_EVERY_S = 0.25
 LATE = "quotad_store_errors_total{kind=late}"
@@ -24,12 +24,6 @@ BROKEN = "quotad_store_errors_total{kind=broken}"
 def one(world: World) -> Standalone:
     """The store of a run on one server."""
     assert isinstance(world.store, Standalone)
-    return world.store
-
-
-def pair(world: World) -> Replicated:
-    """The store of a run on a primary and its replica."""
-    assert isinstance(world.store, Replicated)
     return world.store
 
 
@@ -47,6 +41,24 @@ async def stop_server(world: World) -> None:
 async def stop_server_near_the_end(world: World) -> None:
     """The same, with requests let through meanwhile."""
     await stop_server(world)
+    world.signs["admitted without the store"] = world.undecided_admissions
+
+
+async def stop_server_and_kill(world: World) -> None:
+    """SIGSTOP; a process that let requests through meanwhile is killed and started anew; SIGCONT."""
+    server = one(world).server
+    await world.begin_fault()
+    server.pause()
+    await wait(STOPPED_S / 2)
+    world.expose(0)
+    world.died = True
+    await world.sidecars[0].kill()
+    await world.sidecars[0].start()
+    await wait(STOPPED_S / 2)
+    server.resume()
+    world.end_fault()
+    world.fault.hits["processes killed"] = 1
+    world.signs["calls past their deadline"] = lambda: world.grew(LATE)
     world.signs["admitted without the store"] = world.undecided_admissions
 
 
@@ -127,92 +139,6 @@ async def swallow(world: World) -> None:
     world.signs["calls past their deadline"] = lambda: world.grew(LATE)
 
 
-async def flush_all(world: World) -> None:
-    """Every key is gone, scripts stay."""
-    await world.begin_fault()
-    expose_all(world)
-    with one(world).server.client() as client:
-        keys, _ = client.pipeline(transaction=True).dbsize().flushall().execute()
-    world.end_fault()
-    world.fault.hits["keys deleted"] = int(keys)
-
-
-async def kill_and_flush_all(world: World) -> None:
-    """SIGKILL to one process, and at once every key is gone: what only the dead one knew is forgotten."""
-    await world.begin_fault()
-    expose_all(world)
-    server = one(world).server
-    await world.sidecars[0].kill()
-    with server.client() as client:
-        keys, _ = client.pipeline(transaction=True).dbsize().flushall().execute()
-    world.end_fault()
-    world.died = True
-    world.fault.hits |= {"processes killed": 1, "keys deleted": int(keys)}
-
-
-async def restart_empty(world: World) -> None:
-    """SIGKILL to a server that keeps nothing, and a new one on its address."""
-    server = one(world).server
-    await world.begin_fault()
-    expose_all(world)
-    server.kill()
-    await wait(0.5)
-    server.start()
-    world.end_fault()
-    world.fault.hits["servers killed"] = 1
-    world.signs["requests without a decision"] = world.failures
-
-
-async def promote_lagging(world: World) -> None:
-    """The primary dies; a replica that is half a second behind takes its place."""
-    await wait(0.6)
-    await world.begin_fault()
-    expose_all(world)
-    lost = pair(world).fail_over()
-    world.end_fault()
-    world.fault.hits["bytes of writes lost"] = lost
-    world.fault.note = f"{lost:,} bytes of writes lost"
-
-
-async def flush_scripts(world: World) -> None:
-    """SCRIPT FLUSH, five times."""
-    await world.begin_fault()
-    with one(world).server.client() as client:
-        for _ in range(5):
-            client.script_flush()
-            await wait(0.1)
-    world.end_fault()
-    world.signs["NOSCRIPT answered"] = lambda: one(world).error_replies("NOSCRIPT")
-
-
-def expose_all(world: World) -> None:
-    """The store forgets: what is in the hands of any process may be counted as used."""
-    for sidecar in world.sidecars:
-        world.expose(sidecar.number)
-
-
-def healed(world: World, plan: TestedPlan) -> Bounds:
-    """Healing counts Holds of that moment as used, whatever becomes of them: too much, never too little."""
-    if not plan.limits.classes:
-        return Bounds()
-    return Bounds(stranded=world.exposed[plan.plan_id], why="Holds when the store forgot, counted by healing")
-
-
-def half_healed(world: World, plan: TestedPlan) -> Bounds:
-    """What the dead process was granted after the others heard last is known to nobody."""
-    units = world.exposed[plan.plan_id]
-    return Bounds(over=units, lost=units, stranded=units, why="in flight when the store forgot")
-
-
-def healed_leases(world: World, plan: TestedPlan) -> Bounds:
-    """The same, and the Leases of that moment."""
-    units = LEASE["max"] * PROCESSES
-    holds = world.exposed[plan.plan_id] if plan.limits.classes else 0
-    return Bounds(
-        stranded=holds + units, why=f"{PROCESSES} Leases of {LEASE['max']}, and Holds, when it forgot"
-    )
-
-
 def kept_ahead(_world: World, _plan: TestedPlan) -> Bounds:
     """``local``: the standby is for outages, also when all else is used up."""
     units = UNITS * PROCESSES
@@ -235,6 +161,15 @@ def nothing_meanwhile(world: World) -> Iterator[str]:
 def budgets(_world: World, _plan: TestedPlan) -> Bounds:
     """``open``: the budget of each process."""
     return Bounds(over=BUDGET * PROCESSES, why=f"{PROCESSES} processes with a budget of {BUDGET}")
+
+
+def budgets_and_a_crash(world: World, plan: TestedPlan) -> Bounds:
+    """A process that is started anew has a budget of its own; what the dead one had in hand is charged."""
+    return Bounds(
+        over=BUDGET * (PROCESSES + 1),
+        stranded=world.exposed[plan.plan_id],
+        why=f"{PROCESSES + 1} processes with a budget of {BUDGET}, one of them killed",
+    )
 
 
 def within_budget(world: World) -> Iterator[str]:
@@ -274,7 +209,7 @@ CASES = (
     Case(
         "stop-closed-lease",
         "SIGSTOP of Redis for 3 s, closed, with leases",
-        (all_answers(QUOTA, lease=LEASE), good_answers(QUOTA, lease=LEASE)),
+        LEASED,
         stop_server,
         also=leases_used,
     ),
@@ -288,6 +223,15 @@ CASES = (
         also=within_budget,
         after=0.9,
         quick=True,
+    ),
+    Case(
+        "stop-open-kill",
+        "SIGSTOP of Redis near the quota's end, open, kill -9 of a sidecar meanwhile",
+        (all_answers(QUOTA, **OPEN), good_answers(QUOTA, **OPEN)),
+        stop_server_and_kill,
+        store={"journal": "journal"},
+        bounds=budgets_and_a_crash,
+        after=0.9,
     ),
     Case(
         "stop-local",
@@ -316,7 +260,7 @@ CASES = (
     Case(
         "cut-after-lease",
         "connections cut after the write, with leases",
-        (all_answers(QUOTA, lease=LEASE), good_answers(QUOTA, lease=LEASE)),
+        LEASED,
         cut_after_write,
         also=leases_used,
     ),
@@ -338,60 +282,5 @@ CASES = (
         "every answer lost for 1 s",
         (all_answers(QUOTA), good_answers(QUOTA)),
         swallow,
-    ),
-    Case(
-        "flushall",
-        "FLUSHALL",
-        (all_answers(QUOTA), good_answers(QUOTA), rate_only(200, 50)),
-        flush_all,
-        bounds=healed,
-        quick=True,
-    ),
-    Case(
-        "flushall-kill",
-        "kill -9 of a sidecar, then FLUSHALL",
-        (all_answers(QUOTA), good_answers(QUOTA)),
-        kill_and_flush_all,
-        bounds=half_healed,
-    ),
-    Case(
-        "flushall-lease",
-        "FLUSHALL, with leases",
-        (all_answers(QUOTA, lease=LEASE), good_answers(QUOTA, lease=LEASE)),
-        flush_all,
-        bounds=healed_leases,
-        also=leases_used,
-    ),
-    Case(
-        "restart-empty",
-        "kill -9 of Redis, which comes back empty",
-        (all_answers(QUOTA), good_answers(QUOTA)),
-        restart_empty,
-        bounds=healed,
-    ),
-    Case(
-        "lagging",
-        "a replica 500 ms behind is promoted",
-        (all_answers(QUOTA), good_answers(QUOTA), rate_only(200, 50)),
-        promote_lagging,
-        bounds=healed,
-        behind=replicated,
-        quick=True,
-    ),
-    Case(
-        "lagging-lease",
-        "a replica 500 ms behind is promoted, with leases",
-        (all_answers(QUOTA, lease=LEASE), good_answers(QUOTA, lease=LEASE)),
-        promote_lagging,
-        bounds=healed_leases,
-        behind=replicated,
-        also=leases_used,
-    ),
-    Case(
-        "script-flush",
-        "SCRIPT FLUSH, five times",
-        (all_answers(QUOTA), good_answers(QUOTA), rate_only(200, 50)),
-        flush_scripts,
-        quick=True,
     ),
 )

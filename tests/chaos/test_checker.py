@@ -116,6 +116,15 @@ def test_a_lease_that_nobody_returns_is_found() -> None:
     assert problems(given, Bounds(leased=2)) == ""
 
 
+def test_windows_that_disagree_are_found() -> None:
+    """Whatever is charged is charged in every window alike."""
+    given = history()
+    given.at_rest = AtRest(3, 0, 0, 3, 3)
+    assert problems(given) == ""
+    given.at_rest = AtRest(3, 0, 0, 3, 2)
+    assert problems(given) == "use differs by window: day 3, month 3, total 2"
+
+
 @pytest.mark.parametrize("status", [401, 429, 503])
 def test_a_refused_request_at_the_backend_is_found(status: int) -> None:
     """Who is told no must not have been let through."""

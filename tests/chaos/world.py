@@ -156,10 +156,7 @@ class World:
                 usages: Sequence[Usage] = await reader.usage(subjects)
             except StoreError:
                 usages = []
-            found = {
-                plan.plan_id: AtRest(usage.day_charged, usage.day_open, usage.leased)
-                for plan, usage in zip(self.plans, usages, strict=False)
-            }
+            found = {plan.plan_id: _rest(usage) for plan, usage in zip(self.plans, usages, strict=False)}
             now_s = monotonic_s()
             if found != last or not found:
                 last, since_s = found, now_s
@@ -179,6 +176,10 @@ async def start_all(sidecars: Sequence[Sidecar], stack: AsyncExitStack) -> None:
         stack.push_async_callback(sidecar.stop)
     starts: list[Awaitable[None]] = [sidecar.start() for sidecar in sidecars]
     await asyncio.gather(*starts)
+
+
+def _rest(usage: Usage) -> AtRest:
+    return AtRest(usage.day_charged, usage.day_open, usage.leased, usage.month_charged, usage.total_charged)
 
 
 def environment(**more: str) -> dict[str, str]:
