@@ -11,11 +11,15 @@ from quotad.core.quota import Replay, Terms
 from quotad.engine.debts import subject_of
 from quotad.engine.journal import Journal, Orphan
 from quotad.engine.lane import Lane
+from quotad.engine.upkeep import CallLater
 from quotad.errors import StoreError
 from quotad.store.interface import Store
 
 ORPHANS_EVERY_S = 30.0
 """How often the journal's folder is looked through for those of dead processes."""
+
+RETRY_S = 1.0
+"""What the store did not take is told again after this long, and so on."""
 
 log = logging.getLogger(__name__)
 
@@ -33,13 +37,15 @@ class Calendar(Protocol):
 class Accounts:
     """Tells the store what it has to count. One replay at a time."""
 
-    def __init__(self, store: Store, calendar: Calendar) -> None:
+    def __init__(self, store: Store, calendar: Calendar, call_later: CallLater) -> None:
         self._store = store
         self._calendar = calendar
+        self._call_later = call_later
         self._journal: Journal | None = None
         self._loop = asyncio.get_running_loop()
         self._due: dict[str, Lane] = {}
         self._task: asyncio.Task[None] | None = None
+        self._retries = False
         self._orphans: asyncio.Task[None] | None = None
 
     def start(self, journal: Journal) -> None:
@@ -48,27 +54,39 @@ class Accounts:
         self._orphans = self._loop.create_task(self._adopt(journal))
 
     def replay_soon(self, lane: Lane) -> None:
-        """The store answers again: it is told what the Lane owes."""
-        if lane.debts is None:
-            return
-        self._due[lane.subject.tag] = lane
-        if self._task is None or self._task.done():
+        """The store is told what the Lane owes, and told again until it takes it."""
+        if lane.debts is not None and lane.debts.is_due:
+            self._due[lane.subject.tag] = lane
+            if not self._retries:
+                self._begin()
+
+    def _begin(self) -> None:
+        self._retries = False
+        if self._due and (self._task is None or self._task.done()):
             self._task = self._loop.create_task(self._replay_due())
 
     async def _replay_due(self) -> None:
+        refused: dict[str, Lane] = {}
         while self._due:
-            _, lane = self._due.popitem()
+            tag = next(iter(self._due))
+            lane = self._due.pop(tag)
             try:
                 await self._replay(lane)
-            except StoreError:
-                # It stays owed; the next answer to the Lane brings it up again.
-                continue
+            except StoreError as error:
+                refused[tag] = lane
+                if error.kind != "script":
+                    break
+        if refused:
+            self._due.update(refused)
+            self._retries = True
+            self._call_later(RETRY_S, self._begin)
 
     async def _replay(self, lane: Lane) -> None:
         debts, subject = lane.debts, lane.subject
         if debts is None:
             return
-        for debt, replay in debts.to_replay():
+        while (due := debts.next_replay()) is not None:
+            debt, replay = due
             await self._tell(subject, replay, b"")
             debts.acknowledged(debt, replay.total)
         journal = self._journal
@@ -85,26 +103,29 @@ class Accounts:
 
     async def _adopt(self, journal: Journal) -> None:
         while True:
+            is_told = True
             for orphan in await asyncio.to_thread(lambda: list(journal.orphans())):
                 with contextlib.closing(orphan):
-                    await self._replay_orphan(orphan)
-            await asyncio.sleep(ORPHANS_EVERY_S)
+                    is_told &= await self._replay_orphan(orphan)
+            await asyncio.sleep(ORPHANS_EVERY_S if is_told else RETRY_S)
 
-    async def _replay_orphan(self, orphan: Orphan) -> None:
+    async def _replay_orphan(self, orphan: Orphan) -> bool:
+        """False when the store did not take all; the rest stays in the file."""
+        is_told = True
         for record in list(orphan.records):
             try:
-                subject = subject_of(record)
+                await self._tell(
+                    subject_of(record), Replay(record.day_end_us, record.total), orphan.sidecar_id
+                )
             except (ValueError, TypeError):
                 log.exception("a journal's record of %s cannot be read; it is kept", record.tag)
-                continue
-            while True:
-                try:
-                    await self._tell(subject, Replay(record.day_end_us, record.total), orphan.sidecar_id)
-                except StoreError:
-                    await asyncio.sleep(1.0)
-                else:
-                    orphan.done(record)
+            except StoreError as error:
+                is_told = False
+                if error.kind != "script":
                     break
+            else:
+                orphan.done(record)
+        return is_told
 
     async def close(self, lanes: Sequence[Lane], within_s: float) -> bool:
         """Replay what is left. False when the store did not take it: the journal keeps it."""
@@ -114,8 +135,9 @@ class Accounts:
                 await self._orphans
         for lane in lanes:
             self.replay_soon(lane)
+        self._begin()
         if self._task is not None:
             await asyncio.wait([self._task], timeout=within_s)
             if not self._task.done():
                 self._task.cancel()
-        return not any(lane.debts is not None and lane.debts.to_replay() for lane in lanes)
+        return not any(lane.debts is not None and lane.debts.is_due for lane in lanes)

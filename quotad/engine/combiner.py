@@ -85,6 +85,11 @@ class Combiner:
         """Calls that are not resolved yet."""
 
     @property
+    def reconnects(self) -> int:
+        """See ``Store.reconnects``."""
+        return self._store.reconnects
+
+    @property
     def idle(self) -> bool:
         """Whether every call is resolved and none is about to go out."""
         return not self.in_flight and not self._ready
@@ -135,7 +140,6 @@ class Combiner:
         if settle_only:
             if lane.leaving:
                 cost = LEAVE
-                lane.unsure = True
         else:
             lane.wants = False
             if lane.remembers:
@@ -178,6 +182,8 @@ class Combiner:
         lane.busy = lane.late = False
         if isinstance(answer, StoreError):
             lane.dirty = True
+            if call.cost == LEAVE:
+                lane.unsure = True
             self._results.failed(lane, waiters, answer.kind)
         elif answer.status == AnswerStatus.DECIDED:
             lane.retries = 0
@@ -185,7 +191,7 @@ class Combiner:
             self._results.decided(lane, call, waiters, answer, late)
         else:
             self._undecided(lane, call, waiters, answer)
-        if lane.waiting or lane.remembers:
+        if lane.waiting or lane.remembers or lane.wants:
             self.send(lane)
 
     def _undecided(self, lane: Lane, call: Call, waiters: list[Waiter], answer: Answer) -> None:
@@ -196,9 +202,10 @@ class Combiner:
             if answer.status == AnswerStatus.WINDOWS_UNFIT:
                 self._results.refit(answer.now_us)
                 lane.remembers = call.memory is not None
-            elif lane.unsure:
+                self.send(lane)
+            elif lane.unsure and not answer.generation and answer.version > call.version:
                 # It went, and the answer that said so was lost.
-                lane.unsure = False
+                lane.unsure = lane.leaving = False
                 lane.entry.leave()
             else:
                 lane.remembers = True

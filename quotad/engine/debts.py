@@ -19,7 +19,7 @@ _MORE = ("timezone", "month_anchor_day", "version")
 class Debt:
     """One day's."""
 
-    __slots__ = ("day_end_us", "in_flight", "noted", "owed", "replayed")
+    __slots__ = ("day_end_us", "in_flight", "noted", "owed", "replayed", "told")
 
     def __init__(self, day_end_us: int) -> None:
         self.day_end_us = day_end_us
@@ -29,6 +29,8 @@ class Debt:
         """Counted, and neither paid for nor replayed yet."""
         self.replayed = 0
         """What the store has acknowledged; absolute since the process started."""
+        self.told = 0
+        """What the store was told at most, whether it heard or not: it may have counted so many."""
         self.noted = 0
         """What the journal holds: what is replayed if this process dies."""
 
@@ -36,6 +38,11 @@ class Debt:
     def total(self) -> int:
         """What the store must have counted if every request in flight counts."""
         return self.replayed + self.owed + self.in_flight
+
+    @property
+    def payable(self) -> int:
+        """What is owed and was never told: of the rest the store may have counted all."""
+        return self.replayed + self.owed - self.told
 
     def settle(self, counted: bool) -> None:
         """One admitted request's outcome is known."""
@@ -70,29 +77,29 @@ class Debts:
     def owed(self, day_end_us: int) -> int:
         """What grants of this day may pay for."""
         debt = self._by_day.get(day_end_us)
-        return 0 if debt is None else debt.owed
+        return 0 if debt is None else debt.payable
 
     def pay(self, day_end_us: int, units: int) -> None:
         """Units of this day that were granted to nobody stay charged for what is owed."""
         self._by_day[day_end_us].owed -= units
 
-    def to_replay(self) -> list[tuple[Debt, Replay]]:
-        """What the store is to be told, as absolute totals."""
-        return [
-            (debt, Replay(debt.day_end_us, debt.replayed + debt.owed))
-            for debt in self._by_day.values()
-            if debt.owed
-        ]
+    @property
+    def is_due(self) -> bool:
+        """Whether the store is to be told something, or the journal may let go of what came to nothing."""
+        return any(debt.owed or (debt.noted and not debt.in_flight) for debt in self._by_day.values())
+
+    def next_replay(self) -> tuple[Debt, Replay] | None:
+        """What the store is to be told next, as an absolute total. From now on it may have heard it."""
+        for debt in self._by_day.values():
+            if debt.owed:
+                debt.told = debt.replayed + debt.owed
+                return debt, Replay(debt.day_end_us, debt.told)
+        return None
 
     def acknowledged(self, debt: Debt, total: int) -> None:
         """The store has counted so many of that day."""
         debt.owed -= total - debt.replayed
         debt.replayed = total
-
-    @property
-    def is_open(self) -> bool:
-        """Whether something is in flight, owed, or noted though it is paid for or came to nothing."""
-        return any(debt.in_flight or debt.owed or debt.noted for debt in self._by_day.values())
 
     def close(self, settled: Callable[[int, int], None]) -> None:
         """Say of which days the journal may let go, and of which total.

@@ -58,7 +58,7 @@ class Lane:
         self.leaving = False
         """Its next call says that its Entry may go, if that only records."""
         self.unsure = False
-        """It said so and was not answered: the Entry may be gone."""
+        """It said so once and was not answered: the Entry may be gone."""
         self.sent_s = 0.0
         """When its last call went out (monotonic): a Lane with Holds must not stay silent."""
         self.retries = 0

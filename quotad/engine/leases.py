@@ -6,7 +6,7 @@ ended; and never after the day for which it was granted.
 """
 
 from quotad.core.plans import UsagePlan
-from quotad.core.quota import Answer
+from quotad.core.quota import Answer, Call
 
 _DOUBLING_S = 0.05
 """A stock that lasted less is doubled: its demand was not measured for long enough to be trusted."""
@@ -29,6 +29,7 @@ class Stock:
         "ahead",
         "answer",
         "ends_s",
+        "ends_us",
         "grant",
         "keep",
         "left",
@@ -38,6 +39,7 @@ class Stock:
         "most",
         "rate",
         "renewed_at",
+        "renewed_s",
         "returned",
         "seen",
         "spent",
@@ -62,6 +64,8 @@ class Stock:
         """With so much left more is asked for."""
         self.ttl_s = 0.0
         self.ends_s = 0.0
+        self.ends_us = 0
+        """When the store considers it ended, at the earliest; the store's time."""
         self.rate = 0.0
         """Requests per second, as measured."""
         self.measured_s = 0.0
@@ -69,6 +73,8 @@ class Stock:
         """Requests counted when it was measured."""
         self.renewed_at = -1
         """Requests counted when it was last renewed."""
+        self.renewed_s = 0.0
+        """When the call went out that renewed it."""
         self.listed = False
         """It is looked after (``upkeep``)."""
         self.grant: object = None
@@ -114,14 +120,26 @@ class Stock:
         """Units to ask for on top of those who wait."""
         return max(0, self.keep + self.want - self.left)
 
-    def put(self, units: int, answer: Answer, sent_s: float, unlimited_rate: bool) -> None:
-        """Units came with an answer to a call sent then, which also renewed those that are left."""
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the plan takes anything ahead, and this process goes on."""
+        return bool(self.keep or self.most)
+
+    def has_ended(self, answer: Answer) -> bool:
+        """Whether a call came so late that the store had ended what is left: its tokens are others'."""
+        return answer.now_us >= self.ends_us and answer.rate_limit >= 0
+
+    def put(self, units: int, call: Call, answer: Answer, sent_s: float) -> None:
+        """Units came with the answer to a call sent then, which also renewed those that are left."""
         self.left += units
         self.answer = answer
-        day_s = (answer.day_end_us - answer.now_us) / 1e6
+        self.renewed_s = sent_s
+        lease_us = call.terms.lease_us
+        self.ends_us = answer.now_us + lease_us
+        day_us = answer.day_end_us - answer.now_us
         # Without a rate a unit ahead is only quota, charged until its day ends: a standby lasts as long.
-        lasts_s = day_s if self.keep and unlimited_rate else min(self.ttl_s, day_s)
-        self.ends_s = sent_s + lasts_s
+        lasts_us = day_us if self.keep and answer.rate_limit < 0 else min(lease_us, day_us)
+        self.ends_s = sent_s + lasts_us / 1e6
 
     def take_back(self) -> int:
         """Spend no more of it; answers how many units are to be given back."""

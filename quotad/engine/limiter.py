@@ -47,10 +47,10 @@ class Limiter:
         self._monotonic_s = monotonic_s
         self._wall_s = wall_s
         self._loop = asyncio.get_running_loop()
+        call_later = call_later or self._loop.call_later
         self._journal: Journal | None = None
         self._terms = TermsBook(round(hold_s * 1e6))
         self._refit_us: int | None = None
-        self._reconnects = 0
         self._lanes: dict[str, Lane] = {}
         self._combiner = Combiner(store, self, self._loop.call_soon, monotonic_s)
         self.outage = Outage(monotonic_s)
@@ -60,9 +60,9 @@ class Limiter:
             self.outage,
             hold_s=hold_s,
             monotonic_s=monotonic_s,
-            call_later=call_later or self._loop.call_later,
+            call_later=call_later,
         )
-        self._accounts = Accounts(store, self)
+        self._accounts = Accounts(store, self, call_later)
         self.waiting = 0
         """Requests that wait for their Verdict."""
 
@@ -129,9 +129,11 @@ class Limiter:
         """A Subject that is new, or has another plan now."""
         if lane is None:
             lane = self._lanes[subject.tag] = Lane(subject)
+        before, plan = lane.subject.plan, subject.plan
+        if (before.lease, before.on_store_failure) != (plan.lease, plan.on_store_failure):
+            self._upkeep.give_back(lane)
         lane.subject = subject
         lane.denied = None
-        plan = subject.plan
         if lane.stock is None and (plan.lease is not None or plan.on_store_failure.mode == "local"):
             lane.stock = Stock()
         if lane.stock is not None:
@@ -161,8 +163,7 @@ class Limiter:
 
     def _resolve(self, unit: Unaccounted, counted: bool) -> None:
         unit.debt.settle(counted)
-        if not self.outage.failing:
-            self._accounts.replay_soon(self._lanes[unit.subject.tag])
+        self._accounts.replay_soon(self._lanes[unit.subject.tag])
 
     # What the combiner calls (``combiner.Results``).
 
@@ -185,7 +186,8 @@ class Limiter:
         self._refit_us = None
         self._upkeep.resolved.set()
         if self.outage.failing:
-            self._answered()
+            self.outage.answered()
+            self._upkeep.look()
         self.waiting -= len(waiters)
         for waiter in waiters:
             if waiter.gone:
@@ -212,17 +214,22 @@ class Limiter:
             lane.leaving = False
             if not answer.generation:
                 entry.leave()
+        if stock is not None and stock.left and stock.has_ended(answer):
+            self._upkeep.give_back(lane)
         ahead, paid, returned = entry.hear(call, answer, admitted, stock, owed)
         if paid or returned:
             if paid and debts is not None:
                 debts.pay(answer.day_end_us, paid)
             self._upkeep.soil(lane)
-        if debts is not None and debts.is_open:
+        if debts is not None:
             self._accounts.replay_soon(lane)
         if stock is not None and (ahead or stock.left):
-            stock.put(ahead, answer, lane.sent_s, answer.rate_limit < 0)
+            stock.put(ahead, call, answer, lane.sent_s)
             stock.grant = Grant(lane, answer, held=False, leased=call.terms.conditional)
-            self._upkeep.stocked(lane, stock)
+            if stock.is_wanted:
+                self._upkeep.stocked(lane, stock)
+            else:
+                self._upkeep.give_back(lane)
         if answer.refused_by and not answer.held_only:
             if answer.refused_by != Limit.RATE or answer.retry_us >= SHORTEST_DENIAL_US:
                 self._upkeep.deny(lane, answer)
@@ -232,17 +239,11 @@ class Limiter:
     def _ask_denied(self, lane: Lane, denied: Answer, answer: Answer) -> None:
         """Whether the quota that refused is still used up."""
         limit, charged, ends_us = _quota(denied.refused_by, answer)
-        if 0 <= limit <= charged:
+        if 0 <= limit <= charged and not answer.granted:
             retry_us = ends_us - answer.now_us if ends_us else 0
             self._upkeep.deny(lane, answer._replace(refused_by=denied.refused_by, retry_us=retry_us))
         else:
             lane.denied = None
-
-    def _answered(self) -> None:
-        self.outage.answered()
-        if self._store.reconnects != self._reconnects:
-            self._reconnects = self._store.reconnects
-            self._upkeep.push()
 
     def failed(self, lane: Lane, waiters: Sequence[Waiter], kind: str) -> None:
         """The failure policy answers; what the store may have granted shows in a later Answer."""
@@ -323,7 +324,7 @@ class Limiter:
         Without a journal, what the policy ``open`` admits is forgotten when the process dies.
         """
         self._journal = journal
-        self._upkeep.beat()
+        self._upkeep.start()
         if journal is not None:
             self._accounts.start(journal)
 

@@ -23,6 +23,12 @@ HEARTBEATS_PER_HOLD = 3
 REFILL_S = 0.05
 """Stocks that run low wait so long for others to be filled in the same call."""
 
+TEND_S = 0.005
+"""Stocks are not looked at more often."""
+
+WATCH_S = 0.5
+"""How often this process looks whether a connection was made anew though nobody asked anything."""
+
 DENIED_S = 1.0
 """How long a used-up quota is taken to be used up without asking; asked again before, while requests come."""
 DENIED_AGAIN_S = 0.8
@@ -67,9 +73,11 @@ class Upkeep:
         self._dirty: list[Lane] = []
         self._low: list[Lane] = []
         self._stocked: list[Lane] = []
-        self._denied: list[Lane] = []
+        self._denied: dict[Lane, None] = {}
         self._to_push: list[Lane] = []
+        self._reconnects = combiner.reconnects
         self._heartbeat: Timer | None = None
+        self._watching: Timer | None = None
         self.resolved = asyncio.Event()
         """Set whenever a call is resolved."""
 
@@ -132,9 +140,9 @@ class Upkeep:
                     stock.listed = False
                 continue
             kept.append(lane)
-            if stock.ends_s - now_s > stock.ttl_s / 2 or lane.busy:
+            if now_s < min(stock.renewed_s + stock.ttl_s / 2, stock.ends_s) or lane.busy:
                 continue
-            if lane.asked == stock.renewed_at or now_s >= stock.ends_s:
+            if now_s >= stock.ends_s or (lane.asked == stock.renewed_at and not self._stands_by(stock)):
                 self.give_back(lane)
             else:
                 lane.wants = True
@@ -142,6 +150,10 @@ class Upkeep:
         self._stocked = kept
         if kept:
             self._call_later(_pause_s(kept), self._tend)
+
+    def _stands_by(self, stock: Stock) -> bool:
+        """Whether it may be all that there is for a while."""
+        return self._outage.failing and stock.keep > 0
 
     def give_back(self, lane: Lane) -> None:
         """Spend nothing more of the Lane's stock."""
@@ -155,23 +167,22 @@ class Upkeep:
     def deny(self, lane: Lane, answer: Answer) -> None:
         """The store refused for a quota that is used up, or a bucket that is empty for a known time."""
         lasts_s = min(answer.retry_us / 1e6, DENIED_S) if answer.retry_us else DENIED_S
-        is_new = lane.denied is None
         lane.denied, lane.denied_hits = answer, 0
         lane.denied_until_s = lane.sent_s + lasts_s
-        if is_new and lasts_s > DENIED_AGAIN_S:
+        if lasts_s > DENIED_AGAIN_S and lane not in self._denied:
             if not self._denied:
                 self._call_later(DENIED_AGAIN_S, self._ask_again)
-            self._denied.append(lane)
+            self._denied[lane] = None
 
     def _ask_again(self) -> None:
-        kept: list[Lane] = []
+        kept: dict[Lane, None] = {}
         for lane in self._denied:
             if lane.denied is None:
                 continue
             if not lane.denied_hits:
                 lane.denied = None
                 continue
-            kept.append(lane)
+            kept[lane] = None
             lane.denied_hits = 0
             if not lane.busy:
                 lane.wants = True
@@ -181,6 +192,22 @@ class Upkeep:
             self._call_later(DENIED_AGAIN_S, self._ask_again)
 
     # Entries.
+
+    def start(self) -> None:
+        """Begin to renew Entries that hold units, and to look for new connections."""
+        self.beat()
+        self._watch()
+
+    def _watch(self) -> None:
+        self._watching = self._call_later(WATCH_S, self._watch)
+        self.look()
+
+    def look(self) -> None:
+        """A connection that was made anew may lead to a server that has lost writes."""
+        reconnects = self._combiner.reconnects
+        if reconnects != self._reconnects:
+            self._reconnects = reconnects
+            self.push()
 
     def beat(self) -> None:
         """Renew Entries that hold units and were silent, let go of those of which nothing is asked."""
@@ -222,8 +249,9 @@ class Upkeep:
 
     async def close(self, within_s: float) -> bool:
         """Tell the store what it has not heard, and let go of everything. False when that took too long."""
-        if self._heartbeat is not None:
-            self._heartbeat.cancel()
+        for timer in (self._heartbeat, self._watching):
+            if timer is not None:
+                timer.cancel()
         try:
             async with asyncio.timeout(within_s):
                 while self._retire():
@@ -258,4 +286,4 @@ class Upkeep:
 
 def _pause_s(lanes: Iterable[Lane]) -> float:
     """Until stocks are looked at again: a quarter of the shortest Lease."""
-    return min(lane.stock.ttl_s / 4 for lane in lanes if lane.stock is not None)
+    return min(max(lane.stock.ttl_s / 4, TEND_S) for lane in lanes if lane.stock is not None)
