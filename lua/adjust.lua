@@ -62,7 +62,7 @@ local function reset(state, key, adjusted, version, windows, now)
   return true
 end
 
--- Adds a top-up and drops those that are over. False when it is known already.
+-- Adds a top-up and drops those that have been over for long. False when it is known already.
 local function top_up(state, adjusted, version, window, amount, stop, now)
   if stop < 0 then
     stop = 0
@@ -71,7 +71,7 @@ local function top_up(state, adjusted, version, window, amount, stop, now)
   local kept = {unpack(adjusted, 1, TOP_UPS - 1)}
   for at = TOP_UPS, #adjusted, TOP_UP_SIZE do
     if adjusted[at] == version then return false end
-    if adjusted[at + 3] == 0 or now < adjusted[at + 3] then
+    if adjusted[at + 3] == 0 or now < adjusted[at + 3] + TOP_UP_KEPT_US then
       for i = 0, TOP_UP_SIZE - 1 do kept[#kept + 1] = adjusted[at + i] end
     end
   end

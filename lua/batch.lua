@@ -83,13 +83,19 @@ local function serve(key, total_key, id, packed, plans, hold, time, deciding)
   if (not found and not fits) or (not entry and not deciding) then
     return answer(state, new_entry(state), bounds, now, status, 0, NONE, 0, 0)
   end
-  if lost then adopt_previous(state, terms, sent.previous_day_end) end
+  if lost then adopt_previous(state, terms, sent.day_end, sent.previous_day_end) end
+  if lost and entry and entry[OWN_GENERATION] < sent.generation then
+    -- Before the loss this one had been ended and another made.
+    fold(state, entry, terms[RELEASE])
+    state[ENTRIES] = state[ENTRIES] - 1
+    entry = nil
+  end
   if entry then
     entry = align(state, entry)
   else
     entry = enter(state, sent, lost)
   end
-  if lost then heal(state, key, entry, terms, sent, memory, hold, now) end
+  if lost then heal(state, key, entry, terms, bounds, sent, memory, hold, now) end
   record(state, entry, terms, bounds, sent, now)
   entry[OWN_NUMBER], entry[OWN_EXPIRES] = sent.number, now + hold
   reclaim(state, key, id, entry, terms, hold, now)

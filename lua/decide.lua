@@ -26,7 +26,9 @@ local function refusal(state, limits, now)
   if is_full(total, state, TOTAL) then return BY_TOTAL, 1, HELD_RETRY_US end
   if is_full(month, state, MONTH) then return BY_MONTH, 1, HELD_RETRY_US end
   if is_full(day, state, DAY) then return BY_DAY, 1, HELD_RETRY_US end
-  if state[LEASED] > 0 and capacity(state, limits) < TOKEN_U then return BY_RATE, 1, HELD_RETRY_US end
+  if limits[RATE] > 0 and limits[BURST] > 0 and state[LEASED] > 0 and capacity(state, limits) < TOKEN_U then
+    return BY_RATE, 1, HELD_RETRY_US
+  end
   return BY_RATE, 0, wait_us(state, limits, TOKEN_U) + math.max(0, state[THAW] - now)
 end
 

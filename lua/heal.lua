@@ -19,17 +19,23 @@ local function used(state, window)
 end
 
 -- Healing binds for everyone until its end; it begins with an empty bucket, which fills only when leases
--- that nobody remembers have ended.
-local function begin_healing(state, key, terms, hold, now)
+-- that nobody remembers have ended. So it does each time that a newer state is heard of.
+local function begin_healing(state, key, terms, version, hold, now)
   local packed = now < state[HEALING] and call('HGET', key, 'h')
-  if packed then
-    healed = {decode(HEALED, packed)}
-  else
+  if not packed or version > state[VERSION] then
     state[HEALING] = now + hold
     if state[TOKENS] > 0 then state[TOKENS] = 0 end
     state[THAW] = now + terms[LEASE_TTL]
+  end
+  if packed then
+    healed = {decode(HEALED, packed)}
+  else
     healed = {state[DAY_END], 0, used(state, DAY), state[MONTH_END], 0, used(state, MONTH),
       0, used(state, TOTAL)}
+    if not found then
+      -- The total's key outlived the hash: what Entries restore is in it already.
+      healed[HEALED_TOTAL + REMEMBERED], healed[HEALED_TOTAL + RESTORED] = used(state, TOTAL), 0
+    end
   end
   if healed[HEALED_DAY_END] ~= state[DAY_END] then
     healed[HEALED_DAY_END], healed[HEALED_DAY], healed[HEALED_DAY + RESTORED] = state[DAY_END], 0, 0
@@ -45,8 +51,15 @@ local function restore_window(state, window, healed_at, granted, charged, open, 
   healed[healed_at + RESTORED] = healed[healed_at + RESTORED] + charged + open
 end
 
-local function restore_share(state, entry, share, day_end, granted, at_once, closed, given_back)
-  if day_end == 0 or entry[share + SHARE_DAY_END] ~= day_end then return end
+-- Where the Entry keeps the units of a day, or nil.
+local function share_of(state, day_end)
+  if day_end == state[DAY_END] then return CURRENT end
+  if day_end > 0 and day_end == state[PREVIOUS_DAY_END] then return EARLIER end
+end
+
+local function restore_share(state, entry, day_end, granted, at_once, closed, given_back)
+  local share = share_of(state, day_end)
+  if not share then return end
   local old_granted, old_at_once = entry[share + SHARE_GRANTED], entry[share + SHARE_AT_ONCE]
   local old_closed, old_given_back = entry[share + SHARE_CLOSED], entry[share + SHARE_GIVEN_BACK]
   granted = math.max(granted, old_granted)
@@ -70,14 +83,15 @@ local function restore_share(state, entry, share, day_end, granted, at_once, clo
   restore_window(state, MONTH, HEALED_MONTH, granted, charged, open, given_back)
 end
 
-local function restore_lease(state, entry, terms, day_end, ahead, spent, returned, now)
-  if entry[CURRENT + SHARE_DAY_END] ~= day_end then return end
+local function restore_lease(state, entry, terms, bounds, day_end, ahead, spent, returned, now)
+  if day_end ~= state[DAY_END] then return end
   local before = outstanding(state, entry)
   ahead = math.min(math.max(ahead, entry[AHEAD]), entry[CURRENT + SHARE_AT_ONCE])
   spent = math.min(math.max(spent, entry[SPENT]), ahead)
   returned = math.min(math.max(returned, entry[RETURNED]), ahead - spent)
   entry[AHEAD], entry[SPENT], entry[RETURNED] = ahead, spent, returned
   state[LEASED] = state[LEASED] + outstanding(state, entry) - before
+  if state[TOKENS] > 0 then state[TOKENS] = math.min(state[TOKENS], capacity(state, bounds)) end
   if outstanding(state, entry) == 0 then return end
   entry[LEASE_END] = now + terms[LEASE_TTL]
   if state[LEASES_END] == 0 then state[LEASES_END] = entry[LEASE_END] end
@@ -99,16 +113,16 @@ local function remember(at, units)
 end
 
 -- `sent` is the Call: its day and previous day as {end, closed, given back}, spent, returned.
-local function heal(state, key, entry, terms, sent, memory, hold, now)
-  begin_healing(state, key, terms, hold, now)
+local function heal(state, key, entry, terms, bounds, sent, memory, hold, now)
+  begin_healing(state, key, terms, sent.version, hold, now)
   local day_gap, month_gap, total_gap = gap(HEALED_DAY), gap(HEALED_MONTH), gap(HEALED_TOTAL)
   if sent.generation == entry[OWN_GENERATION] then
-    restore_share(state, entry, CURRENT, sent.day_end,
+    restore_share(state, entry, sent.day_end,
       memory[SEEN_GRANTED], memory[SEEN_AT_ONCE], sent.closed, sent.given_back)
-    restore_share(state, entry, EARLIER, sent.previous_day_end,
+    restore_share(state, entry, sent.previous_day_end,
       memory[SEEN_PREVIOUS_GRANTED], memory[SEEN_PREVIOUS_AT_ONCE],
       sent.previous_closed, sent.previous_given_back)
-    restore_lease(state, entry, terms, sent.day_end, memory[SEEN_AHEAD], sent.spent, sent.returned, now)
+    restore_lease(state, entry, terms, bounds, sent.day_end, memory[SEEN_AHEAD], sent.spent, sent.returned, now)
   end
   local resets = read_adjusted(call('HGET', key, 'x'))
   local seen = memory[SEEN]
@@ -126,9 +140,13 @@ local function heal(state, key, entry, terms, sent, memory, hold, now)
   total_moved = true
 end
 
--- The day before, as the Sidecar remembers it, for a Subject that has none.
-local function adopt_previous(state, terms, previous_day_end)
-  if state[PREVIOUS_DAY_END] > 0 or previous_day_end == 0 or previous_day_end >= state[DAY_END] then return end
-  state[PREVIOUS_DAY_END] = previous_day_end
-  state[PREVIOUS_IN_MONTH] = previous_day_end > terms[MONTH_WINDOWS] and 1 or 0
+-- The day before, as the Sidecar remembers it (the one it last heard of may be over), for a Subject that
+-- has none.
+local function adopt_previous(state, terms, day_end, previous_day_end)
+  if state[PREVIOUS_DAY_END] > 0 then return end
+  local last = day_end < state[DAY_END] and day_end or 0
+  if previous_day_end < state[DAY_END] then last = math.max(last, previous_day_end) end
+  if last == 0 then return end
+  state[PREVIOUS_DAY_END] = last
+  state[PREVIOUS_IN_MONTH] = last > terms[MONTH_WINDOWS] and 1 or 0
 end

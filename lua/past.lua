@@ -22,10 +22,11 @@ local function prune(key, kind, oldest)
 end
 
 -- Puts the units of one day or hour into its stretch, in the place of what stood there for it (`r`: on
--- top of it).
-local function put(key, kind, stop, units)
-  local length, kept = DAY_US, 9
-  if kind ~= 'h' then length, kept = 32 * DAY_US, 13 end
+-- top of it). Nothing is kept of none, nor of what is too old to be kept.
+local function put(key, kind, stop, units, now)
+  local length, kept, life = DAY_US, 9, HOURS_LIFE_US
+  if kind ~= 'h' then length, kept, life = 32 * DAY_US, 13, TOTAL_LIFE_US end
+  if stop <= now - life then return end
   local stretch = math.floor((stop - 1) / length)
   local field = kind .. string.format('%.0f', stretch)
   local row = call('HGET', key, field)
@@ -37,17 +38,17 @@ local function put(key, kind, stop, units)
     local old_stop, old_units = decode('<dd', row, at)
     if old_stop == stop then
       if kind == 'r' then units = units + old_units end
-      local head, tail = string.sub(row, 1, at - 1), string.sub(row, at + 16)
-      call('HSET', key, field, head .. encode('<dd', stop, units) .. tail)
-      return
+      row = string.sub(row, 1, at - 1) .. string.sub(row, at + 16)
+      break
     end
   end
-  call('HSET', key, field, row .. encode('<dd', stop, units))
+  if units ~= 0 then row = row .. encode('<dd', stop, units) end
+  if row == '' then call('HDEL', key, field) else call('HSET', key, field, row) end
 end
 
 function save_history(total_key, now)
   local key = history_key(total_key)
-  for _, item in ipairs(noted) do put(key, item[1], item[2], item[3]) end
+  for _, item in ipairs(noted) do put(key, item[1], item[2], item[3], now) end
   call('PEXPIREAT', key, milliseconds(now + TOTAL_LIFE_US))
 end
 

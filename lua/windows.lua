@@ -26,7 +26,8 @@ end
 -- No settle can name the day before the previous one any more: what is open there stays charged.
 local function forget_previous(state)
   local open = state[PREVIOUS + OPEN]
-  if state[PREVIOUS + CHARGED] + open > 0 then
+  if state[PREVIOUS_DAY_END] > 0 then
+    -- Also when nothing is left: more was told when it ended.
     note('d', state[PREVIOUS_DAY_END], state[PREVIOUS + CHARGED] + open)
   end
   if open == 0 then return end

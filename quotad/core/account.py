@@ -134,7 +134,9 @@ class Account:
         refilled_u = self.tokens_u + limits.rate_rps * elapsed_us
         self.tokens_u = full_u if self.tokens_u < 0 else min(full_u, refilled_u)
 
-    def roll(self, windows: Windows, hold_us: int, now_us: int, running: tuple[int, int] | None = None) -> bool:
+    def roll(
+        self, windows: Windows, hold_us: int, now_us: int, running: tuple[int, int] | None = None
+    ) -> bool:
         """End the windows whose stored end has come, and open the next. False: none sent fits.
 
         ``running`` are the ends of the day and month that a Sidecar remembers of a lost Subject.
@@ -169,7 +171,8 @@ class Account:
 
     def _forget_previous_day(self) -> None:
         """No settle can reach it any more: what is open there stays charged."""
-        if self.previous.used > 0:
+        if self.previous_day_end_us:
+            # Also when nothing is left: more was told when it ended.
             self.noted.append(("d", self.previous_day_end_us, self.previous.used))
         still_open = self.previous.open
         for ledger in self.ledgers(self.previous_day_end_us):
@@ -233,10 +236,7 @@ class Account:
         others = {name: entry for name, entry in self.entries.items() if name != own_id}
         for name, entry in others.items():
             if entry.expires_us <= now_us:
-                if entry.current.day_end_us == self.day_end_us:
-                    self.leased -= entry.lease.left
-                self._close_all(entry, crash)
-                del self.entries[name]
+                self.end_entry(name, crash)
         live = [entry for entry in others.values() if entry.expires_us > now_us]
         self.earliest_us = max(
             min([own_expires_us, *[entry.expires_us for entry in live]]), now_us + hold_us // 4
@@ -253,7 +253,11 @@ class Account:
         pause_us = max(lease_us // 4, len(self.entries) * _SCAN_US)
         self.leases_end_us = max(min(ends_us), now_us + pause_us) if ends_us else 0
 
-    def _close_all(self, entry: Entry, crash: Crash) -> None:
+    def end_entry(self, name: bytes, crash: Crash) -> None:
+        """Take away the Entry of a Sidecar that is silent; its Holds end by the plan's rule."""
+        entry = self.entries.pop(name)
+        if entry.current.day_end_us == self.day_end_us:
+            self.leased -= entry.lease.left
         for share in (entry.current, entry.previous):
             for ledger in self.ledgers(share.day_end_us):
                 if crash is Crash.RELEASE:
@@ -308,7 +312,7 @@ class Account:
         for name, limit, ledger, _ in quotas:
             if ledger.is_full(limit):
                 return name, 1, _HELD_RETRY_US
-        if self.leased and self.capacity_u(limits) < TOKEN_U:
+        if self.leased and min(limits.rate_rps, limits.burst) > 0 and self.capacity_u(limits) < TOKEN_U:
             return Limit.RATE, 1, _HELD_RETRY_US
         return Limit.RATE, 0, self.wait_us(limits, TOKEN_U) + max(0, self.thaw_us - now_us)
 

@@ -6,7 +6,7 @@ that and of all that was restored binds.
 
 from quotad.core.account import Account, Healing
 from quotad.core.ledger import Entry, Share
-from quotad.core.quota import Call, DayNumbers, Memory
+from quotad.core.quota import Call, DayNumbers, Limits, Memory
 
 _WINDOWS = ("day", "month", "total")
 
@@ -35,22 +35,28 @@ def running_windows(call: Call, memory: Memory, now_us: int) -> tuple[int, int] 
 
 
 def adopt_previous(account: Account, call: Call) -> None:
-    """The day before, as the Sidecar remembers it, for a Subject that has none."""
-    end_us = call.previous.day_end_us
-    if account.previous_day_end_us == 0 and 0 < end_us < account.day_end_us:
+    """The day before, as the Sidecar remembers it (what it heard of may be over), where there is none."""
+    known = (call.day.day_end_us, call.previous.day_end_us)
+    end_us = max([0, *[end_us for end_us in known if end_us < account.day_end_us]])
+    if account.previous_day_end_us == 0 and end_us:
         account.previous_day_end_us = end_us
         account.previous_in_month = end_us > call.terms.windows.month_start_us
 
 
-def heal(account: Account, entry: Entry, call: Call, memory: Memory, hold_us: int, now_us: int) -> None:
+def heal(
+    account: Account, entry: Entry, bounds: Limits, call: Call, memory: Memory, hold_us: int, now_us: int
+) -> None:
     """Take what the Sidecar remembers. Binds everyone until the healing time ends."""
     healing = _begin(account, call, hold_us, now_us)
     gaps = {window: healing.gap(window) for window in _WINDOWS}
     if call.generation == entry.generation:
-        _restore_share(account, healing, entry.current, call.day, (memory.granted, memory.at_once))
-        previous = (memory.previous_granted, memory.previous_at_once)
-        _restore_share(account, healing, entry.previous, call.previous, previous)
+        seen = ((memory.granted, memory.at_once), (memory.previous_granted, memory.previous_at_once))
+        for sent, granted in zip((call.day, call.previous), seen, strict=True):
+            for share in (entry.current, entry.previous):
+                if share.day_end_us == sent.day_end_us > 0:
+                    _restore_share(account, healing, share, sent, granted)
         _restore_lease(account, entry, call, memory, now_us)
+        account.tokens_u = min(account.tokens_u, account.capacity_u(bounds))
     for window, is_same, used in (
         ("day", call.day.day_end_us == account.day_end_us, memory.day_used),
         ("month", memory.month_end_us == account.month_end_us, memory.month_used),
@@ -68,17 +74,21 @@ def heal(account: Account, entry: Entry, call: Call, memory: Memory, hold_us: in
 
 
 def _begin(account: Account, call: Call, hold_us: int, now_us: int) -> Healing:
-    healing = account.healing
-    if healing is None or now_us >= account.healing_us:
+    healing = account.healing if now_us < account.healing_us else None
+    if healing is None or call.version > account.version:
         account.healing_us = now_us + hold_us
         account.tokens_u = min(account.tokens_u, 0)
         account.thaw_us = now_us + call.terms.lease_us
+    if healing is None:
         healing = account.healing = Healing(
             account.day_end_us,
             account.month_end_us,
             dict.fromkeys(_WINDOWS, 0),
             {window: getattr(account, window).used for window in _WINDOWS},
         )
+        if account.version == 0:
+            # The total's key outlived the hash: what Entries restore is in it already.
+            healing.remembered["total"], healing.restored["total"] = account.total.used, 0
     if healing.day_end_us != account.day_end_us:
         healing.day_end_us = account.day_end_us
         healing.remembered["day"] = healing.restored["day"] = 0
@@ -91,8 +101,6 @@ def _begin(account: Account, call: Call, hold_us: int, now_us: int) -> Healing:
 def _restore_share(
     account: Account, healing: Healing, share: Share, sent: DayNumbers, seen: tuple[int, int]
 ) -> None:
-    if sent.day_end_us == 0 or share.day_end_us != sent.day_end_us:
-        return
     was = Share(0, share.granted, share.at_once, share.closed, share.given_back)
     share.granted = max(seen[0], share.granted)
     share.at_once = min(max(seen[1], share.at_once), share.granted)

@@ -27,6 +27,13 @@ from quotad.core.quota import (
 )
 
 _TOTAL_LIFE_US = 400 * DAY_US
+_TOP_UP_KEPT_US = 8 * DAY_US
+_HISTORY = {
+    "h": (DAY_US, 9, 8 * DAY_US),
+    "d": (32 * DAY_US, 13, 400 * DAY_US),
+    "r": (32 * DAY_US, 13, 400 * DAY_US),
+}
+"""Per kind: the stretch that is kept or dropped as one, how many beside the newest, what is old."""
 _WINDOW_NAMES = {Window.DAY: "day", Window.MONTH: "month", Window.TOTAL: "total"}
 
 
@@ -68,7 +75,9 @@ class Reference:
     ) -> Usage:
         """A top-up or a reset. See ``lua/adjust.lua``. Raises WindowsUnfitError."""
         account, now_us = self._open(now_us, hold_us, subject.tag, terms)
-        changed = _top_up(account, change, now_us) if isinstance(change, TopUp) else _reset(account, change, now_us)
+        changed = (
+            _top_up(account, change, now_us) if isinstance(change, TopUp) else _reset(account, change, now_us)
+        )
         if changed:
             account.end_hour(now_us)
             self._keep(subject.tag, account, _binding_limits(account, terms.limits), now_us)
@@ -105,7 +114,9 @@ class Reference:
     def _open(self, now_us: int, hold_us: int, tag: str, terms: Terms) -> tuple[Account, int]:
         """A Subject's Account at the present, about to be changed from outside."""
         self._expire(tag, now_us)
-        account = copy.deepcopy(self.accounts.get(tag)) or self._begin(tag, now_us, Crash(terms.release_on_crash))
+        account = copy.deepcopy(self.accounts.get(tag)) or self._begin(
+            tag, now_us, Crash(terms.release_on_crash)
+        )
         now_us = max(now_us, account.last_us)
         account.refill(account.bounds(_binding_limits(account, terms.limits), now_us), now_us)
         account.drop_top_ups(now_us)
@@ -145,9 +156,12 @@ class Reference:
             return _answer(account, Entry(), bounds, now_us, status)
         if lost:
             adopt_previous(account, call)
+            if entry is not None and entry.generation < call.generation:
+                # Before the loss this one had been ended and another made.
+                account.end_entry(sidecar_id, crash)
         entry = _enter(account, sidecar_id, call, lost=lost)
         if lost and memory is not None:
-            heal(account, entry, call, memory, hold_us, now_us)
+            heal(account, entry, bounds, call, memory, hold_us, now_us)
         _record(account, entry, bounds, call, now_us)
         entry.number, entry.expires_us = call.number, now_us + hold_us
         account.reclaim(sidecar_id, hold_us, terms.lease_us, crash, now_us)
@@ -202,7 +216,7 @@ class Reference:
             self.totals[tag] = (account.saved_total, expires_us)
         past = self.history.setdefault(tag, {})
         for kind, end_us, units in account.noted:
-            past[kind, end_us] = units + (past.get((kind, end_us), 0) if kind == "r" else 0)
+            _tell(past, kind, end_us, units, now_us)
         account.noted = []
 
 
@@ -248,7 +262,9 @@ def _top_up(account: Account, change: TopUp, now_us: int) -> bool:
     if until_us < 0:
         ends_us = {Window.DAY: account.day_end_us, Window.MONTH: account.month_end_us}
         until_us = ends_us.get(change.window, 0)
-    account.top_ups = [known for known in account.top_ups if not known.until_us or now_us < known.until_us]
+    account.top_ups = [
+        known for known in account.top_ups if not known.until_us or now_us < known.until_us + _TOP_UP_KEPT_US
+    ]
     account.top_ups.append(change._replace(until_us=until_us))
     account.topped = True
     return True
@@ -272,6 +288,21 @@ def _reset(account: Account, change: Reset, now_us: int) -> bool:
         if account.healing is not None and now_us < account.healing_us:
             account.healing.remembered[name] = account.healing.restored[name] = 0
     return True
+
+
+def _tell(past: dict[tuple[str, int], int], kind: str, end_us: int, units: int, now_us: int) -> None:
+    """Put units of one day or hour into the history; a new stretch drops those long before it."""
+    length_us, kept, old_us = _HISTORY[kind]
+    if end_us <= now_us - old_us:
+        return
+    stretch = (end_us - 1) // length_us
+    stretches = {(end - 1) // length_us for known, end in past if known == kind}
+    if stretch not in stretches:
+        for key in [key for key in past if key[0] == kind and (key[1] - 1) // length_us < stretch - kept]:
+            del past[key]
+    past[kind, end_us] = units + (past.get((kind, end_us), 0) if kind == "r" else 0)
+    if not past[kind, end_us]:
+        del past[kind, end_us]
 
 
 def _present(account: Account, now_us: int) -> Usage:
@@ -317,5 +348,3 @@ def _answer(account: Account, entry: Entry, limits: Limits, now_us: int, status:
         version=account.version,
         entry_ahead=entry.lease.ahead if entry.current.day_end_us == account.day_end_us else 0,
     )
-
-

@@ -3,7 +3,6 @@
 ``QUOTAD_EXAMPLES`` says how many lives are tried per server.
 """
 
-
 import os
 from typing import NamedTuple
 
