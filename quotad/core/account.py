@@ -5,6 +5,7 @@ Each unit belongs to the day in which it was granted and, through it, to a month
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 from quotad.core.ledger import Entry, Lease, Ledger, Share
 from quotad.core.quota import Call, DayNumbers, Limit, Limits, TopUp, Windows
@@ -27,6 +28,13 @@ class Crash(IntEnum):
 
     CHARGE = 0
     RELEASE = 1
+
+
+class Moment(NamedTuple):
+    """When a call is decided, and for how long after it the caller's Entry lives."""
+
+    now_us: int
+    hold_us: int
 
 
 @dataclass(slots=True)
@@ -91,6 +99,11 @@ class Account:
     noted: list[tuple[str, int, int]] = field(default_factory=list)
     """What the history is to be told: kind, end, units."""
 
+    @property
+    def is_new(self) -> bool:
+        """It was never written."""
+        return self.version == 0
+
     def ledgers(self, day_end_us: int) -> tuple[Ledger, ...]:
         """Every kept window to which a unit of this day belongs."""
         if day_end_us == self.day_end_us:
@@ -134,13 +147,12 @@ class Account:
         refilled_u = self.tokens_u + limits.rate_rps * elapsed_us
         self.tokens_u = full_u if self.tokens_u < 0 else min(full_u, refilled_u)
 
-    def roll(
-        self, windows: Windows, hold_us: int, now_us: int, running: tuple[int, int] | None = None
-    ) -> bool:
+    def roll(self, windows: Windows, at: Moment, running: tuple[int, int] | None = None) -> bool:
         """End the windows whose stored end has come, and open the next. False: none sent fits.
 
         ``running`` are the ends of the day and month that a Sidecar remembers of a lost Subject.
         """
+        now_us = at.now_us
         if now_us < self.day_end_us:
             return True
         day_end_us = _end_at(now_us, windows.day_start_us, windows.day_end_us, windows.next_day_end_us)
@@ -166,7 +178,7 @@ class Account:
         if month_ends:
             self.month, self.month_end_us = Ledger(), month_end_us
             # Whole milliseconds, as the server keeps them.
-            self.expires_us = (month_end_us + hold_us + DAY_US) // 1000 * 1000
+            self.expires_us = (month_end_us + at.hold_us + DAY_US) // 1000 * 1000
         return True
 
     def _forget_previous_day(self) -> None:
@@ -226,8 +238,9 @@ class Account:
         self.leased -= lease.left
         lease.spent = lease.ahead - lease.returned
 
-    def reclaim(self, own_id: bytes, hold_us: int, lease_us: int, crash: Crash, now_us: int) -> None:
+    def reclaim(self, own_id: bytes, at: Moment, lease_us: int, crash: Crash) -> None:
         """End the Entries of other Sidecars that fell silent, and Leases whose time has passed."""
+        now_us, hold_us = at
         own_expires_us = now_us + hold_us
         leases_due = 0 < self.leases_end_us <= now_us
         if (self.earliest_us == 0 or now_us < self.earliest_us) and not leases_due:

@@ -4,7 +4,7 @@ Each Sidecar restores its own Entry and says what it last heard was in use altog
 that and of all that was restored binds.
 """
 
-from quotad.core.account import Account, Healing
+from quotad.core.account import Account, Healing, Moment
 from quotad.core.ledger import Entry, Share
 from quotad.core.quota import Call, DayNumbers, Limits, Memory
 
@@ -18,19 +18,18 @@ def knows_more(account: Account, entry: Entry | None, call: Call) -> bool:
     return bool(call.generation) and (entry is None or call.heard > entry.number)
 
 
-def is_lost(account: Account, call: Call, memory: Memory, hold_us: int, now_us: int) -> bool:
-    """Whether it was forgotten, rather than ended because its Sidecar was silent for too long.
-
-    For an Account that exists and whose Entry of the caller does not.
-    """
+def is_lost(account: Account, entry: Entry | None, call: Call, at: Moment) -> bool:
+    """Whether it was forgotten, rather than ended because its Sidecar was silent for too long."""
+    if account.is_new or entry is not None:
+        return True
     if account.birth > call.generation or call.version > account.version:
         return True
-    return now_us < memory.seen_us + hold_us or now_us < account.healing_us
+    return at.now_us < _memory(call).seen_us + at.hold_us or at.now_us < account.healing_us
 
 
-def running_windows(call: Call, memory: Memory, now_us: int) -> tuple[int, int] | None:
+def running_windows(call: Call, now_us: int) -> tuple[int, int] | None:
     """The day and month that the Sidecar remembers, while the day lasts."""
-    ends_us = (call.day.day_end_us, memory.month_end_us)
+    ends_us = (call.day.day_end_us, _memory(call).month_end_us)
     return ends_us if min(ends_us) > now_us else None
 
 
@@ -43,11 +42,10 @@ def adopt_previous(account: Account, call: Call) -> None:
         account.previous_in_month = end_us > call.terms.windows.month_start_us
 
 
-def heal(
-    account: Account, entry: Entry, bounds: Limits, call: Call, memory: Memory, hold_us: int, now_us: int
-) -> None:
+def heal(account: Account, entry: Entry, bounds: Limits, call: Call, at: Moment) -> None:
     """Take what the Sidecar remembers. Binds everyone until the healing time ends."""
-    healing = _begin(account, call, hold_us, now_us)
+    memory = _memory(call)
+    healing = _begin(account, call, at)
     gaps = {window: healing.gap(window) for window in _WINDOWS}
     if call.generation == entry.generation:
         seen = ((memory.granted, memory.at_once), (memory.previous_granted, memory.previous_at_once))
@@ -55,7 +53,7 @@ def heal(
             for share in (entry.current, entry.previous):
                 if share.day_end_us == sent.day_end_us > 0:
                     _restore_share(account, healing, share, sent, granted)
-        _restore_lease(account, entry, call, memory, now_us)
+        _restore_lease(account, entry, call, at.now_us)
         account.tokens_u = min(account.tokens_u, account.capacity_u(bounds))
     for window, is_same, used in (
         ("day", call.day.day_end_us == account.day_end_us, memory.day_used),
@@ -73,12 +71,16 @@ def heal(
     account.saved_total = None
 
 
-def _begin(account: Account, call: Call, hold_us: int, now_us: int) -> Healing:
-    healing = account.healing if now_us < account.healing_us else None
+def _memory(call: Call) -> Memory:
+    return call.memory or Memory()
+
+
+def _begin(account: Account, call: Call, at: Moment) -> Healing:
+    healing = account.healing if at.now_us < account.healing_us else None
     if healing is None or call.version > account.version:
-        account.healing_us = now_us + hold_us
+        account.healing_us = at.now_us + at.hold_us
         account.tokens_u = min(account.tokens_u, 0)
-        account.thaw_us = now_us + call.terms.lease_us
+        account.thaw_us = at.now_us + call.terms.lease_us
     if healing is None:
         healing = account.healing = Healing(
             account.day_end_us,
@@ -86,7 +88,7 @@ def _begin(account: Account, call: Call, hold_us: int, now_us: int) -> Healing:
             dict.fromkeys(_WINDOWS, 0),
             {window: getattr(account, window).used for window in _WINDOWS},
         )
-        if account.version == 0:
+        if account.is_new:
             # The total's key outlived the hash: what Entries restore is in it already.
             healing.remembered["total"], healing.restored["total"] = account.total.used, 0
     if healing.day_end_us != account.day_end_us:
@@ -115,12 +117,12 @@ def _restore_share(
             healing.restored[window] += charged + still_open
 
 
-def _restore_lease(account: Account, entry: Entry, call: Call, memory: Memory, now_us: int) -> None:
+def _restore_lease(account: Account, entry: Entry, call: Call, now_us: int) -> None:
     lease = entry.lease
     if entry.current.day_end_us != call.day.day_end_us:
         return
     before = lease.left
-    lease.ahead = min(max(memory.ahead, lease.ahead), entry.current.at_once)
+    lease.ahead = min(max(_memory(call).ahead, lease.ahead), entry.current.at_once)
     lease.spent = min(max(call.spent, lease.spent), lease.ahead)
     lease.returned = min(max(call.returned, lease.returned), lease.ahead - lease.spent)
     account.leased += lease.left - before

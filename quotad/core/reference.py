@@ -7,7 +7,7 @@ integers of any size, one object per day and Entry, nothing saved that was not m
 import copy
 from dataclasses import replace
 
-from quotad.core.account import DAY_US, Account, Crash
+from quotad.core.account import DAY_US, Account, Crash, Moment
 from quotad.core.ledger import Entry, Lease, Ledger
 from quotad.core.mending import adopt_previous, heal, is_lost, knows_more, running_windows
 from quotad.core.plans import Subject
@@ -28,6 +28,7 @@ from quotad.core.quota import (
 
 _TOTAL_LIFE_US = 400 * DAY_US
 _TOP_UP_KEPT_US = 8 * DAY_US
+_NOTHING: dict[str, int] = {}
 _HISTORY = {
     "h": (DAY_US, 9, 8 * DAY_US),
     "d": (32 * DAY_US, 13, 400 * DAY_US),
@@ -86,7 +87,7 @@ class Reference:
     def replay(
         self, now_us: int, owner: bytes, hold_us: int, subject: Subject, terms: Terms, record: Replay
     ) -> Usage:
-        """Count what ``owner`` admitted without the store. See ``lua/replay.lua``. Raises WindowsUnfitError."""
+        """Count what ``owner`` admitted without the store (``lua/replay.lua``). Raises WindowsUnfitError."""
         mark = (subject.tag, owner, record.day_end_us)
         units = record.total - self.marks.get(mark, 0)
         if units <= 0:
@@ -120,66 +121,49 @@ class Reference:
         now_us = max(now_us, account.last_us)
         account.refill(account.bounds(_binding_limits(account, terms.limits), now_us), now_us)
         account.drop_top_ups(now_us)
-        if not account.roll(terms.windows, hold_us, now_us):
+        if not account.roll(terms.windows, Moment(now_us, hold_us)):
             raise WindowsUnfitError
         return account, now_us
 
     def _serve(self, now_us: int, sidecar_id: bytes, hold_us: int, call: Call, *, decides: bool) -> Answer:
-        terms, tag, memory = call.terms, call.subject.tag, call.memory
-        crash = Crash(terms.release_on_crash)
-        self._expire(tag, now_us)
-        account = self.accounts.get(tag)
-        is_new = account is None
-        if account is None:
-            account = self._begin(tag, now_us, crash)
-        now_us = max(now_us, account.last_us)
-        limits = _binding_limits(account, terms.limits)
-        bounds = account.bounds(limits, now_us)
+        self._expire(call.subject.tag, now_us)
+        crash = Crash(call.terms.release_on_crash)
+        account = self.accounts.get(call.subject.tag) or self._begin(call.subject.tag, now_us, crash)
+        at = Moment(max(now_us, account.last_us), hold_us)
+        bounds = account.bounds(_binding_limits(account, call.terms.limits), at.now_us)
         entry = account.entries.get(sidecar_id)
         if entry is not None and call.number <= entry.number:
-            return _answer(account, entry, bounds, now_us, AnswerStatus.NUMBER_STALE)
-        lost = False
-        if knows_more(account, entry, call):
-            if memory is None or not decides:
-                return _answer(account, entry or Entry(), bounds, now_us, AnswerStatus.STATE_LOST)
-            lost = is_new or entry is not None or is_lost(account, call, memory, hold_us, now_us)
-
-        if entry is None and not decides:
+            return _answer(account, entry, bounds, at.now_us, AnswerStatus.NUMBER_STALE)
+        lost = knows_more(account, entry, call)
+        if lost and (call.memory is None or not decides):
+            return _answer(account, entry or Entry(), bounds, at.now_us, AnswerStatus.STATE_LOST)
+        lost = lost and is_lost(account, entry, call, at)
+        is_nobody = entry is None and not decides
+        if is_nobody:
             # It has nothing to record: nothing of what follows is kept.
             account = copy.deepcopy(account)
-        account.drop_top_ups(now_us)
-        account.refill(bounds, now_us)
-        running = running_windows(call, memory, now_us) if lost and memory is not None else None
-        fits = account.roll(terms.windows, hold_us, now_us, running)
-        status = AnswerStatus.DECIDED if fits else AnswerStatus.WINDOWS_UNFIT
-        if (is_new and not fits) or (entry is None and not decides):
-            return _answer(account, Entry(), bounds, now_us, status)
+        fits = _bring(account, bounds, call, at, lost=lost)
+        if (account.is_new and not fits) or is_nobody:
+            return _answer(account, Entry(), bounds, at.now_us, _status(fits))
         if lost:
             adopt_previous(account, call)
             if entry is not None and entry.generation < call.generation:
                 # Before the loss this one had been ended and another made.
                 account.end_entry(sidecar_id, crash)
         entry = _enter(account, sidecar_id, call, lost=lost)
-        if lost and memory is not None:
-            heal(account, entry, bounds, call, memory, hold_us, now_us)
-        _record(account, entry, bounds, call, now_us)
-        entry.number, entry.expires_us = call.number, now_us + hold_us
-        account.reclaim(sidecar_id, hold_us, terms.lease_us, crash, now_us)
-        granted, refused_by, held_only, retry_us = 0, Limit.NONE, 0, 0
-        if decides and fits:
-            granted = account.grant(entry, bounds, call.cost, terms.conditional)
-            if granted < call.cost:
-                refused_by, held_only, retry_us = account.refusal(bounds, now_us)
-            elif call.ahead:
-                granted += account.lease(entry, bounds, call.ahead, terms.lease_us, now_us)
-        account.end_hour(now_us)
-        if not decides and call.cost == LEAVE and call.generation == entry.generation and entry.is_empty:
+        if lost:
+            heal(account, entry, bounds, call, at)
+        _record(account, entry, bounds, call, at.now_us)
+        entry.number, entry.expires_us = call.number, at.now_us + hold_us
+        account.reclaim(sidecar_id, at, call.terms.lease_us, crash)
+        decided = _decide(account, entry, bounds, call, at.now_us) if decides and fits else _NOTHING
+        account.end_hour(at.now_us)
+        if not decides and _leaves(entry, call):
             del account.entries[sidecar_id]
             account.note_present()
             entry = Entry()
-        self._keep(tag, account, limits, now_us)
-        answer = _answer(account, entry, bounds, now_us, status)
-        return answer._replace(granted=granted, refused_by=refused_by, held_only=held_only, retry_us=retry_us)
+        self._keep(call.subject.tag, account, _binding_limits(account, call.terms.limits), at.now_us)
+        return _answer(account, entry, bounds, at.now_us, _status(fits))._replace(**decided)
 
     def _expire(self, tag: str, now_us: int) -> None:
         account = self.accounts.get(tag)
@@ -242,6 +226,32 @@ def _enter(account: Account, sidecar_id: bytes, call: Call, *, lost: bool) -> En
         entry.share(account.previous_day_end_us),
     )
     return entry
+
+
+def _bring(account: Account, bounds: Limits, call: Call, at: Moment, *, lost: bool) -> bool:
+    """The Account at the present. False: the windows sent do not contain it."""
+    account.drop_top_ups(at.now_us)
+    account.refill(bounds, at.now_us)
+    running = running_windows(call, at.now_us) if lost else None
+    return account.roll(call.terms.windows, at, running)
+
+
+def _status(fits: bool) -> AnswerStatus:
+    return AnswerStatus.DECIDED if fits else AnswerStatus.WINDOWS_UNFIT
+
+
+def _decide(account: Account, entry: Entry, bounds: Limits, call: Call, now_us: int) -> dict[str, int]:
+    granted = account.grant(entry, bounds, call.cost, call.terms.conditional)
+    if granted < call.cost:
+        refused_by, held_only, retry_us = account.refusal(bounds, now_us)
+        return {"granted": granted, "refused_by": refused_by, "held_only": held_only, "retry_us": retry_us}
+    if call.ahead:
+        granted += account.lease(entry, bounds, call.ahead, call.terms.lease_us, now_us)
+    return {"granted": granted}
+
+
+def _leaves(entry: Entry, call: Call) -> bool:
+    return call.cost == LEAVE and call.generation == entry.generation and entry.is_empty
 
 
 def _record(account: Account, entry: Entry, bounds: Limits, call: Call, now_us: int) -> None:

@@ -13,8 +13,6 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import ResponseError
 
-from quotad.core.account import Account
-from quotad.core.ledger import Lease, Share
 from quotad.core.plans import Subject, UsagePlan
 from quotad.core.quota import (
     Answer,
@@ -36,6 +34,16 @@ from quotad.store import codec
 from quotad.store.keys import SubjectKeys, subject_keys
 from quotad.store.scripts import Script, load_all
 from tests.support.expiry import expiries_ms
+from tests.support.stored import (
+    WINDOW,
+    State,
+    assert_equal,
+    assert_sound,
+    assert_within_limits,
+    decode,
+    expected_state,
+    read_state,
+)
 
 SETTABLE_CLOCK = "local function clock_us() return tonumber(redis.call('GET', 'test:clock')) end"
 NAMESPACE = "test"
@@ -44,30 +52,8 @@ HOLD_US = 60_000_000
 START_US = 2_088_072_000_000_000
 """2036-03-02 12:00 UTC: far enough ahead that no server expires a key of the test by itself."""
 
-WINDOW = ("charged", "open", "granted", "given_back")
-AGGREGATE_FIELDS = (
-    *("format", "version", "healing_us", "last_us", "tokens_u", "leased"),
-    *("day_end_us", "month_end_us", "previous_day_end_us", "previous_in_month", "earliest_us"),
-    *("generation", "plan_version", "birth", "total_kept"),
-    *(f"{window}.{name}" for window in ("day", "month", "total") for name in WINDOW),
-    *("previous.charged", "previous.open"),
-    *("entries", "leases_end_us", "thaw_us", "topped", "hour_end_us", "hour_mark"),
-)
-SHARE = ("day_end_us", "granted", "at_once", "closed", "given_back")
-LEASE = ("ahead", "spent", "returned", "ends_us")
-ENTRY_FIELDS = (
-    *("generation", "number", "expires_us"),
-    *(f"{which}.{name}" for which in ("current", "previous") for name in SHARE),
-)
-HEALED_FIELDS = (
-    *("day_end_us", "day.remembered", "day.restored"),
-    *("month_end_us", "month.remembered", "month.restored", "total.remembered", "total.restored"),
-)
-
 PLAN = UsagePlan("usagePlan-aaaaaaaa", "twins")
 NO_DAY = DayNumbers()
-
-State = dict[str, Any]
 
 
 def subject(index: int = 0) -> Subject:
@@ -90,13 +76,6 @@ def terms(
     lease_us: int = 0,
 ) -> Terms:
     return Terms(given, windows(at_us, zone, 1), conditional, release, lease_us)
-
-
-def decode(names: Sequence[str], packed: bytes) -> State:
-    """Doubles by name; all must be whole numbers."""
-    values = struct.unpack(f"<{len(names)}d", packed)
-    assert all(value == int(value) and abs(value) < 2**53 for value in values)
-    return dict(zip(names, map(int, values), strict=True))
 
 
 class Twins:
@@ -143,14 +122,14 @@ class Twins:
         cost: int = 1,
         sidecar: int = 1,
         *,
-        generation: int = 0,
-        day: DayNumbers = NO_DAY,
-        previous: DayNumbers = NO_DAY,
         memory: Memory | None = Memory(),  # noqa: B008 - immutable
-        **more: int,
+        **said: Any,
     ) -> Answer:
-        """One Call for the first Subject, with the next number; who is asked what it knows says ``memory``."""
-        call = Call(subject(), asked, cost, generation, self.next_number(), day, previous, **more)
+        """One Call for the first Subject, with the next number; asked what it remembers it says ``memory``.
+
+        ``said`` are fields of the Call.
+        """
+        call = Call(subject(), asked, cost, 0, self.next_number(), NO_DAY, NO_DAY)._replace(**said)
         answer = self.submit([call], sidecar)[0]
         if answer.status != AnswerStatus.STATE_LOST or memory is None:
             return answer
@@ -234,7 +213,8 @@ class Twins:
         """The history as the server holds it: (kind, end) to units."""
         found: dict[tuple[str, int], int] = {}
         key = subject_keys(NAMESPACE, of).total[:-1] + b"h"
-        for field, row in self.client.hgetall(key).items():
+        rows: dict[Any, Any] = self.client.hgetall(key)
+        for field, row in rows.items():
             for end_us, units in struct.iter_unpack("<dd", row):
                 assert (chr(field[0]), int(end_us)) not in found
                 found[chr(field[0]), int(end_us)] = int(units)
@@ -259,19 +239,14 @@ class Twins:
         """The replica takes the server's place, once."""
         if self._replica is None:
             return
-        fork, tag = self._fork, of.tag
         for key, packed in self._replica.items():
             self.client.delete(key)
             if packed is not None:
                 self.client.restore(key, max(0, self._expiries.get(key, 0)), packed, absttl=True)
-        for mine, old in (
-            (self.reference.accounts, fork.accounts),
-            (self.reference.totals, fork.totals),
-            (self.reference.history, fork.history),
-        ):
-            mine.pop(tag, None)  # type: ignore[attr-defined]
-            if tag in old:
-                mine[tag] = old[tag]  # type: ignore[index]
+        fork, tag, mine = self._fork, of.tag, self.reference
+        _take_over(mine.accounts, fork.accounts, tag)
+        _take_over(mine.totals, fork.totals, tag)
+        _take_over(mine.history, fork.history, tag)
         self.reference.marks = fork.marks
         self._replica = None
         self.expires_ms.update(self._expiries)
@@ -319,148 +294,7 @@ class Twins:
         return subject_keys(NAMESPACE, of)
 
 
-def assert_equal(lua: dict[Any, Any], reference: dict[Any, Any]) -> None:
-    """Say only where they differ: (the script's, the Reference's)."""
-    names = lua.keys() | reference.keys()
-    apart = {
-        name: (lua.get(name), reference.get(name)) for name in names if lua.get(name) != reference.get(name)
-    }
-    if apart:
-        raise AssertionError(f"(script, reference): {apart}")
-
-
-def read_state(fields: dict[bytes, bytes]) -> State:
-    """The hash as the server holds it, by name."""
-    aggregate = decode(AGGREGATE_FIELDS, fields.pop(b"a"))
-    stored, healed, adjusted = (fields.pop(name, None) for name in (b"p", b"h", b"x"))
-    entries = {}
-    for name, value in fields.items():
-        if len(value) > 8 * len(ENTRY_FIELDS):
-            entries[name] = decode((*ENTRY_FIELDS, *LEASE), value)
-        else:
-            entries[name] = {**decode(ENTRY_FIELDS, value), **dict.fromkeys(LEASE, 0)}
-    assert aggregate["entries"] == len(entries)
-    return {
-        **aggregate,
-        "p": None if stored is None else Limits(*map(int, struct.unpack("<6d", stored))),
-        "h": None if healed is None else decode(HEALED_FIELDS, healed),
-        "x": None if adjusted is None else list(map(int, struct.unpack(f"<{len(adjusted) // 8}d", adjusted))),
-        "entries": entries,
-    }
-
-
-def expected_state(account: Account) -> State:
-    """The same of the Reference."""
-    state: State = {
-        "format": 2,
-        "version": account.version,
-        "healing_us": account.healing_us,
-        "last_us": account.last_us,
-        "tokens_u": account.tokens_u,
-        "leased": account.leased,
-        "day_end_us": account.day_end_us,
-        "month_end_us": account.month_end_us,
-        "previous_day_end_us": account.previous_day_end_us,
-        "previous_in_month": int(account.previous_in_month),
-        "earliest_us": account.earliest_us,
-        "generation": account.generation,
-        "plan_version": account.limits.version,
-        "birth": account.birth,
-        "previous.charged": account.previous.charged,
-        "previous.open": account.previous.open,
-        "total_kept": int(account.total_kept),
-        "leases_end_us": account.leases_end_us,
-        "thaw_us": account.thaw_us,
-        "topped": int(account.topped),
-        "hour_end_us": account.hour_end_us,
-        "hour_mark": account.hour_mark,
-        "p": account.limits if account.limits.version else None,
-        "h": _healing(account),
-        "x": _adjusted(account),
-    }
-    for window in ("day", "month", "total"):
-        for name, value in asdict(getattr(account, window)).items():
-            state[f"{window}.{name}"] = value
-    state["entries"] = {
-        name: {
-            "generation": entry.generation,
-            "number": entry.number,
-            "expires_us": entry.expires_us,
-            **_share("current", entry.current),
-            **_share("previous", entry.previous),
-            **asdict(entry.lease if entry.lease.ahead else Lease()),
-        }
-        for name, entry in account.entries.items()
-    }
-    return state
-
-
-def _healing(account: Account) -> State | None:
-    healing = account.healing
-    if healing is None:
-        return None
-    state: State = {"day_end_us": healing.day_end_us, "month_end_us": healing.month_end_us}
-    for window in ("day", "month", "total"):
-        state[f"{window}.remembered"] = healing.remembered[window]
-        state[f"{window}.restored"] = healing.restored[window]
-    return state
-
-
-def _adjusted(account: Account) -> list[int] | None:
-    if not account.reset_version and not account.top_ups:
-        return None
-    numbers = [account.reset_version, *account.reset_us.values()]
-    for top_up in account.top_ups:
-        numbers += top_up
-    return numbers
-
-
-def _share(which: str, share: Share) -> State:
-    return {f"{which}.{name}": value for name, value in asdict(share).items()}
-
-
-def assert_sound(state: State) -> None:
-    """Conservation in each window, nothing negative, and every Hold belongs to an Entry."""
-    for window in ("day", "month", "total"):
-        charged, still_open = state[f"{window}.charged"], state[f"{window}.open"]
-        given_back = state[f"{window}.given_back"]
-        assert state[f"{window}.granted"] == charged + still_open + given_back
-        assert min(charged, still_open, given_back) >= 0
-    assert min(state["previous.charged"], state["previous.open"]) >= 0
-    held = {state["day_end_us"]: 0, state["previous_day_end_us"]: 0}
-    for entry in state["entries"].values():
-        for which in ("current", "previous"):
-            day_end_us = entry[f"{which}.day_end_us"]
-            still_open = entry[f"{which}.granted"] - entry[f"{which}.at_once"] - entry[f"{which}.closed"]
-            assert still_open >= 0
-            if day_end_us in held:
-                held[day_end_us] += still_open
-    assert state["day.open"] == held[state["day_end_us"]]
-    if state["previous_day_end_us"]:
-        assert state["previous.open"] == held[state["previous_day_end_us"]]
-    assert state["total.open"] == state["day.open"] + state["previous.open"]
-    kept = state["previous.open"] if state["previous_in_month"] else 0
-    assert state["month.open"] == state["day.open"] + kept
-    assert state["day_end_us"] <= state["month_end_us"]
-    leased = [
-        entry["ahead"] - entry["spent"] - entry["returned"]
-        for entry in state["entries"].values()
-        if entry["current.day_end_us"] == state["day_end_us"]
-    ]
-    assert min([0, *leased]) == 0
-    assert state["leased"] == sum(leased)
-
-
-def assert_within_limits(answer: Answer, state: State | None) -> None:
-    """Whoever was granted something was granted it within every limit; a grant is never more than all."""
-    if not answer.granted:
-        return
-    assert state is not None
-    for window, limit in (
-        ("day", answer.day_limit),
-        ("month", answer.month_limit),
-        ("total", answer.total_limit),
-    ):
-        assert limit < 0 or state[f"{window}.charged"] + state[f"{window}.open"] <= limit
-    in_bucket = state["tokens_u"] + state["leased"] * 1_000_000
-    assert answer.rate_limit < 0 or 0 <= state["tokens_u"] <= in_bucket <= answer.burst * 1_000_000
+def _take_over(mine: dict[str, Any], old: dict[str, Any], tag: str) -> None:
+    mine.pop(tag, None)
+    if tag in old:
+        mine[tag] = old[tag]
