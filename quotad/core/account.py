@@ -215,6 +215,9 @@ class Account:
         d_closed, d_given_back = closed - share.closed, given_back - share.given_back
         for ledger in self.ledgers(sent.day_end_us):
             ledger.move(d_closed - d_given_back, -d_closed, d_given_back)
+        if d_closed or d_given_back:
+            # Also where nothing was left to move: it is in use, and its key lives on.
+            self.saved_total = None
         share.closed, share.given_back = closed, given_back
 
     def record_lease(self, entry: Entry, limits: Limits, call: Call, now_us: int) -> None:

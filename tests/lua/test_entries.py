@@ -129,12 +129,12 @@ def test_the_reply_that_told_a_new_generation_may_be_lost(twins: Twins) -> None:
 
 
 def test_a_generation_is_never_handed_out_twice(twins: Twins) -> None:
-    """After the server lost the hash, numbers of the old Entry do not close Holds of the new one."""
+    """After the server lost the hash, numbers of a forgotten Entry do not close Holds of a new one."""
     asked = terms(PLAN)
     held = twins.ask(asked, 4)
     twins.pass_time(1)
     twins.lose(subject())
-    fresh = twins.ask(asked, 3, generation=held.generation, day=settled(held, 4, 4))
+    fresh = twins.ask(asked, 3)
     assert fresh.generation > held.generation
     answer = twins.ask(asked, 0, generation=held.generation, day=settled(held, 4, 4))
     assert answer.day_open == 3
@@ -179,11 +179,12 @@ def test_entries_are_looked_through_at_most_four_times_per_hold_time(twins: Twin
 
 
 def test_a_settle_creates_no_key(twins: Twins) -> None:
-    """A settle for a Subject that is gone changes nothing and leaves no trace."""
+    """A settle for a Subject that is gone changes nothing and leaves no trace; who had an Entry is told."""
     call = Call(subject(), terms(PLAN), 7, 3, 1, DayNumbers(START_US + NOON_US, 5, 5), NO_DAY)
-    answer = twins.submit([call], settle_only=True)[0]
-    assert (answer.status, answer.generation, answer.granted) == (AnswerStatus.DECIDED, 0, 0)
-    assert not twins.client.exists(*twins.keys(subject()))
+    for generation, status in [(3, AnswerStatus.STATE_LOST), (0, AnswerStatus.DECIDED)]:
+        answer = twins.submit([call._replace(generation=generation)], settle_only=True)[0]
+        assert (answer.status, answer.generation, answer.granted) == (status, 0, 0)
+        assert not twins.client.exists(*twins.keys(subject()))
 
 
 def test_a_settle_grants_nothing(twins: Twins) -> None:
