@@ -16,13 +16,13 @@ local function add_to_day(state, is_current, charged, open, given_back)
 end
 
 local function new_entry(state)
-  return {0, 0, 0, state[DAY_END], 0, 0, 0, 0, state[PREVIOUS_DAY_END], 0, 0, 0, 0, 0, 0, 0, 0}
+  return {0, 0, 0, state[DAY_END], 0, 0, 0, 0, state[PREVIOUS_DAY_END], 0, 0, 0, 0, 0, 0, 0, 0, 0}
 end
 
 local function read_entry(packed)
   if #packed > ENTRY_BYTES then return {decode(LEASED_ENTRY, packed)} end
   local entry = {decode(ENTRY, packed)}
-  entry[AHEAD], entry[SPENT], entry[RETURNED], entry[LEASE_END] = 0, 0, 0, 0
+  entry[AHEAD], entry[SPENT], entry[RETURNED], entry[LEASE_END], entry[ENDED] = 0, 0, 0, 0, 0
   return entry
 end
 
@@ -44,7 +44,7 @@ end
 -- Units of the current day that its Sidecar may still spend.
 local function outstanding(state, entry)
   if entry[CURRENT + SHARE_DAY_END] ~= state[DAY_END] then return 0 end
-  return entry[AHEAD] - entry[SPENT] - entry[RETURNED]
+  return entry[AHEAD] - math.max(entry[SPENT] + entry[RETURNED], entry[ENDED])
 end
 
 -- Records the numbers sent for one day, if it is a kept one. Numbers only grow, and never above what
@@ -72,24 +72,24 @@ local function settle(state, entry, day_end, closed, given_back)
   add_to_day(state, share == CURRENT, d_closed - d_given_back, -d_closed, d_given_back)
 end
 
--- Ends what an Entry has leased: it counts as spent. The units stay charged unless they are given back.
+-- Ends what an Entry has leased: its tokens are gone. The units stay charged unless they are given back.
 local function end_lease(state, entry)
   state[LEASED] = state[LEASED] - outstanding(state, entry)
-  entry[SPENT] = entry[AHEAD] - entry[RETURNED]
+  entry[ENDED] = entry[AHEAD]
 end
 
--- Records what became of leased units. A lease that has ended frees no token, and counts as spent.
+-- Records what became of leased units. What is told first is told of those whose lease has ended: they
+-- are as good as spent, and free no token.
 local function settle_lease(state, entry, limits, spent, returned, now)
   if entry[AHEAD] == 0 then return end
-  if entry[LEASE_END] <= now then
-    end_lease(state, entry)
-    return
-  end
+  if entry[LEASE_END] <= now then end_lease(state, entry) end
+  local before = outstanding(state, entry)
+  local untold = math.max(0, entry[ENDED] - entry[SPENT] - entry[RETURNED])
   spent = math.min(math.max(spent, entry[SPENT]), entry[AHEAD] - entry[RETURNED])
   returned = math.min(math.max(returned, entry[RETURNED]), entry[AHEAD] - spent)
-  local came_back = returned - entry[RETURNED]
-  state[LEASED] = state[LEASED] - (spent - entry[SPENT]) - came_back
+  local came_back = returned - entry[RETURNED] - untold
   entry[SPENT], entry[RETURNED] = spent, returned
+  state[LEASED] = state[LEASED] + outstanding(state, entry) - before
   if came_back > 0 and state[TOKENS] >= 0 then
     state[TOKENS] = math.min(state[TOKENS] + came_back * TOKEN_U, capacity(state, limits))
   end

@@ -45,8 +45,8 @@ local GIVEN_BACK = 3
 local ENTRY = '<ddddddddddddd'
 local ENTRY_BYTES = 104
 local ENTRY_STORED = 13
-local LEASED_ENTRY = '<ddddddddddddddddd'
-local LEASED_ENTRY_STORED = 17
+local LEASED_ENTRY = '<dddddddddddddddddd'
+local LEASED_ENTRY_STORED = 18
 local OWN_GENERATION = 1
 local OWN_NUMBER = 2
 local OWN_EXPIRES = 3
@@ -63,6 +63,8 @@ local AHEAD = 14
 local SPENT = 15
 local RETURNED = 16
 local LEASE_END = 17
+-- Of those ahead, the first so many are leased no more, whatever was heard of them.
+local ENDED = 18
 
 -- What healing goes by (field `h`): per window what Sidecars remember, and what their Entries restored.
 local HEALED = '<dddddddd'

@@ -221,25 +221,24 @@ class Account:
         share.closed, share.given_back = closed, given_back
 
     def record_lease(self, entry: Entry, limits: Limits, call: Call, now_us: int) -> None:
-        """Take what became of leased units. A Lease that has ended frees no token: it counts as spent."""
+        """Take what became of leased units.
+
+        What is told first is told of those whose Lease has ended: as good as spent, they free no token.
+        """
         lease = entry.lease
-        if not lease.ahead:
-            return
         if lease.ends_us <= now_us:
             self.end_lease(lease)
-            return
-        spent = min(max(call.spent, lease.spent), lease.ahead - lease.returned)
-        returned = min(max(call.returned, lease.returned), lease.ahead - spent)
-        came_back = returned - lease.returned
-        self.leased -= spent - lease.spent + came_back
-        lease.spent, lease.returned = spent, returned
-        if came_back and self.tokens_u >= 0:
+        before, untold, returned = lease.left, lease.untold, lease.returned
+        lease.tell(call.spent, call.returned)
+        self.leased += lease.left - before
+        came_back = lease.returned - returned - untold
+        if came_back > 0 and self.tokens_u >= 0:
             self.tokens_u = min(self.tokens_u + came_back * TOKEN_U, self.capacity_u(limits))
 
     def end_lease(self, lease: Lease) -> None:
         """It is over: what was not spent stays charged until it is given back."""
         self.leased -= lease.left
-        lease.spent = lease.ahead - lease.returned
+        lease.ended = lease.ahead
 
     def reclaim(self, own_id: bytes, at: Moment, lease_us: int, crash: Crash) -> None:
         """End the Entries of other Sidecars that fell silent, and Leases whose time has passed."""

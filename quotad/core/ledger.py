@@ -71,11 +71,23 @@ class Lease:
     spent: int = 0
     returned: int = 0
     ends_us: int = 0
+    ended: int = 0
+    """Of those ahead, the first so many are leased no more, whatever was heard of them."""
+
+    @property
+    def untold(self) -> int:
+        """Units of ended Leases of which nothing was heard."""
+        return max(0, self.ended - self.spent - self.returned)
 
     @property
     def left(self) -> int:
         """What may still be spent, as far as the store was told."""
-        return self.ahead - self.spent - self.returned
+        return self.ahead - self.spent - self.returned - self.untold
+
+    def tell(self, spent: int, returned: int) -> None:
+        """Take a Sidecar's numbers: they only grow, and never above what there is."""
+        self.spent = min(max(spent, self.spent), self.ahead - self.returned)
+        self.returned = min(max(returned, self.returned), self.ahead - self.spent)
 
 
 @dataclass(slots=True)

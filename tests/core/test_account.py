@@ -78,11 +78,11 @@ def test_units_ahead_are_charged_and_keep_their_place_in_the_bucket() -> None:
     assert account.day.charged == 5
 
 
-def test_a_lease_that_ended_counts_as_spent() -> None:
+def test_a_lease_that_ended_frees_no_token() -> None:
     """What is said of it later frees no token."""
     account, entry = leased(5)
     account.record_lease(entry, RATED, said(spent=0, returned=5), now_us=7)
-    assert (account.leased, account.tokens_u, entry.lease.spent) == (0, 5 * TOKEN_U, 5)
+    assert (account.leased, account.tokens_u, entry.lease.ended) == (0, 5 * TOKEN_U, 5)
 
 
 def test_half_of_what_is_left_is_shared_by_all_sidecars() -> None:

@@ -21,7 +21,7 @@ AGGREGATE_FIELDS = (
     *("entries", "leases_end_us", "thaw_us", "topped", "hour_end_us", "hour_mark"),
 )
 SHARE = ("day_end_us", "granted", "at_once", "closed", "given_back")
-LEASE = ("ahead", "spent", "returned", "ends_us")
+LEASE = ("ahead", "spent", "returned", "ends_us", "ended")
 ENTRY_FIELDS = (
     *("generation", "number", "expires_us"),
     *(f"{which}.{name}" for which in ("current", "previous") for name in SHARE),
@@ -163,7 +163,7 @@ def assert_sound(state: State) -> None:
     assert state["month.open"] == state["day.open"] + kept
     assert state["day_end_us"] <= state["month_end_us"]
     leased = [
-        entry["ahead"] - entry["spent"] - entry["returned"]
+        entry["ahead"] - max(entry["spent"] + entry["returned"], entry["ended"])
         for entry in state["entries"].values()
         if entry["current.day_end_us"] == state["day_end_us"]
     ]
