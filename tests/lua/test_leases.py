@@ -5,7 +5,7 @@ import random
 import pytest
 
 from quotad.core.quota import Limit
-from tests.support.sidecars import Sidecar
+from tests.support.sidecars import Sidecar, stored
 from tests.support.twins import HOLD_US, START_US, Twins, limits, subject, terms
 
 SECOND_US = 1_000_000
@@ -16,12 +16,6 @@ TOKEN_U = 1_000_000
 
 def sidecar(twins: Twins, number: int = 1, *, release: bool = False, **given: int) -> Sidecar:
     return Sidecar(twins, number, terms(limits(**given), release=release, lease_us=TTL_US))
-
-
-def stored(twins: Twins) -> dict[str, int]:
-    state = twins.check(subject())
-    assert state is not None
-    return state
 
 
 def test_units_ahead_are_charged_when_they_are_granted(twins: Twins) -> None:
@@ -157,7 +151,7 @@ def test_a_silent_sidecars_lease_ends_and_stays_charged(twins: Twins, release: b
     assert two.ask(0).tokens == 20
     twins.pass_time(HOLD_US)
     assert two.ask(0).day_charged == 8
-    assert set(stored(twins)["entries"]) == {b"side0002"}  # type: ignore[call-overload]
+    assert set(stored(twins)["entries"]) == {b"side0002"}
 
 
 def test_a_sidecar_that_is_reclaimed_leases_nothing_any_more(twins: Twins) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from quotad.core.quota import LEAVE, Answer, AnswerStatus, Call, DayNumbers, Memory, Terms
+from tests.support.stored import State
 from tests.support.twins import Twins, subject
 
 
@@ -109,3 +110,25 @@ class Sidecar:
         self.previous.granted = answer.entry_previous_granted
         self.previous.at_once = answer.entry_previous_at_once
         return answer
+
+
+def forget(twins: Twins) -> None:
+    """The store is empty."""
+    twins.lose(subject())
+    twins.lose(subject(), total=True)
+
+
+def stored(twins: Twins) -> State:
+    """What the store holds, by name."""
+    state = twins.check(subject())
+    assert state is not None
+    return state
+
+
+def used(answer: Answer) -> tuple[int, int, int]:
+    """Of day, month and total."""
+    return (
+        answer.day_charged + answer.day_open,
+        answer.month_charged + answer.month_open,
+        answer.total_charged + answer.total_open,
+    )
