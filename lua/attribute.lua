@@ -21,11 +21,16 @@ local function attribute(total_key, id, packed, now)
   -- Written first: when the server has no room, this is refused, and nothing was counted.
   call('HSET', marks, id, whole(number))
   call('PEXPIREAT', marks, whole(math.floor((math.max(now, stop) + MARK_LIFE_US) / 1000)))
+  local names, sums = {}, {}
   while at <= #packed do
-    local units, secret
-    units, secret, at = decode('<dBc0', packed, at)
-    call('HINCRBY', key, secret, whole(units))
+    local count = #names + 1
+    sums[count], names[count], at = decode('<dBc0', packed, at)
   end
+  local items = {}
+  for i, units in ipairs(call('HMGET', key, unpack(names))) do
+    items[2 * i - 1], items[2 * i] = names[i], whole((tonumber(units) or 0) + sums[i])
+  end
+  call('HSET', key, unpack(items))
   call('PEXPIREAT', key, whole(math.floor((stop + TOTAL_LIFE_US) / 1000)))
   return 1
 end

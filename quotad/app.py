@@ -20,6 +20,7 @@ from quotad.dataplane.own_use import OwnUse
 from quotad.dataplane.snapshot import Snapshot, SnapshotHolder
 from quotad.engine.journal import Journal
 from quotad.engine.limiter import Limiter
+from quotad.engine.shares import ShareBook
 from quotad.errors import ConfigError, QuotadError
 from quotad.ground import Ground
 from quotad.store.redis_store import RedisStore
@@ -72,6 +73,7 @@ class App:
         ground.closers.append(own_use.close)
         listener = Listener(self.config.listen, self._snapshot, limiter, self.recorder, own_use=own_use)
         listener.id_prefix = self.refusals.sidecar
+        listener.shares = self._start_shares(store)
         self._listener = listener
 
     async def listen(self, *, shared: bool = False) -> dict[str, str]:
@@ -114,6 +116,19 @@ class App:
 
         self._ground.closers.append(close)
         return limiter
+
+    def _start_shares(self, store: RedisStore) -> ShareBook | None:
+        if not self.config.store.secret_usage:
+            return None
+        shares = ShareBook(store)
+
+        async def close() -> None:
+            if not await shares.close(lifetime.SETTLE_WITHIN_S):
+                log.error("the store did not take the last use per Secret: it is in no Secret's use")
+
+        shares.start()
+        self._ground.closers.append(close)
+        return shares
 
     def _gather_sources(self, store: RedisStore, limiter: Limiter) -> None:
         access_log = self._access_log

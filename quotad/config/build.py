@@ -35,9 +35,9 @@ def telemetry_of(section: schema.TelemetrySection, folder: Path) -> Telemetry:
     return Telemetry(section.address, log if log in ("", "-") else str(folder / log))
 
 
-def admin_of(section: schema.AdminSection) -> Admin:
-    """The management port."""
-    return Admin(section.address, section.token or "")
+def admin_of(section: schema.AdminSection, folder: Path) -> Admin:
+    """The management port; a relative path starts from the configuration's folder."""
+    return Admin(section.address, section.token or "", folder / section.audit_log)
 
 
 def store_of(section: schema.StoreSection, folder: Path) -> StoreConfig:
@@ -61,6 +61,7 @@ def store_of(section: schema.StoreSection, folder: Path) -> StoreConfig:
         sentinel_password_file=_within(folder, section.sentinel_password_file),
         min_replicas=section.min_replicas,
         journal=journal,
+        secret_usage=section.secret_usage,
     )
 
 

@@ -64,7 +64,7 @@ class Linker:
         return Config(
             listen=build.listen_of(listen),
             telemetry=build.telemetry_of(telemetry, self._folder),
-            admin=build.admin_of(admin) if admin is not None else None,
+            admin=build.admin_of(admin, self._folder) if admin is not None else None,
             store=build.store_of(store, self._folder),
             routes=tuple(routes),
             table=table,

@@ -126,6 +126,8 @@ class StoreConfig:
     """An answer counts only once this many replicas have it (``WAIT``)."""
     journal: Path | None = None
     """A folder for what was admitted while the store was away."""
+    secret_usage: bool = False
+    """Whether use is also kept by Secret where several Secrets share a plan's counters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,8 @@ class Admin:
     address: Address
     token: str = field(default="", repr=False)
     """Bearer token; empty only on loopback, when the file asks for it."""
+    audit_log: Path | None = None
+    """The file that says who changed what; None: nothing may be changed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,8 @@ class AdminSection(Section):
     """Bearer token of at least 20 characters; best given as ${VAR} or file:."""
     unauthenticated_loopback: kind.Flag = False
     """true: no token is asked for. Only on loopback."""
+    audit_log: kind.Text = "quotad-audit.jsonl"
+    """File that says who reset or topped up what; a relative one from the configuration's folder."""
 
 
 class EmbeddedSection(Section):
@@ -100,6 +102,8 @@ class StoreSection(Section):
     """An answer counts only once this many replicas have it (WAIT)."""
     journal: kind.Text | None = None
     """Folder for what was admitted while the store was away; a plan that says open needs it."""
+    secret_usage: kind.Flag = False
+    """true: use is also kept by Secret where several Secrets share a plan's counters."""
 
 
 class AuthenticationSection(Section):

@@ -62,5 +62,9 @@ class Account:
 
     def _charge(self, verdict: Verdict, counted: bool) -> None:
         self._settled = True
-        self.outcome.counted = counted
+        outcome = self.outcome
+        outcome.counted = counted
+        shares = self._plane.shares
+        if counted and shares is not None and not verdict.subject.secret_id:
+            shares.count(verdict, outcome.secret_id)
         self._plane.admission.settle(verdict, counted)

@@ -9,7 +9,7 @@ from quotad.core.verdict import Admission
 from quotad.dataplane.connection import Connection, Crowd
 from quotad.dataplane.flow import Wheel
 from quotad.dataplane.own_use import OwnUse
-from quotad.dataplane.plane import Plane, Recorder
+from quotad.dataplane.plane import Plane, Recorder, Shares
 from quotad.dataplane.snapshot import SnapshotHolder
 
 BACKLOG = 1024
@@ -35,6 +35,8 @@ class Listener:
         self._own_use = own_use
         self.id_prefix = os.urandom(6).hex()
         """Of its request ids, unlike any other process's; to be changed before ``start``."""
+        self.shares: Shares | None = None
+        """Who keeps use by Secret; likewise."""
         self._crowd = Crowd()
         self._server: asyncio.Server | None = None
         self._plane: Plane | None = None
@@ -49,6 +51,7 @@ class Listener:
         plane = Plane(self._listen, self._snapshot, self._admission, self._recorder, self._wheel)
         plane.own_use = self._own_use
         plane.id_prefix = self.id_prefix
+        plane.shares = self.shares
         address = self._listen.address
         self._server = await loop.create_server(
             lambda: Connection(plane, self._crowd),

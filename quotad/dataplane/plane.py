@@ -7,7 +7,7 @@ from quotad.clock import MonotonicClock, WallClock, wall_s
 from quotad.config.model import Listen
 from quotad.core.outcome import Outcome
 from quotad.core.plans import Subject
-from quotad.core.verdict import Admission
+from quotad.core.verdict import Admission, Verdict
 from quotad.dataplane.backend import Upstreams
 from quotad.dataplane.flow import DateLine, Wheel
 from quotad.dataplane.heads import Heads
@@ -29,6 +29,13 @@ class Recorder(Protocol):
         """
 
 
+class Shares(Protocol):
+    """Who keeps use by Secret (``quotad.engine.shares.ShareBook``)."""
+
+    def count(self, verdict: Verdict, secret_id: str) -> None:
+        """A request of this Secret used the unit of an admission that is not settled yet."""
+
+
 class Plane:
     """The parts that an exchange works with. Made on the event loop that will use it."""
 
@@ -44,6 +51,7 @@ class Plane:
         "recorder",
         "requests",
         "shadows_waiting",
+        "shares",
         "snapshot",
         "upstreams",
         "wall",
@@ -68,6 +76,8 @@ class Plane:
         self.date = DateLine()
         self.own_use: OwnUse | None = None
         """Who tells callers what they have in use; None: nobody does."""
+        self.shares: Shares | None = None
+        """Who keeps use by Secret where Secrets share counters; None: nobody does."""
         self.id_prefix = os.urandom(6).hex()
         """Of request ids: unlike any other process's."""
         self.requests = 0

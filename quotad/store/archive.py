@@ -1,6 +1,6 @@
 """What the store keeps beside a Subject's counters: its history, and use per Secret."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
 from quotad.clock import monotonic_s
 from quotad.core.history import History, Portion
@@ -15,6 +15,9 @@ from quotad.store.stats import StoreStats
 
 DAYS_AT_ONCE = 8
 """Of all Secrets: a day may have thousands, and a reply is not to be longer than the connection reads."""
+
+SECRETS_AT_ONCE = 100
+"""Added up by one script call, which holds up the server's other clients: 3 to 9 us each."""
 
 Ask = Callable[[Sequence[tuple[Subject, bytes]], bool], Awaitable[list[object]]]
 """Script calls, each sent to its Subject, durable or not: replies, or StoreErrors. Raises StoreError."""
@@ -48,8 +51,8 @@ class Archive:
 
     async def attribute(self, portions: Sequence[Portion]) -> list[StoreError | None]:
         """See ``Books.attribute``."""
-        sha, step = self._scripts["attribute"].sha, self._route.subjects_per_call
-        chunks = [portions[start : start + step] for start in range(0, len(portions), step)]
+        sha = self._scripts["attribute"].sha
+        chunks = list(_bundles(portions, self._route.subjects_per_call))
         told = [[(each.subject, past.pack_portion(each)) for each in chunk] for chunk in chunks]
         payloads = [self._payloads.tell(sha, self._payloads.sidecar_id, each) for each in told]
         subjects = [[each.subject for each in chunk] for chunk in chunks]
@@ -102,3 +105,17 @@ class Archive:
         error = understand(self._route, subject, item)
         self._stats.failed(error.kind)
         return error
+
+
+def _bundles(portions: Sequence[Portion], subjects_at_most: int) -> Iterator[list[Portion]]:
+    """What goes with one script call, in order."""
+    bundle: list[Portion] = []
+    secrets = 0
+    for portion in portions:
+        secrets += len(portion.units)
+        if bundle and (len(bundle) >= subjects_at_most or secrets > SECRETS_AT_ONCE):
+            yield bundle
+            bundle, secrets = [], len(portion.units)
+        bundle.append(portion)
+    if bundle:
+        yield bundle

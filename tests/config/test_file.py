@@ -77,6 +77,7 @@ def test_process_sections() -> None:
     assert config.telemetry.access_log == str(HERE / "valid/access.log")
     assert config.admin is not None
     assert (config.admin.address, config.admin.token) == (Address("", 9091), ENVIRON["QUOTAD_TEST_TOKEN"])
+    assert config.admin.audit_log == HERE / "valid/audit/who.jsonl"
     assert config.workers == 4
     assert (config.store.namespace, config.store.deadline_s, config.store.hold_s) == (
         "eu.quotad",
@@ -84,6 +85,7 @@ def test_process_sections() -> None:
         30.0,
     )
     assert (config.store.max_waiting, config.store.allow_eviction) == (500, True)
+    assert config.store.secret_usage is True
 
 
 def test_stores() -> None:

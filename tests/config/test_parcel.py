@@ -36,7 +36,7 @@ SECRETS = (
 CONFIG = Config(
     listen=Listen(Address("::1", 0), drain_s=0.25),
     telemetry=Telemetry(None, "access.log"),
-    admin=Admin(Address("127.0.0.1", 9), "t" * 20),
+    admin=Admin(Address("127.0.0.1", 9), "t" * 20, Path("a/audit")),
     store=StoreConfig("redis://:password@127.0.0.1:1/0", min_replicas=1, journal=Path("a/b c")),
     routes=(
         Route(
