@@ -25,6 +25,7 @@ class Ground:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self._url = ""
         self.sidecar_id = os.urandom(8)
         """Names this process start in the store, and at the head of its request ids."""
         self.closers: list[Callable[[], Awaitable[object]]] = []
@@ -45,6 +46,7 @@ class Ground:
 
     async def open_store(self, url: str) -> RedisStore:
         """Connect as a Sidecar of its own. Raises QuotadError."""
+        self._url = url
         store = RedisStore(url, self._config.store, self.sidecar_id)
         await store.start()
         self.closers.append(store.close)
@@ -77,11 +79,26 @@ class Ground:
         if admin is None:
             return
         # Only a process that serves the admin port carries aiohttp.
+        from quotad.controlplane.books import Keeping
         from quotad.controlplane.server import AdminServer
 
-        server = AdminServer(admin, table, store, find_refusal)
+        keeping = Keeping(store, self.forget, self._config.store.hold_s, self._config.store.secret_usage)
+        server = AdminServer(admin, table, store, find_refusal, keeping)
         self.bound["admin"] = f"{admin.address.host}:{await server.start()}"
         self.closers.append(server.close)
+
+    async def forget(self, plan_id: str, secret_id: str) -> int:
+        """Delete all that the store keeps of a plan, or of a Secret; answers how many keys.
+
+        By a connection of its own: that of requests is not to end over a right that is missing. Raises
+        StoreError, and ValueError for what is no id.
+        """
+        store = RedisStore(self._url, self._config.store, os.urandom(8))
+        await store.start()
+        try:
+            return await store.forget(plan_id, secret_id)
+        finally:
+            await store.close()
 
     async def close(self) -> None:
         """Let go of everything, in reverse."""

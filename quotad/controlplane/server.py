@@ -1,20 +1,16 @@
-"""The admin port: read-only in this version.
-
-Every answer is JSON and ``no-store``; every error is ``application/problem+json`` (RFC 9457).
-"""
+"""The admin port. Every answer is JSON and ``no-store``; every error is ``application/problem+json``."""
 
 import asyncio
-import http
-import json
 import logging
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from aiohttp import web, web_response
 
-from quotad.clock import WallClock, wall_s
+from quotad.clock import wall_s
 from quotad.config.model import Admin
+from quotad.controlplane.answers import RefusedError, as_json, problem
+from quotad.controlplane.books import Books, Keeping
 from quotad.controlplane.explain import (
     Finding,
     FindRefusal,
@@ -50,7 +46,7 @@ class UsageReader(Protocol):
 
 
 class AdminServer:
-    """Serves ``/v1/usage`` and ``/v1/explain`` on one address."""
+    """Serves ``/v1/usage`` and what is below it, and ``/v1/explain``, on one address."""
 
     def __init__(
         self,
@@ -58,18 +54,19 @@ class AdminServer:
         table: Callable[[], PlanTable],
         store: UsageReader,
         find_refusal: FindRefusal | None = None,
-        wall: WallClock = wall_s,
+        keeping: Keeping | None = None,
     ) -> None:
         """``table`` gives the table in force, also after a reload. Raises QuotadError, see ``Guard``.
 
-        Without ``find_refusal`` no request id is known.
+        Without ``find_refusal`` no request id is known; without ``keeping`` there is no history, and
+        nothing can be changed.
         """
         self._address = admin.address
         self._guard = Guard(admin)
         self._table = table
         self._store = store
         self._find_refusal = find_refusal
-        self._wall = wall
+        self._books = None if keeping is None else Books(admin, table, keeping, wall_s)
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> int:
@@ -79,6 +76,8 @@ class AdminServer:
         app = web.Application(middlewares=[self._middleware], client_max_size=_BODY_BYTES)
         app.router.add_get("/v1/usage", self._usage)
         app.router.add_get("/v1/explain", self._explain)
+        if self._books is not None:
+            self._books.add_to(app.router)
         runner = web.AppRunner(
             app, handle_signals=False, access_log=None, logger=_silent, keepalive_timeout=30
         )
@@ -106,16 +105,18 @@ class AdminServer:
             response = refusal if refusal is not None else await handler(request)
         except web.HTTPException as error:
             allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-            response = _problem(error.status, error.reason, allow)
+            response = problem(error.status, error.reason, allow)
         except QueryError as error:
-            response = _problem(400, str(error))
+            response = problem(400, str(error))
+        except RefusedError as error:
+            response = problem(error.status, str(error))
         except NotKnownError as error:
-            response = _problem(404, str(error))
+            response = problem(404, str(error))
         except (StoreError, TimeoutError):
-            response = _problem(503, "The quota store did not answer.", {"Retry-After": "1"})
+            response = problem(503, "The quota store did not answer.", {"Retry-After": "1"})
         except Exception:
             logger.exception("an admin request failed")
-            response = _problem(500, "An error inside quotad ended this request.")
+            response = problem(500, "An error inside quotad ended this request.")
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
@@ -123,18 +124,26 @@ class AdminServer:
     def _refusal(self, request: web.Request) -> web.Response | None:
         hosts = request.headers.getall("Host", [])
         if not self._guard.host_allowed(hosts):
-            return _problem(421, "The Host header does not name this address.")
+            return problem(421, "The Host header does not name this address.")
         if not self._guard.origin_allowed(request.headers.get("Origin"), hosts[0]):
-            return _problem(403, "Pages of other origins are not served.")
+            return problem(403, "Pages of other origins are not served.")
         if not self._guard.token_accepted(request.headers.getall("Authorization", [])):
             challenge = {"WWW-Authenticate": 'Bearer realm="quotad admin"'}
-            return _problem(401, "A valid bearer token is required.", challenge)
+            return problem(401, "A valid bearer token is required.", challenge)
         return None
 
     async def _usage(self, request: web.Request) -> web.Response:
         table = self._table()
-        page = select(table, parse_query(request.query.items()))
-        return _json(200, document(table, page, await self._read(page.subjects)))
+        query = parse_query(request.query.items())
+        page = select(table, query)
+        usages = await self._read(page.subjects)
+        shown = document(table, page, usages)
+        if query.by_secret:
+            if self._books is None:
+                raise QueryError("bySecret is not known here.")
+            read = list(zip(page.subjects, usages, strict=True))
+            await self._books.add_shares(table, shown["usage"], read)
+        return as_json(200, shown)
 
     async def _explain(self, request: web.Request) -> web.Response:
         question = parse_question(request.query.items())
@@ -142,32 +151,11 @@ class AdminServer:
             if self._find_refusal is None:
                 raise NotKnownError("Refusals are not remembered here.")
             async with asyncio.timeout(STORE_TIMEOUT_S):
-                return _json(200, await explain_request(self._find_refusal, question))
+                return as_json(200, await explain_request(self._find_refusal, question))
         table = self._table()
-        finding = Finding(table, question, self._wall())
-        return _json(200, explanation(table, finding, await self._read(finding.subjects)))
+        finding = Finding(table, question, wall_s())
+        return as_json(200, explanation(table, finding, await self._read(finding.subjects)))
 
     async def _read(self, subjects: Sequence[Subject]) -> list[Usage]:
         async with asyncio.timeout(STORE_TIMEOUT_S):
             return await self._store.usage(subjects) if subjects else []
-
-
-def _problem(status: int, detail: str, headers: dict[str, str] | None = None) -> web.Response:
-    request_id = secrets.token_hex(12)
-    members = {
-        "type": "about:blank",
-        "title": http.HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "message": detail,
-        "requestId": request_id,
-    }
-    response = _json(status, members, "application/problem+json")
-    response.headers["X-Request-Id"] = request_id
-    response.headers.update(headers or {})
-    return response
-
-
-def _json(status: int, members: object, content_type: str = "application/json") -> web.Response:
-    body = json.dumps(members, separators=(",", ":")).encode()
-    return web.Response(status=status, body=body, content_type=content_type)

@@ -1,7 +1,8 @@
 """``GET /v1/usage``: what each plan has in use, per service and environment.
 
 Query: ``usagePlanId``, ``serviceId``, ``environment`` (all exact), ``limit`` (1 to 1000, default 100),
-``offset`` (default 0). The answer is a ``core.usage_rows.document``, shadow plans last.
+``offset`` (default 0), ``bySecret`` (true: ``limit`` up to 100). The answer is a
+``core.usage_rows.document``, shadow plans last.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,7 @@ from quotad.core.usage_rows import Page
 PAGE_LENGTH = 100
 PAGE_LENGTH_MAX = 1000
 
-_PARAMETERS = ("usagePlanId", "serviceId", "environment", "limit", "offset")
+_PARAMETERS = ("usagePlanId", "serviceId", "environment", "limit", "offset", "bySecret")
 _INT_DIGITS = 15
 
 
@@ -31,6 +32,8 @@ class UsageQuery:
     environment: str = ""
     limit: int = PAGE_LENGTH
     offset: int = 0
+    by_secret: bool = False
+    """Whether use by Secret is wanted too, where Secrets share counters."""
 
     def matches(self, subject: Subject) -> bool:
         """Whether the Subject passes the filters."""
@@ -53,13 +56,23 @@ def parse_query(parameters: Iterable[tuple[str, str]]) -> UsageQuery:
     environment = given.get("environment", "")
     if environment and environment not in ENVIRONMENTS:
         raise QueryError(f"environment must be one of {', '.join(ENVIRONMENTS)}.")
+    by_secret = flag(given, "bySecret")
     return UsageQuery(
         usage_plan_id=given.get("usagePlanId", ""),
         service_id=given.get("serviceId", ""),
         environment=environment,
-        limit=_whole(given, "limit", PAGE_LENGTH, 1, PAGE_LENGTH_MAX),
+        limit=_whole(given, "limit", PAGE_LENGTH, 1, PAGE_LENGTH if by_secret else PAGE_LENGTH_MAX),
         offset=_whole(given, "offset", 0, 0, 10**_INT_DIGITS),
+        by_secret=by_secret,
     )
+
+
+def flag(given: Mapping[str, str], name: str) -> bool:
+    """A parameter that is ``true`` or ``false``, the latter when absent. Raises QueryError."""
+    text = given.get(name, "false")
+    if text not in ("true", "false"):
+        raise QueryError(f"{name} must be true or false.")
+    return text == "true"
 
 
 def select(table: PlanTable, query: UsageQuery) -> Page:

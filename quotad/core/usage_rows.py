@@ -49,8 +49,8 @@ def document(table: PlanTable, page: Page, usages: Sequence[Usage]) -> Row:
     }
 
 
-def row(table: PlanTable, subject: Subject, usage: Usage) -> Row:
-    """One Subject's row."""
+def identity(table: PlanTable, subject: Subject) -> Row:
+    """What a Subject's row begins with: whose it is."""
     plan = subject.plan
     service = table.services.get(subject.service_id)
     entry: Row = {
@@ -66,6 +66,13 @@ def row(table: PlanTable, subject: Subject, usage: Usage) -> Row:
         entry["secretName"] = secret.secret_name if secret is not None else ""
     if subject.shadow:
         entry["shadow"] = True
+    return entry
+
+
+def row(table: PlanTable, subject: Subject, usage: Usage) -> Row:
+    """One Subject's row."""
+    plan = subject.plan
+    entry = identity(table, subject)
     entry["inUseRequestNum"] = usage.total_charged
     entry["maxRequestNum"] = plan.max_request_num
     entry["held"] = usage.total_open
