@@ -80,15 +80,28 @@ local function top_up(state, adjusted, version, window, amount, stop, now)
   return kept
 end
 
+-- Kept for good while a top-up is, else as long as the history.
+local function save_adjusted(total_key, adjusted, now)
+  local key, last = adjusted_key(total_key), now + TOTAL_LIFE_US
+  call('SET', key, encode('<' .. string.rep('d', #adjusted), unpack(adjusted)))
+  for at = TOP_UPS, #adjusted, TOP_UP_SIZE do
+    local stop = adjusted[at + 3]
+    if stop == 0 then return end
+    last = math.max(last, stop)
+  end
+  call('PEXPIREAT', key, milliseconds(last))
+end
+
 local function adjust(key, total_key, packed, plans, hold, time)
   local plan, kind, version, window, amount, stop = decode(ADJUSTMENT, packed)
   local terms = plans[plan]
-  local state, stored = load(key, total_key, 'x', terms[RELEASE], time)
+  local state = load(key, total_key, 'a', terms[RELEASE], time)
   local now = math.max(time, state[LAST])
   local limits = limits_of(state, key, terms)
-  refill(state, bounds_of(state, key, limits, now), now)
+  refill(state, bounds_of(state, total_key, limits, now), now)
   if not roll(state, terms, now) then error('ERR quotad: the windows sent do not contain the present', 0) end
-  local adjusted, changed = read_adjusted(stored), nil
+  end_hour(state, now)
+  local adjusted, changed = read_adjusted(total_key), nil
   if kind == TOP_UP then
     changed = top_up(state, adjusted, version, window, amount, stop, now)
     adjusted = changed or adjusted
@@ -96,9 +109,8 @@ local function adjust(key, total_key, packed, plans, hold, time)
     changed = reset(state, key, adjusted, version, window, now)
   end
   if changed then
-    end_hour(state, now)
-    save(state, false, key, total_key, 'x', limits, hold, now)
-    call('HSET', key, 'x', encode('<' .. string.rep('d', #adjusted), unpack(adjusted)))
+    save(state, false, key, total_key, 'a', limits, hold, now)
+    save_adjusted(total_key, adjusted, now)
   end
   return present(state, now)
 end

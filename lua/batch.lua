@@ -62,7 +62,7 @@ local function serve(key, total_key, id, packed, plans, hold, time, deciding)
   local state, stored = load(key, total_key, id, terms[RELEASE], time)
   local now = math.max(time, state[LAST])
   local limits = limits_of(state, key, terms)
-  local bounds = bounds_of(state, key, limits, now)
+  local bounds = bounds_of(state, total_key, limits, now)
   local entry = stored and read_entry(stored)
   if entry and sent.number <= entry[OWN_NUMBER] then
     return answer(state, align(state, entry), bounds, now, NUMBER_STALE, 0, NONE, 0, 0)
@@ -83,6 +83,7 @@ local function serve(key, total_key, id, packed, plans, hold, time, deciding)
   if (not found and not fits) or (not entry and not deciding) then
     return answer(state, new_entry(state), bounds, now, status, 0, NONE, 0, 0)
   end
+  end_hour(state, now)
   if lost then adopt_previous(state, terms, sent.day_end, sent.previous_day_end) end
   if lost and entry and entry[OWN_GENERATION] < sent.generation then
     -- Before the loss this one had been ended and another made.
@@ -95,7 +96,7 @@ local function serve(key, total_key, id, packed, plans, hold, time, deciding)
   else
     entry = enter(state, sent, lost)
   end
-  if lost then heal(state, key, entry, terms, bounds, sent, memory, hold, now) end
+  if lost then heal(state, key, total_key, entry, terms, bounds, sent, memory, hold, now) end
   record(state, entry, terms, bounds, sent, now)
   entry[OWN_NUMBER], entry[OWN_EXPIRES] = sent.number, now + hold
   reclaim(state, key, id, entry, terms, hold, now)
@@ -104,7 +105,6 @@ local function serve(key, total_key, id, packed, plans, hold, time, deciding)
     granted, refused_by, held_only, retry_us =
       decide(state, entry, terms, bounds, sent.cost, sent.ahead, now)
   end
-  end_hour(state, now)
   if not deciding and leaves(state, entry, sent) then
     gone = gone or {}
     gone[#gone + 1] = id

@@ -113,7 +113,8 @@ local function remember(at, units)
 end
 
 -- `sent` is the Call: its day and previous day as {end, closed, given back}, spent, returned.
-local function heal(state, key, entry, terms, bounds, sent, memory, hold, now)
+local function heal(state, key, total_key, entry, terms, bounds, sent, memory, hold, now)
+  local charged = state[TOTAL + CHARGED]
   begin_healing(state, key, terms, sent.version, hold, now)
   local day_gap, month_gap, total_gap = gap(HEALED_DAY), gap(HEALED_MONTH), gap(HEALED_TOTAL)
   if sent.generation == entry[OWN_GENERATION] then
@@ -124,7 +125,7 @@ local function heal(state, key, entry, terms, bounds, sent, memory, hold, now)
       sent.previous_closed, sent.previous_given_back)
     restore_lease(state, entry, terms, bounds, sent.day_end, memory[SEEN_AHEAD], sent.spent, sent.returned, now)
   end
-  local resets = read_adjusted(call('HGET', key, 'x'))
+  local resets = read_adjusted(total_key)
   local seen = memory[SEEN]
   if sent.day_end == state[DAY_END] and seen >= resets[RESET_AT + 1] then
     remember(HEALED_DAY, memory[SEEN_DAY_USED])
@@ -136,6 +137,8 @@ local function heal(state, key, entry, terms, bounds, sent, memory, hold, now)
   fill_gap(state, DAY, HEALED_DAY, day_gap)
   fill_gap(state, MONTH, HEALED_MONTH, month_gap)
   fill_gap(state, TOTAL, HEALED_TOTAL, total_gap)
+  -- In which hour it was used nobody knows.
+  state[HOUR_MARK] = state[HOUR_MARK] + state[TOTAL + CHARGED] - charged
   state[VERSION] = math.max(state[VERSION], sent.version)
   total_moved = true
 end

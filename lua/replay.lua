@@ -58,12 +58,12 @@ local function replay(key, total_key, id, packed, plans, hold, time)
   local units = total - (known and decode('<d', known) or 0)
   if units > 0 then
     local limits = limits_of(state, key, terms)
-    refill(state, bounds_of(state, key, limits, now), now)
+    refill(state, bounds_of(state, total_key, limits, now), now)
     if not roll(state, terms, now) then
       error('ERR quotad: the windows sent do not contain the present', 0)
     end
-    count_units(state, terms, day_end, units, now)
     end_hour(state, now)
+    count_units(state, terms, day_end, units, now)
     save(state, false, key, total_key, id, limits, hold, now)
     call('HSET', mark, field, encode('<d', total))
     call('PEXPIREAT', mark, milliseconds(now + TOTAL_LIFE_US))

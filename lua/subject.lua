@@ -6,6 +6,11 @@ local call, encode, decode = redis.call, struct.pack, struct.unpack
 local found, month_rolled, total_moved, gone, overdue, healed, noted
 local save_history
 
+-- The total's key with its last letter changed: the same tag, so the same slot.
+local function adjusted_key(total_key)
+  return string.sub(total_key, 1, -2) .. 'x'
+end
+
 -- A Subject never seen, or whose hash expired or was lost: only the lifetime total goes on. Generations
 -- go on from the time, so that one handed out before the loss is never taken for a new one.
 local function begin(total_key, release, now)
@@ -23,7 +28,7 @@ local function begin(total_key, release, now)
     0, 0, 0, 0,
     charged, 0, granted, given_back,
     0, 0,
-    0, 0, 0, 0, 0, charged,
+    0, 0, 0, call('EXISTS', adjusted_key(total_key)), 0, charged,
   }
 end
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
+from quotad.core.adjusted import Adjusted
 from quotad.core.ledger import Entry, Lease, Ledger, Share
-from quotad.core.quota import Call, DayNumbers, Limit, Limits, TopUp, Windows
+from quotad.core.quota import Call, DayNumbers, Limit, Limits, Windows
 
 TOKEN_U = 1_000_000
 """One request, in micro-tokens."""
@@ -91,9 +92,7 @@ class Account:
     previous: Ledger = field(default_factory=Ledger)
     entries: dict[bytes, Entry] = field(default_factory=dict)
     healing: Healing | None = None
-    reset_version: int = 0
-    reset_us: dict[str, int] = field(default_factory=lambda: {"day": 0, "month": 0, "total": 0})
-    top_ups: list[TopUp] = field(default_factory=list)
+    adjusted: Adjusted = field(default_factory=Adjusted)
     topped: bool = False
     """Some top-up may be in force."""
     noted: list[tuple[str, int, int]] = field(default_factory=list)
@@ -116,22 +115,11 @@ class Account:
 
     def bounds(self, limits: Limits, now_us: int) -> Limits:
         """The limits with every top-up that is in force."""
-        if not self.topped:
-            return limits
-        names = {1: "day", 2: "month", 3: "total"}
-        for top_up in self._in_force(now_us):
-            name = names[top_up.window]
-            limit = getattr(limits, name)
-            if limit >= 0:
-                limits = limits._replace(**{name: min(limit + top_up.amount, LARGEST)})
-        return limits
+        return self.adjusted.bounds(limits, now_us) if self.topped else limits
 
     def drop_top_ups(self, now_us: int) -> None:
         """Once all are over they are not looked at again."""
-        self.topped = self.topped and bool(self._in_force(now_us))
-
-    def _in_force(self, now_us: int) -> list[TopUp]:
-        return [top_up for top_up in self.top_ups if not top_up.until_us or now_us < top_up.until_us]
+        self.topped = self.topped and bool(self.adjusted.in_force(now_us))
 
     def capacity_u(self, limits: Limits) -> int:
         """What the bucket may hold: with what is leased it is never more than the burst."""

@@ -44,7 +44,7 @@ def adopt_previous(account: Account, call: Call) -> None:
 
 def heal(account: Account, entry: Entry, bounds: Limits, call: Call, at: Moment) -> None:
     """Take what the Sidecar remembers. Binds everyone until the healing time ends."""
-    memory = _memory(call)
+    memory, charged = _memory(call), account.total.charged
     healing = _begin(account, call, at)
     gaps = {window: healing.gap(window) for window in _WINDOWS}
     if call.generation == entry.generation:
@@ -60,13 +60,15 @@ def heal(account: Account, entry: Entry, bounds: Limits, call: Call, at: Moment)
         ("month", memory.month_end_us == account.month_end_us, memory.month_used),
         ("total", True, memory.total_used),
     ):
-        if is_same and memory.seen_us >= account.reset_us[window]:
+        if is_same and memory.seen_us >= account.adjusted.reset_us[window]:
             healing.remembered[window] = max(healing.remembered[window], used)
     for window in _WINDOWS:
         more = healing.gap(window) - gaps[window]
         ledger = getattr(account, window)
         ledger.granted += more
         ledger.charged += more
+    # In which hour it was used nobody knows.
+    account.hour_mark += account.total.charged - charged
     account.version = max(account.version, call.version)
     account.saved_total = None
 

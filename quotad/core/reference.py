@@ -8,6 +8,7 @@ import copy
 from dataclasses import replace
 
 from quotad.core.account import DAY_US, Account, Crash, Moment
+from quotad.core.adjusted import NAMES, Adjusted
 from quotad.core.ledger import Entry, Lease, Ledger
 from quotad.core.mending import adopt_previous, heal, is_lost, knows_more, running_windows
 from quotad.core.plans import Subject
@@ -27,7 +28,6 @@ from quotad.core.quota import (
 )
 
 _TOTAL_LIFE_US = 400 * DAY_US
-_TOP_UP_KEPT_US = 8 * DAY_US
 _NOTHING: dict[str, int] = {}
 _HISTORY = {
     "h": (DAY_US, 9, 8 * DAY_US),
@@ -35,7 +35,6 @@ _HISTORY = {
     "r": (32 * DAY_US, 13, 400 * DAY_US),
 }
 """Per kind: the stretch that is kept or dropped as one, how many beside the newest, what is old."""
-_WINDOW_NAMES = {Window.DAY: "day", Window.MONTH: "month", Window.TOTAL: "total"}
 
 
 class WindowsUnfitError(Exception):
@@ -49,6 +48,8 @@ class Reference:
         self.accounts: dict[str, Account] = {}
         self.totals: dict[str, tuple[Ledger, int | None]] = {}
         """Lifetime totals, and when they expire (None: never): they outlive the Account."""
+        self.adjusted: dict[str, tuple[Adjusted, int | None]] = {}
+        """Top-ups and resets, and when they are forgotten (None: never): they outlive the Account too."""
         self.history: dict[str, dict[tuple[str, int], int]] = {}
         """Per Subject: (kind, end) to units; kinds as in ``lua/past.lua``."""
         self.marks: dict[tuple[str, bytes, int], int] = {}
@@ -76,12 +77,15 @@ class Reference:
     ) -> Usage:
         """A top-up or a reset. See ``lua/adjust.lua``. Raises WindowsUnfitError."""
         account, now_us = self._open(now_us, hold_us, subject.tag, terms)
-        changed = (
-            _top_up(account, change, now_us) if isinstance(change, TopUp) else _reset(account, change, now_us)
-        )
+        account.end_hour(now_us)
+        if isinstance(change, TopUp):
+            changed = _top_up(account, change, now_us)
+        else:
+            changed = _reset(account, change, now_us)
         if changed:
-            account.end_hour(now_us)
-            self._keep(subject.tag, account, _binding_limits(account, terms.limits), now_us)
+            tag = subject.tag
+            self._keep(tag, account, _binding_limits(account, terms.limits), now_us)
+            self.adjusted[tag] = account.adjusted, account.adjusted.expires_us(now_us)
         return _present(account, now_us)
 
     def replay(
@@ -96,6 +100,7 @@ class Reference:
             known = self.accounts.get(subject.tag) or self._begin(subject.tag, now_us, crash)
             return _present(known, max(now_us, known.last_us))
         account, now_us = self._open(now_us, hold_us, subject.tag, terms)
+        account.end_hour(now_us)
         account.total.add(units)
         if record.day_end_us > now_us:
             account.day.add(units)
@@ -107,7 +112,6 @@ class Reference:
             account.noted.append(("r", record.day_end_us, units))
             if terms.windows.month_start_us < record.day_end_us <= account.month_end_us:
                 account.month.add(units)
-        account.end_hour(now_us)
         self._keep(subject.tag, account, _binding_limits(account, terms.limits), now_us)
         self.marks[mark] = record.total
         return _present(account, now_us)
@@ -145,6 +149,7 @@ class Reference:
         fits = _bring(account, bounds, call, at, lost=lost)
         if (account.is_new and not fits) or is_nobody:
             return _answer(account, Entry(), bounds, at.now_us, _status(fits))
+        account.end_hour(at.now_us)
         if lost:
             adopt_previous(account, call)
             if entry is not None and entry.generation < call.generation:
@@ -157,7 +162,6 @@ class Reference:
         entry.number, entry.expires_us = call.number, at.now_us + hold_us
         account.reclaim(sidecar_id, at, call.terms.lease_us, crash)
         decided = _decide(account, entry, bounds, call, at.now_us) if decides and fits else _NOTHING
-        account.end_hour(at.now_us)
         if not decides and _leaves(entry, call):
             del account.entries[sidecar_id]
             account.note_present()
@@ -172,6 +176,11 @@ class Reference:
         _, expires_us = self.totals.get(tag, (None, None))
         if expires_us is not None and now_us >= expires_us:
             del self.totals[tag]
+        _, expires_us = self.adjusted.get(tag, (None, None))
+        if expires_us is not None and now_us >= expires_us:
+            del self.adjusted[tag]
+            if account is not None:
+                account.adjusted = Adjusted()
 
     def _begin(self, tag: str, now_us: int, crash: Crash) -> Account:
         """An empty Account; only the lifetime total goes on. Nobody can settle its Holds any more."""
@@ -184,6 +193,8 @@ class Reference:
             charged += kept.open
         account.total = Ledger(charged, 0, kept.granted, given_back)
         account.hour_mark = charged
+        if tag in self.adjusted:
+            account.adjusted, account.topped = copy.deepcopy(self.adjusted[tag][0]), True
         return account
 
     def _keep(self, tag: str, account: Account, limits: Limits, now_us: int) -> None:
@@ -266,26 +277,18 @@ def _record(account: Account, entry: Entry, bounds: Limits, call: Call, now_us: 
 
 
 def _top_up(account: Account, change: TopUp, now_us: int) -> bool:
-    if any(known.version == change.version for known in account.top_ups):
-        return False
-    until_us = change.until_us
-    if until_us < 0:
-        ends_us = {Window.DAY: account.day_end_us, Window.MONTH: account.month_end_us}
-        until_us = ends_us.get(change.window, 0)
-    account.top_ups = [
-        known for known in account.top_ups if not known.until_us or now_us < known.until_us + _TOP_UP_KEPT_US
-    ]
-    account.top_ups.append(change._replace(until_us=until_us))
-    account.topped = True
-    return True
+    ends_us = {Window.DAY: account.day_end_us, Window.MONTH: account.month_end_us}
+    added = account.adjusted.add(change, ends_us.get(change.window, 0), now_us)
+    account.topped = account.topped or added
+    return added
 
 
 def _reset(account: Account, change: Reset, now_us: int) -> bool:
-    if change.version <= account.reset_version:
+    if change.version <= account.adjusted.reset_version:
         return False
-    account.reset_version = change.version
+    account.adjusted.reset_version = change.version
     for window in sorted(change.windows):
-        name = _WINDOW_NAMES[window]
+        name = NAMES[window]
         ledger = getattr(account, name)
         units = max(0, ledger.charged - account.leased)
         ledger.move(charged=-units, given_back=units)
@@ -294,7 +297,7 @@ def _reset(account: Account, change: Reset, now_us: int) -> bool:
         elif window is Window.TOTAL:
             account.hour_mark -= units
             account.saved_total = None
-        account.reset_us[name] = now_us
+        account.adjusted.reset_us[name] = now_us
         if account.healing is not None and now_us < account.healing_us:
             account.healing.remembered[name] = account.healing.restored[name] = 0
     return True

@@ -104,17 +104,16 @@ def test_only_leases_in_the_way_are_worth_asking_again() -> None:
     assert account.refusal(five, now_us=4) == (Limit.DAY, 0, 6)
 
 
-def test_a_top_up_raises_its_limit_until_it_ends() -> None:
-    """An unlimited quota stays so; once all are over they are not looked at any more."""
+def test_top_ups_are_looked_at_as_long_as_one_is_in_force() -> None:
+    """Once all are over the limits are the plan's, without a look."""
     account = opened()
-    account.top_ups, account.topped = [TopUp(1, Window.DAY, 5, 8), TopUp(2, Window.MONTH, 5, 9)], True
+    account.adjusted.top_ups, account.topped = [TopUp(1, Window.DAY, 5, 8)], True
     ten = FREE._replace(day=10)
     assert account.bounds(ten, 7) == ten._replace(day=15)
-    assert account.bounds(ten, 8) == ten
+    account.drop_top_ups(7)
+    assert account.bounds(ten, 7) != ten
     account.drop_top_ups(8)
-    assert account.topped
-    account.drop_top_ups(9)
-    assert not account.topped
+    assert account.bounds(ten, 7) is ten
 
 
 def test_what_is_open_two_days_later_stays_charged() -> None:

@@ -114,8 +114,7 @@ class Sidecar:
 
 def forget(twins: Twins) -> None:
     """The store is empty."""
-    twins.lose(subject())
-    twins.lose(subject(), total=True)
+    twins.forget(subject())
 
 
 def stored(twins: Twins) -> State:

@@ -6,8 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from quotad.core.account import Account
+from quotad.core.adjusted import Adjusted
 from quotad.core.ledger import Lease, Share
-from quotad.core.quota import Answer, Limits
+from quotad.core.quota import Answer, Limits, TopUp, Window
 
 State = dict[str, Any]
 
@@ -52,7 +53,7 @@ def assert_equal(lua: dict[Any, Any], reference: dict[Any, Any]) -> None:
 def read_state(fields: dict[bytes, bytes]) -> State:
     """The hash as the server holds it, by name."""
     aggregate = decode(AGGREGATE_FIELDS, fields.pop(b"a"))
-    stored, healed, adjusted = (fields.pop(name, None) for name in (b"p", b"h", b"x"))
+    stored, healed = (fields.pop(name, None) for name in (b"p", b"h"))
     entries = {}
     for name, value in fields.items():
         if len(value) > 8 * len(ENTRY_FIELDS):
@@ -64,7 +65,6 @@ def read_state(fields: dict[bytes, bytes]) -> State:
         **aggregate,
         "p": None if stored is None else Limits(*map(int, struct.unpack("<6d", stored))),
         "h": None if healed is None else decode(HEALED_FIELDS, healed),
-        "x": None if adjusted is None else list(map(int, struct.unpack(f"<{len(adjusted) // 8}d", adjusted))),
         "entries": entries,
     }
 
@@ -96,7 +96,6 @@ def expected_state(account: Account) -> State:
         "hour_mark": account.hour_mark,
         "p": account.limits if account.limits.version else None,
         "h": _healing(account),
-        "x": _adjusted(account),
     }
     for window in ("day", "month", "total"):
         for name, value in asdict(getattr(account, window)).items():
@@ -124,15 +123,6 @@ def _healing(account: Account) -> State | None:
         state[f"{window}.remembered"] = healing.remembered[window]
         state[f"{window}.restored"] = healing.restored[window]
     return state
-
-
-def _adjusted(account: Account) -> list[int] | None:
-    if not account.reset_version and not account.top_ups:
-        return None
-    numbers = [account.reset_version, *account.reset_us.values()]
-    for top_up in account.top_ups:
-        numbers += top_up
-    return numbers
 
 
 def _share(which: str, share: Share) -> State:
@@ -184,3 +174,11 @@ def assert_within_limits(answer: Answer, state: State | None) -> None:
         assert limit < 0 or state[f"{window}.charged"] + state[f"{window}.open"] <= limit
     in_bucket = state["tokens_u"] + state["leased"] * 1_000_000
     assert answer.rate_limit < 0 or 0 <= state["tokens_u"] <= in_bucket <= answer.burst * 1_000_000
+
+
+def read_adjusted(packed: bytes) -> Adjusted:
+    """Top-ups and resets as the server holds them."""
+    version, *numbers = map(int, struct.unpack(f"<{len(packed) // 8}d", packed))
+    reset_us = dict(zip(("day", "month", "total"), numbers, strict=False))
+    top_ups = [numbers[at : at + 4] for at in range(3, len(numbers), 4)]
+    return Adjusted(version, reset_us, [TopUp(told, Window(of), *rest) for told, of, *rest in top_ups])

@@ -42,6 +42,7 @@ from tests.support.stored import (
     assert_within_limits,
     decode,
     expected_state,
+    read_adjusted,
     read_state,
 )
 
@@ -103,7 +104,7 @@ class Twins:
         due = [key for key, expires_ms in self.expires_ms.items() if 0 <= expires_ms * 1000 <= now_us]
         if due:
             self.client.delete(*due)
-        for tag in {*self.reference.accounts, *self.reference.totals}:
+        for tag in set().union(*self._kept(self.reference)):
             self.reference._expire(tag, now_us)
 
     def pass_time(self, elapsed_us: int) -> None:
@@ -227,13 +228,23 @@ class Twins:
         kept: dict[str, Any] = self.reference.totals if total else self.reference.accounts
         kept.pop(of.tag, None)
 
+    def forget(self, of: Subject) -> None:
+        """The server is empty."""
+        self.client.delete(*self.all_keys(of))
+        for kept in self._kept(self.reference):
+            kept.pop(of.tag, None)
+        self.reference.marks.clear()
+
+    def all_keys(self, of: Subject) -> list[bytes]:
+        """State, total; adjustments, history, marks of replays."""
+        state, total = subject_keys(NAMESPACE, of)
+        return [state, total, *(total[:-1] + letter for letter in (b"x", b"h", b"j"))]
+
     def snapshot(self, of: Subject) -> None:
         """Remember the server as it is: a replica that hears no more."""
-        keys = subject_keys(NAMESPACE, of)
-        past, marks = keys.total[:-1] + b"h", keys.total[:-1] + b"j"
-        self._replica = {key: self.client.dump(key) for key in (*keys, past, marks)}
+        self._replica = {key: self.client.dump(key) for key in self.all_keys(of)}
         self._fork = copy.deepcopy(self.reference)
-        self._expiries = {key: self.expires_ms.get(key, -2) for key in keys}
+        self._expiries = {key: self.expires_ms.get(key, -2) for key in self._replica}
 
     def fail_over(self, of: Subject) -> None:
         """The replica takes the server's place, once."""
@@ -242,26 +253,32 @@ class Twins:
         for key, packed in self._replica.items():
             self.client.delete(key)
             if packed is not None:
-                self.client.restore(key, max(0, self._expiries.get(key, 0)), packed, absttl=True)
-        fork, tag, mine = self._fork, of.tag, self.reference
-        _take_over(mine.accounts, fork.accounts, tag)
-        _take_over(mine.totals, fork.totals, tag)
-        _take_over(mine.history, fork.history, tag)
-        self.reference.marks = fork.marks
+                self.client.restore(key, max(0, self._expiries[key]), packed, absttl=True)
+        for mine, old in zip(self._kept(self.reference), self._kept(self._fork), strict=True):
+            mine.pop(of.tag, None)
+            if of.tag in old:
+                mine[of.tag] = old[of.tag]
+        self.reference.marks = self._fork.marks
         self._replica = None
         self.expires_ms.update(self._expiries)
         self.at(self.now_us)
 
+    @staticmethod
+    def _kept(reference: Reference) -> list[dict[str, Any]]:
+        return [reference.accounts, reference.totals, reference.adjusted, reference.history]
+
     def check(self, of: Subject) -> State | None:
         """What the server holds equals what the Reference holds, and makes sense."""
-        keys = subject_keys(NAMESPACE, of)
+        keys = self.all_keys(of)[:3]
         pipeline = self.client.pipeline(transaction=False)
-        pipeline.hgetall(keys.state)
-        pipeline.get(keys.total)
-        fields, total = pipeline.execute()
+        pipeline.hgetall(keys[0])
+        pipeline.get(keys[1])
+        pipeline.get(keys[2])
+        fields, total, adjusted = pipeline.execute()
         expiries = expiries_ms(self.client, keys)
         self.expires_ms.update(zip(keys, expiries, strict=True))
         self._check_total(of, total, expiries[1])
+        self._check_adjusted(of, adjusted, expiries[2])
         account = self.reference.accounts.get(of.tag)
         if account is None:
             assert not fields
@@ -286,15 +303,18 @@ class Twins:
         assert stored == asdict(ledger)
         assert expires_ms == (-1 if expires_us is None else expires_us // 1000)
 
+    def _check_adjusted(self, of: Subject, packed: bytes | None, expires_ms: int) -> None:
+        known, expires_us = self.reference.adjusted.get(of.tag, (None, None))
+        if known is None:
+            assert packed is None
+            return
+        assert packed is not None
+        assert read_adjusted(packed) == known
+        assert expires_ms == (-1 if expires_us is None else expires_us // 1000)
+
     def expiry_ms(self, key: bytes) -> int:
         """Unix milliseconds; -1: never."""
         return expiries_ms(self.client, [key])[0]
 
     def keys(self, of: Subject) -> SubjectKeys:
         return subject_keys(NAMESPACE, of)
-
-
-def _take_over(mine: dict[str, Any], old: dict[str, Any], tag: str) -> None:
-    mine.pop(tag, None)
-    if tag in old:
-        mine[tag] = old[tag]
