@@ -1,0 +1,80 @@
+"""Servers of the model: the reference as each has it, and which grants it knows of."""
+
+import copy
+from typing import TYPE_CHECKING
+
+from quotad.core.account import Account
+from quotad.core.ledger import Entry
+from quotad.core.quota import LEAVE, Answer, AnswerStatus, Call
+from quotad.core.reference import Reference
+from quotad.errors import StoreError
+from tests.model.ledger import Grant, window_of
+
+if TYPE_CHECKING:
+    from tests.model.world import World
+
+
+class Server:
+    """One primary, or what once was one."""
+
+    def __init__(self, world: "World", reference: Reference, known: set[Grant]) -> None:
+        self.world = world
+        self.reference = reference
+        self.known = known
+        """Grants that its counters hold: made here, taken over, or told by their Sidecars."""
+        self.is_up = True
+        self.replicates = True
+
+    def fork(self) -> "Server":
+        """What a replica has of it now."""
+        return Server(self.world, copy.deepcopy(self.reference), set(self.known))
+
+    def forget(self) -> None:
+        """``FLUSHALL``."""
+        self.reference = Reference()
+        self.known = set()
+
+    def execute(
+        self, sidecar_id: bytes, call: Call, settle_only: bool, sent_s: float
+    ) -> tuple[Answer | StoreError, Grant | None]:
+        """Run one Call, and tell the ledger what really happened."""
+        if not self.is_up:
+            return StoreError("readonly", "it is no primary", executed=False), None
+        world = self.world
+        before = self._entries(call.subject.tag)
+        serve = self.reference.settle if settle_only else self.reference.reserve
+        answer = serve(world.now_us(), sidecar_id, world.hold_us, call)
+        gone = before.keys() - self._entries(call.subject.tag).keys()
+        for other in gone:
+            if other != sidecar_id or call.cost != LEAVE:
+                world.reclaimed(call.subject, other, before[other])
+        if answer.status == AnswerStatus.DECIDED and answer.generation:
+            self._learn(call.subject.tag, sidecar_id, sent_s)
+        window, limit = window_of(world.kind, answer)
+        ledger = world.ledgers[call.subject.tag]
+        if answer.status == AnswerStatus.DECIDED:
+            ledger.decided(window, limit)
+        if not answer.granted:
+            return self._told(answer), None
+        grant = Grant(sidecar_id, window, answer.granted)
+        self.known.add(grant)
+        ledger.granted(grant, self.known)
+        if not self.replicates:
+            ledger.lost += grant.units
+        return self._told(answer), grant
+
+    def _told(self, answer: Answer) -> Answer | StoreError:
+        if self.replicates or not self.world.case.waits:
+            return answer
+        return StoreError("unreplicated", "no replica had it in time", executed=None)
+
+    def _learn(self, tag: str, sidecar_id: bytes, sent_s: float) -> None:
+        """Its Sidecar has restored what it had heard of when it sent the call."""
+        for grants in self.world.ledgers[tag].grants.values():
+            for grant in grants:
+                if grant.sidecar_id == sidecar_id and grant.heard_s is not None and grant.heard_s <= sent_s:
+                    self.known.add(grant)
+
+    def _entries(self, tag: str) -> dict[bytes, Entry]:
+        account: Account | None = self.reference.accounts.get(tag)
+        return {} if account is None else dict(account.entries)
