@@ -154,7 +154,7 @@ async def _world(case: Case, fault: Fault) -> AsyncIterator[World]:
 
 
 def _sidecar(case: Case, number: int, folder: Path, behind: Behind, backend: Backend) -> Sidecar:
-    store: dict[str, object] = {"url": behind.url, "deadlineMs": 100, "holdMs": 10_000}
+    store: dict[str, object] = {"url": behind.url_for(number), "deadlineMs": 100, "holdMs": 10_000}
     # Each process has its own: a journal is not shared.
     own = dict(case.store)
     if "journal" in own:

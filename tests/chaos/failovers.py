@@ -11,6 +11,7 @@ from tests.chaos.plans import TestedPlan, all_answers, good_answers, with_leases
 from tests.chaos.stores import Clustered, Watched, clustered, watched
 from tests.chaos.world import World
 from tests.support.clusters import Cluster, Migration, Node
+from tests.support.sentinels import NAME as SENTINEL_NAME
 from tests.support.sentinels import SentinelGroup
 from tests.support.servers import StoreServer
 
@@ -47,6 +48,20 @@ async def kill_primary(world: World) -> None:
     _taken_over(world, "the Sentinels named another primary")
     world.fault.hits["primaries killed"] = 1
     world.signs["requests without a decision"] = world.failures
+
+
+async def ask_for_failover(world: World) -> None:
+    """A failover that was asked for: the old primary is well, and takes writes until it is told."""
+    group = group_of(world)
+    old = await asyncio.to_thread(group.primary)
+    await world.begin_fault()
+    for sidecar in world.sidecars:
+        world.expose(sidecar.number)
+    with group.sentinels[0].client() as client:
+        client.execute_command("SENTINEL", "FAILOVER", SENTINEL_NAME)
+    await asyncio.to_thread(group.until_named, old)
+    _taken_over(world, "the Sentinels named another primary")
+    world.fault.hits["primaries replaced"] = 1
 
 
 async def stop_primary(world: World) -> None:
@@ -107,6 +122,20 @@ async def stop_owner(world: World) -> None:
     world.signs["requests without a decision"] = world.failures
 
 
+async def take_over(world: World) -> None:
+    """A replica makes itself the primary of the first plan's slot, asking nobody."""
+    cluster = cluster_of(world)
+    owner = await _owner(world)
+    replica = await asyncio.to_thread(cluster.replica, owner)
+    await world.begin_fault()
+    for sidecar in world.sidecars:
+        world.expose(sidecar.number)
+    await asyncio.to_thread(replica.ask, "CLUSTER", "FAILOVER", "TAKEOVER")
+    await asyncio.to_thread(cluster.wait_failover, owner)
+    _taken_over(world, "all nodes knew another owner")
+    world.fault.hits["primaries replaced"] = 1
+
+
 async def migrate(world: World) -> None:
     """Every plan's slot goes to another node and back, key by key, in steps of a quarter of a second."""
     assert isinstance(world.store, Clustered)
@@ -145,6 +174,14 @@ def _taken_over(world: World, how: str) -> None:
     world.fault.note = f"{how} {monotonic_s() - world.fault.began_s:.1f} s after the fault"
 
 
+def in_time_and_healed(world: World, plan: TestedPlan) -> Bounds:
+    """Holds whose end the new primary did not hear of may be counted as used."""
+    if not plan.limits.classes:
+        return in_time(world, plan)
+    holds = world.exposed[plan.plan_id]
+    return Bounds(stranded=holds, recover_s=WITHIN_S, why="Holds when writes were lost, counted by healing")
+
+
 def in_time(_world: World, _plan: TestedPlan) -> Bounds:
     """Nothing off, and a decision within a second."""
     return Bounds(recover_s=WITHIN_S)
@@ -171,6 +208,14 @@ CASES = (
         behind=watched,
         bounds=in_time,
         also=leases_used,
+    ),
+    Case(
+        "sentinel-asked",
+        "Sentinel failover that was asked for, the old primary being well",
+        PLANS,
+        ask_for_failover,
+        behind=watched,
+        bounds=in_time_and_healed,
     ),
     Case(
         "sentinel-stop",
@@ -205,6 +250,14 @@ CASES = (
         stop_owner,
         behind=clustered,
         bounds=in_time,
+    ),
+    Case(
+        "cluster-takeover",
+        "Cluster: a replica takes over, the old primary being well",
+        PLANS,
+        take_over,
+        behind=clustered,
+        bounds=in_time_and_healed,
     ),
     Case(
         "cluster-migration",

@@ -1,11 +1,17 @@
 """Cases in which the store forgets: keys, writes that a replica did not have, scripts."""
 
+from collections import Counter
+
+from quotad.clock import monotonic_s
 from tests.chaos.case import Case, leases_used, wait
 from tests.chaos.history import Bounds
 from tests.chaos.plans import LEASE, TestedPlan, all_answers, good_answers, rate_only
 from tests.chaos.store_hurts import LEASED, PROCESSES, QUOTA, one
-from tests.chaos.stores import Replicated, replicated
+from tests.chaos.stores import Replicated, Split, replicated, split
 from tests.chaos.world import World
+
+PARTED_S = 2.0
+UNREPLICATED = "quotad_store_errors_total{kind=unreplicated}"
 
 
 def pair(world: World) -> Replicated:
@@ -61,6 +67,36 @@ async def promote_lagging(world: World) -> None:
     world.fault.note = f"{lost:,} bytes of writes lost"
 
 
+async def split_brain(world: World) -> None:
+    """Another primary is chosen, and one process stays at the old one for a while."""
+    assert isinstance(world.store, Split)
+    await world.begin_fault()
+    expose_all(world)
+    await world.store.part()
+    parted_s = monotonic_s()
+    await wait(PARTED_S)
+    world.store.fence()
+    world.end_fault()
+    world.fault.note = f"the old primary was fenced after {PARTED_S:.0f} s"
+    world.signs["admitted by the old primary"] = lambda: sum(behind(world, parted_s).values())
+
+
+async def split_brain_and_wait(world: World) -> None:
+    """The same; an answer that no replica has is none."""
+    await split_brain(world)
+    del world.signs["admitted by the old primary"]
+    world.signs["answers that no replica had"] = lambda: world.grew(UNREPLICATED)
+
+
+def behind(world: World, since_s: float) -> Counter[str]:
+    """By plan: what was admitted through the process that stayed behind, until it was led away."""
+    until_s = world.fault.ended_s
+    there = {one.number for one in world.load.asked if one.sidecar == 0 and since_s < one.ended_s}
+    return Counter(
+        one.plan_id for one in world.backend.served if one.number in there and one.arrived_s < until_s
+    )
+
+
 async def flush_scripts(world: World) -> None:
     """SCRIPT FLUSH, five times."""
     await world.begin_fault()
@@ -89,6 +125,13 @@ def half_healed(world: World, plan: TestedPlan) -> Bounds:
     """What the dead process was granted after the others heard last is known to nobody."""
     units = world.exposed[plan.plan_id]
     return Bounds(over=units, lost=units, stranded=units, why="in flight when the store forgot")
+
+
+def unfenced(world: World, plan: TestedPlan) -> Bounds:
+    """What the old primary granted until it was fenced; once that is known, it is counted."""
+    units = behind(world, world.fault.began_s)[plan.plan_id]
+    stranded = world.exposed[plan.plan_id] if plan.limits.classes else 0
+    return Bounds(over=units, stranded=stranded, why="granted by the old primary until it was fenced")
 
 
 def healed_leases(world: World, plan: TestedPlan) -> Bounds:
@@ -148,6 +191,23 @@ CASES = (
         bounds=healed_leases,
         behind=replicated,
         also=leases_used,
+    ),
+    Case(
+        "split",
+        "an old primary that nobody fences for 2 s",
+        (all_answers(QUOTA), good_answers(QUOTA)),
+        split_brain,
+        behind=split,
+        bounds=unfenced,
+    ),
+    Case(
+        "split-wait",
+        "an old primary that nobody fences for 2 s, minReplicas: 1",
+        (all_answers(QUOTA), good_answers(QUOTA)),
+        split_brain_and_wait,
+        behind=split,
+        bounds=healed,
+        store={"minReplicas": 1},
     ),
     Case(
         "script-flush",

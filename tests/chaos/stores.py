@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
+import redis
+
 from tests.chaos.proxy import FaultProxy, fault_proxy
 from tests.support.clusters import Cluster, running_cluster
 from tests.support.sentinels import SentinelGroup, running_sentinels
@@ -18,9 +20,8 @@ LAG_S = 0.5
 class Behind(Protocol):
     """Every kind of store in a run."""
 
-    @property
-    def url(self) -> str:
-        """For the Sidecars."""
+    def url_for(self, process: int) -> str:
+        """What this Sidecar connects to."""
 
     @property
     def reader_url(self) -> str:
@@ -34,8 +35,7 @@ class Standalone:
     server: StoreServer
     proxy: FaultProxy
 
-    @property
-    def url(self) -> str:
+    def url_for(self, _process: int) -> str:
         """Through the proxy."""
         return f"redis://127.0.0.1:{self.proxy.port}/0"
 
@@ -62,15 +62,14 @@ class Replicated:
     front: FaultProxy
     """What the Sidecars connect to."""
 
-    @property
-    def url(self) -> str:
+    def url_for(self, _process: int) -> str:
         """The address that moves."""
         return f"redis://127.0.0.1:{self.front.port}/0"
 
     @property
     def reader_url(self) -> str:
         """The same."""
-        return self.url
+        return self.url_for(0)
 
     def fail_over(self) -> int:
         """Kill the primary, and promote the replica as it is; answers how many bytes of writes are lost."""
@@ -86,13 +85,49 @@ class Replicated:
 
 
 @dataclass(slots=True)
+class Split:
+    """A primary and two replicas. The first Sidecar has an address of its own, which may stay behind."""
+
+    old: StoreServer
+    new: StoreServer
+    witness: StoreServer
+    """Follows whoever is the primary for the majority."""
+    left: FaultProxy
+    """Of the first Sidecar."""
+    right: FaultProxy
+    """Of all others."""
+
+    def url_for(self, process: int) -> str:
+        """By side."""
+        return f"redis://127.0.0.1:{(self.right if process else self.left).port}/0"
+
+    @property
+    def reader_url(self) -> str:
+        """The majority's."""
+        return self.url_for(1)
+
+    async def part(self) -> None:
+        """Promote ``new`` for the majority; ``old`` goes on without a replica, and does not know it."""
+        with self.new.client() as new, self.witness.client() as witness:
+            new.replicaof("NO", "ONE")
+            await _follow(witness, self.new.port)
+        self.right.target = ("127.0.0.1", self.new.port)
+        self.right.reset()
+
+    def fence(self) -> None:
+        """Lead the first Sidecar to the majority's primary."""
+        self.left.target = self.right.target
+        self.left.reset()
+        self.old.kill()
+
+
+@dataclass(slots=True)
 class Watched:
     """A primary, its replicas, and three Sentinels."""
 
     group: SentinelGroup
 
-    @property
-    def url(self) -> str:
+    def url_for(self, _process: int) -> str:
         """The Sentinels."""
         return self.group.url
 
@@ -108,8 +143,7 @@ class Clustered:
 
     cluster: Cluster
 
-    @property
-    def url(self) -> str:
+    def url_for(self, _process: int) -> str:
         """Every node."""
         return self.cluster.url
 
@@ -144,8 +178,7 @@ async def replicated() -> AsyncIterator[Replicated]:
         async with fault_proxy(address) as stream, fault_proxy(address) as front:
             with running_server() as replica:
                 with replica.client() as client:
-                    client.replicaof("127.0.0.1", str(stream.port))
-                    await until(lambda: client.info("replication").get("master_link_status") == "up")
+                    await _follow(client, stream.port)
                 stream.delay_s = LAG_S
                 yield Replicated(primary, replica, stream, front)
 
@@ -162,3 +195,20 @@ async def clustered() -> AsyncIterator[Clustered]:
     """A started Cluster that agrees."""
     with running_cluster() as cluster:
         yield Clustered(cluster)
+
+
+@contextlib.asynccontextmanager
+async def split() -> AsyncIterator[Split]:
+    """All three in sync, everybody at ``old``."""
+    with running_server() as old, running_server() as new, running_server() as witness:
+        for replica in (new, witness):
+            with replica.client() as client:
+                await _follow(client, old.port)
+        address = ("127.0.0.1", old.port)
+        async with fault_proxy(address) as left, fault_proxy(address) as right:
+            yield Split(old, new, witness, left, right)
+
+
+async def _follow(replica: "redis.Redis", port: int) -> None:
+    replica.replicaof("127.0.0.1", str(port))
+    await until(lambda: replica.info("replication").get("master_link_status") == "up")
