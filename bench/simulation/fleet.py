@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from random import Random
 
 from bench.simulation.loop import SimulatedLoop
-from bench.simulation.network import HOLD_S, SAMPLE_S, START_US, Server, SimulatedStore
+from bench.simulation.network import HOLD_S, START_US, Server, SimulatedStore
 from quotad.core.plans import Subject
 from quotad.core.verdict import Verdict
 from quotad.engine.limiter import Limiter
@@ -20,6 +20,8 @@ class Tally:
         self.admitted = [0] * sidecars
         self.of_subject = [0] * subjects
         """Admitted, per Subject."""
+        self.quota_refused = [0] * subjects
+        """Refused for a quota, per Subject."""
         self.refused: dict[str, int] = {}
         """Reason to requests."""
         self.waits_s: list[float] = []
@@ -27,14 +29,7 @@ class Tally:
         self.at_once = 0
         self.instants_s: list[tuple[int, float]] = []
         """Admissions as (Subject, when): when the store granted, or when a unit taken ahead was spent."""
-        self.over_time: dict[str, dict[int, int]] = {"asked": {}, "admitted": {}, "refused": {}}
-        """Samples since the start (``SAMPLE_S``) to requests."""
         self.keeps_instants = False
-
-    def count(self, series: str, now_s: float) -> None:
-        """One more, now."""
-        samples, sample = self.over_time[series], int(now_s / SAMPLE_S)
-        samples[sample] = samples.get(sample, 0) + 1
 
 
 class Request:
@@ -70,8 +65,6 @@ class Fleet:
     ) -> None:
         self.subjects = subjects
         self.tally = Tally(len(subjects), count)
-        self.held_at_death = 0
-        """Units that killed processes knew that they held ahead."""
         self._loop = loop
         self._server = server
         self._random = random
@@ -102,7 +95,6 @@ class Fleet:
         """One request for a Subject."""
         tally, now_s = self.tally, self._loop.now_s
         tally.asked[sidecar] += 1
-        tally.count("asked", now_s)
         request = Request(self, sidecar, place, now_s)
         verdict = self.members[sidecar].limiter.reserve(self.subjects[place], request)
         if verdict is not None:
@@ -122,21 +114,26 @@ class Fleet:
         tally = self.tally
         if not verdict.admitted:
             tally.refused[verdict.reason] = tally.refused.get(verdict.reason, 0) + 1
-            tally.count("refused", self._loop.now_s)
+            if verdict.reason == "quota":
+                tally.quota_refused[request.place] += 1
             return
         tally.admitted[request.sidecar] += 1
         tally.of_subject[request.place] += 1
-        tally.count("admitted", self._loop.now_s)
         if tally.keeps_instants:
             tally.instants_s.append((request.place, granted_s))
 
-    def kill(self, places: Sequence[int]) -> None:
-        """``kill -9``: what they held is nobody's; new processes take their places at once."""
+    def kill(self, places: Sequence[int]) -> int:
+        """``kill -9``: what they held is nobody's; new processes take their places at once.
+
+        Answers how many units they knew that they held ahead.
+        """
+        units = 0
         for place in places:
             member = self.members[place]
             member.store.dead = True
-            self.held_at_death += sum(member.limiter.leased().values())
+            units += sum(member.limiter.leased().values())
             self.members[place] = self._member()
+        return units
 
     @property
     def held_ahead(self) -> int:

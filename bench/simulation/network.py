@@ -26,7 +26,7 @@ STUCK_S = 1.0
 """Defaults of ``store.link``: silence for so long, and the connection is made anew."""
 
 SAMPLE_S = 0.25
-"""Figures over time are sums of so long."""
+"""Figures over time are taken so often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,6 @@ class Server:
         self.calls = 0
         self.subjects = 0
         self.busy_s = 0.0
-        self.calls_over_time: dict[int, int] = {}
-        """Samples since the start (``SAMPLE_S``) to script calls."""
         self._loop = loop
         self._free_s = 0.0
 
@@ -87,8 +85,6 @@ class Server:
         self.busy_s += cost_s
         self.calls += 1
         self.subjects += len(calls)
-        sample = int(start_s / SAMPLE_S)
-        self.calls_over_time[sample] = self.calls_over_time.get(sample, 0) + 1
         serve = self.reference.settle if settle_only else self.reference.reserve
         hold_us, now_us = round(HOLD_S * 1e6), START_US + int(start_s * 1e6)
         return self._free_s, [serve(now_us, sidecar_id, hold_us, call) for call in calls]
@@ -196,19 +192,26 @@ class SimulatedStore(MemoryStore):
         call.listener.late()
         if not self._watched:
             self._watched = True
-            self._loop.at(self._loop.now_s + STUCK_S - DEADLINE_S, self._watch, call)
+            self._loop.at(self._loop.now_s + STUCK_S - DEADLINE_S, self._watch)
 
-    def _watch(self, call: OpenCall) -> None:
-        """Silence since the call went out: the connection is given up."""
+    def _watch(self) -> None:
+        """Silence since the oldest open call went out: the connection is given up."""
         self._watched = False
-        if call.done or self.dead:
+        while self._open and self._open[0].done:
+            self._open.popleft()
+        if self.dead or not self._open:
+            return
+        silent_at_s = self._open[0].expires_s + STUCK_S - DEADLINE_S
+        if self._loop.now_s < silent_at_s:
+            self._watched = True
+            self._loop.at(silent_at_s, self._watch)
             return
         self._lost_s = self._loop.now_s
         until_s = max(self._server.conditions.outage_s[1], self._lost_s)
         self._loop.at(until_s + self._server.conditions.reconnect_s, self._connect)
         lost, self._open = self._open, deque()
-        for each in lost:
-            self._fail(each, "stuck", None)
+        for call in lost:
+            self._fail(call, "stuck", None)
 
     def _connect(self) -> None:
         self._lost_s = None

@@ -1,122 +1,19 @@
 """One case, run from its first request to the last unit given back."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from random import Random
 
-from bench.simulation.demand import Crowd, level
-from bench.simulation.figures import jain, largest_excess
-from bench.simulation.fleet import Fleet, Tally
+from bench.simulation import outcome
+from bench.simulation.cases import Case
+from bench.simulation.demand import Crowd
+from bench.simulation.figures import jain
+from bench.simulation.fleet import Fleet
 from bench.simulation.loop import SimulatedLoop
-from bench.simulation.network import SAMPLE_S, START_US, Conditions, Server
-from quotad.core.plans import Subject
+from bench.simulation.network import SAMPLE_S, START_US, Server
+from bench.simulation.outcome import Kill, Outcome, Sample
 
 DRAIN_S = 30.0
-ENOUGH_ASKED = 20
-"""Sidecars that were asked less often say nothing about fairness."""
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """What is tried. Times in simulated seconds."""
-
-    name: str
-    title: str
-    subjects: Sequence[Subject]
-    demand: Sequence[tuple[float, float]]
-    """(from when, requests per second), over all sidecars and Subjects."""
-    seconds: float
-    sidecars: int = 500
-    uneven: float = 1.0
-    """Zipf's exponent, over the sidecars."""
-    uneven_subjects: float = 1.0
-    moves_s: float = 3.0
-    """How often other sidecars get the large shares."""
-    kills: Sequence[tuple[float, int]] = ()
-    """(when, how many) processes are killed and replaced."""
-    conditions: Conditions = field(default_factory=Conditions)
-
-
-@dataclass(slots=True)
-class Result:
-    """What came of it."""
-
-    case: Case
-    tally: Tally
-    server: Server
-    counted: int = 0
-    """Charged in the store once everything was given back."""
-    killed_with: int = 0
-    """Units that killed processes knew that they held ahead."""
-    unanswered: int = 0
-    """Requests that waited in a process when it was killed."""
-    drained: bool = True
-    ahead: list[tuple[float, int]] = field(default_factory=list)
-    """(when, units that live processes hold ahead)."""
-    calls_at: list[tuple[float, int, int, int]] = field(default_factory=list)
-    """(when, requests, admitted, script calls), each since the start."""
-    unsold: int = 0
-    """Of the day's quotas when the callers stopped, counting what live processes still held."""
-
-    @property
-    def requests(self) -> int:
-        """All that were asked."""
-        return sum(self.tally.asked)
-
-    @property
-    def admitted(self) -> int:
-        """All that went on."""
-        return sum(self.tally.admitted)
-
-    @property
-    def limit(self) -> int:
-        """All quotas of the day together; -1 when there is none."""
-        limits = [subject.plan.day_quota_request for subject in self.case.subjects]
-        return -1 if min(limits) < 0 else sum(limits)
-
-    @property
-    def over_admitted(self) -> int:
-        """Beyond a quota, over all Subjects; beyond the rate's bound where there is one."""
-        over = 0
-        for place, subject in enumerate(self.case.subjects):
-            plan = subject.plan
-            if plan.day_quota_request >= 0:
-                over += max(0, self.tally.of_subject[place] - plan.day_quota_request)
-            if plan.rate_rps >= 0:
-                over += max(0, -self.rate_margin(place))
-        return over
-
-    def rate_margin(self, place: int) -> int:
-        """What no interval used of its bound, burst + rate * t, at the tightest."""
-        plan = self.case.subjects[place].plan
-        instants_s = sorted(when for of, when in self.tally.instants_s if of == place)
-        burst = plan.rate_rps if plan.burst < 0 else plan.burst
-        # The store counts whole microseconds.
-        return round(burst - largest_excess(instants_s, plan.rate_rps) + 0.01)
-
-    @property
-    def stranded(self) -> int:
-        """Counted, and passed to nobody."""
-        return self.counted - self.admitted
-
-    @property
-    def calls_per_request(self) -> float:
-        """Over the whole run."""
-        return self.server.calls / max(1, self.requests)
-
-    def between(self, least: float, most: float) -> tuple[int, int, float]:
-        """(requests, script calls, seconds) while these shares of all quotas were admitted."""
-        inside = [at for at in self.calls_at if least * self.limit <= at[2] <= most * self.limit]
-        if len(inside) < 2:
-            return 0, 0, 0.0
-        first, last = inside[0], inside[-1]
-        return last[1] - first[1], last[3] - first[3], last[0] - first[0]
-
-    @property
-    def fairness(self) -> float:
-        """Jain's index of admitted / asked over the sidecars."""
-        pairs = zip(self.tally.admitted, self.tally.asked, strict=True)
-        return jain(admitted / asked for admitted, asked in pairs if asked >= ENOUGH_ASKED)
+_ANSWERED_S = 1.5
+"""Longer than any call stays open."""
 
 
 class Trial:
@@ -126,53 +23,84 @@ class Trial:
         self._case = case
         self._loop = SimulatedLoop.make()
         # Each has its own, so that what the engine does changes nobody's demand.
-        self._arrivals, network, kills = (Random(f"{seed} {what}") for what in ("demand", "network", "kills"))
-        self._kills = kills
+        self._arrivals, network, self._victims = (
+            Random(f"{seed} {what}") for what in ("demand", "network", "kills")
+        )
         self._server = Server(self._loop, case.conditions)
         self._fleet = Fleet(self._loop, self._server, case.subjects, case.sidecars, network)
         self._sidecars = Crowd(case.sidecars, case.uneven, self._arrivals)
         self._subjects = Crowd(len(case.subjects), case.uneven_subjects, self._arrivals)
-        self._result = Result(case, self._fleet.tally, self._server)
         self._fleet.tally.keeps_instants = any(subject.plan.rate_rps >= 0 for subject in case.subjects)
+        self._samples: list[Sample] = []
+        self._kills: list[Kill] = []
 
-    def run(self, each_s: Callable[[float], None] | None = None) -> Result:
+    def run(self) -> Outcome:
         """From the first request until everything is given back."""
-        loop, case, result = self._loop, self._case, self._result
+        loop, case = self._loop, self._case
         loop.at(0.0, self._begin)
-        step = 0
-        while step * SAMPLE_S < case.seconds:
-            step += 1
+        for step in range(1, round(case.seconds / SAMPLE_S) + 1):
             loop.run_to(step * SAMPLE_S)
             self._sample()
-            if each_s is not None and step * SAMPLE_S % 1 == 0:
-                each_s(loop.now_s)
-        result.unsold = max(0, result.limit - result.admitted)
-        # Those who wait are answered; then every process that lives gives back what it holds.
-        loop.run_to(loop.now_s + 1.0)
+        busy = self._server.busy_s / case.seconds
+        calls, decisions = self._server.calls, self._server.subjects
+        loop.run_to(loop.now_s + _ANSWERED_S)
+        drained = True
         for member in self._fleet.members:
-            result.drained &= loop.finish(member.limiter.close(DRAIN_S), DRAIN_S)
-        now_us = START_US + int(loop.now_s * 1e6)
-        result.counted = sum(
-            self._server.reference.usage(now_us, subject).day_charged for subject in case.subjects
+            drained &= loop.finish(member.limiter.close(DRAIN_S), DRAIN_S)
+        return self._outcome(busy, (calls, decisions), drained)
+
+    def _outcome(self, busy: float, calls: tuple[int, int], drained: bool) -> Outcome:
+        case, tally = self._case, self._fleet.tally
+        requests, admitted, refused = sum(tally.asked), sum(tally.admitted), sum(tally.refused.values())
+        limits = [subject.plan.day_quota_request for subject in case.subjects]
+        shares = outcome.shares(tally)
+        at_once, p99_ms, waiting_p99_ms = outcome.waits_ms(tally)
+        return Outcome(
+            name=case.name,
+            title=case.title,
+            requests=requests,
+            admitted=admitted,
+            limit=-1 if min(limits) < 0 else sum(limits),
+            over_admitted=outcome.over_admitted(case, tally),
+            rate_margin=outcome.rate_margin(case, tally),
+            rate_used=outcome.rate_used(case, tally),
+            refused=dict(sorted(tally.refused.items())),
+            unanswered=requests - admitted - refused,
+            calls=calls[0],
+            decisions=calls[1],
+            busy=busy,
+            unsold=outcome.unsold(case, tally),
+            stranded=self._counted() - admitted,
+            kills=tuple(self._kills),
+            fairness=jain(shares),
+            shares=shares,
+            at_once=at_once,
+            p99_ms=p99_ms,
+            waiting_p99_ms=waiting_p99_ms,
+            drained=drained,
+            samples=tuple(self._samples),
         )
-        result.killed_with = self._fleet.held_at_death
-        result.unanswered = result.requests - result.admitted - sum(self._fleet.tally.refused.values())
-        return result
+
+    def _counted(self) -> int:
+        now_us = START_US + int(self._loop.now_s * 1e6)
+        usages = [self._server.reference.usage(now_us, subject) for subject in self._case.subjects]
+        return sum(usage.day_charged + usage.day_open for usage in usages)
 
     def _begin(self) -> None:
         case, loop = self._case, self._loop
         self._fleet.start(case.sidecars)
-        loop.at(self._gap_s(), self._arrive)
+        self._sidecars.deal()
+        loop.at(self._next_s(), self._arrive)
         loop.at(case.moves_s, self._move)
         for when_s, count in case.kills:
             loop.at(when_s, self._kill, count)
 
-    def _gap_s(self) -> float:
-        return self._loop.now_s + self._arrivals.expovariate(level(self._case.demand, self._loop.now_s))
+    def _next_s(self) -> float:
+        return self._loop.now_s + self._arrivals.expovariate(self._case.demand_rps)
 
     def _arrive(self) -> None:
         if self._loop.now_s < self._case.seconds:
-            self._loop.at(self._gap_s(), self._arrive)
+            self._loop.at(self._next_s(), self._arrive)
             self._fleet.ask(self._sidecars.draw(), self._subjects.draw())
 
     def _move(self) -> None:
@@ -180,9 +108,27 @@ class Trial:
         self._loop.at(self._loop.now_s + self._case.moves_s, self._move)
 
     def _kill(self, count: int) -> None:
-        self._fleet.kill(self._kills.sample(range(self._case.sidecars), count))
+        case, tally = self._case, self._fleet.tally
+        units = self._fleet.kill(self._victims.sample(range(case.sidecars), count))
+        bound = 0
+        for subject in case.subjects:
+            lease, policy = subject.plan.lease, subject.plan.on_store_failure
+            bound += count * ((0 if lease is None else lease.max_units) + policy.units)
+        quota = sum(max(0, subject.plan.day_quota_request) for subject in case.subjects)
+        used = sum(tally.admitted) / max(1, quota)
+        self._kills.append(Kill(self._loop.now_s, count, units, bound, used))
 
     def _sample(self) -> None:
-        result, now_s = self._result, self._loop.now_s
-        result.ahead.append((now_s, self._fleet.held_ahead))
-        result.calls_at.append((now_s, result.requests, result.admitted, self._server.calls))
+        fleet = self._fleet
+        tally = fleet.tally
+        refused = sum(tally.refused.values())
+        self._samples.append(
+            Sample(
+                self._loop.now_s,
+                sum(tally.asked),
+                sum(tally.admitted),
+                refused,
+                self._server.calls,
+                fleet.held_ahead,
+            )
+        )

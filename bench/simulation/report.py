@@ -1,0 +1,103 @@
+"""Outcomes as lines and tables."""
+
+from collections.abc import Sequence
+
+from bench.report import table
+from bench.simulation.outcome import Outcome
+
+
+def line(of: Outcome) -> str:
+    """One case in a few words, for the terminal while others still run."""
+    return (
+        f"{of.name}: {of.admitted:,} of {of.requests:,} admitted, over {of.over_admitted}, "
+        f"{of.calls_per_request():.4f} script calls per request"
+    )
+
+
+def tables(outcomes: Sequence[Outcome]) -> str:
+    """All of them."""
+    return "\n\n".join((counts(outcomes), costs(outcomes), losses(outcomes)))
+
+
+def counts(outcomes: Sequence[Outcome]) -> str:
+    """What was asked and admitted, and whether any limit was passed."""
+    rows = (
+        (
+            of.name,
+            of.title,
+            f"{of.requests:,}",
+            f"{of.limit:,}" if of.limit >= 0 else "rate",
+            f"{of.admitted:,}",
+            str(of.over_admitted),
+            f"{of.unsold:,}" if of.limit >= 0 else f"{1 - (of.rate_used or 0):.2%}",
+            f"{of.fairness:.3f}",
+            _refused(of),
+        )
+        for of in outcomes
+    )
+    names = ("case", "what", "requests", "limit", "admitted", "over", "unsold", "fairness", "refused")
+    return table(rows, names)
+
+
+def costs(outcomes: Sequence[Outcome]) -> str:
+    """What the store was asked, and how long callers waited."""
+    rows = (
+        (
+            of.name,
+            f"{of.calls_per_request():.3f}",
+            f"{of.calls_per_request(0.0, 0.5):.3f}" if of.limit >= 0 else "-",
+            f"{of.calls_per_request(0.5, 0.9):.3f}" if of.limit >= 0 else "-",
+            f"{of.calls_per_request(0.9):.3f}" if of.limit >= 0 else "-",
+            f"{of.decisions / max(1, of.calls):.2f}",
+            f"{of.peak_calls_per_s:,.0f}",
+            f"{of.busy:.0%}",
+            f"{of.at_once:.0%}",
+            f"{of.p99_ms:.2f}",
+            f"{of.waiting_p99_ms:.2f}",
+        )
+        for of in outcomes
+    )
+    names = (
+        "case",
+        "calls/request",
+        "to 50 %",
+        "50-90 %",
+        "from 90 % on",
+        "Subjects/call",
+        "peak calls/s",
+        "store busy",
+        "at once",
+        "p99 ms",
+        "p99 of who waited",
+    )
+    return table(rows, names)
+
+
+def losses(outcomes: Sequence[Outcome]) -> str:
+    """What was held ahead, and what killed processes took with them."""
+    rows = [
+        (
+            of.name,
+            f"{of.most_ahead:,}",
+            f"{of.samples[-1].ahead:,}",
+            f"{of.stranded:,}",
+            "; ".join(f"{kill.units:,} of {kill.bound:,} at {kill.used:.0%}" for kill in of.kills) or "-",
+            str(of.unanswered),
+            "yes" if of.drained else "NO",
+        )
+        for of in outcomes
+    ]
+    names = (
+        "case",
+        "most held ahead",
+        "at the end",
+        "stranded",
+        "killed with, of the bound, with so much used",
+        "cut off",
+        "all given back",
+    )
+    return table(rows, names)
+
+
+def _refused(of: Outcome) -> str:
+    return ", ".join(f"{reason} {count:,}" for reason, count in of.refused.items())
