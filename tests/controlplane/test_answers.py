@@ -1,0 +1,28 @@
+import json
+
+from quotad.controlplane.answers import RefusedError, as_json, problem
+
+
+def test_a_problem_has_every_member() -> None:
+    """RFC 9457, with a request id that the header repeats."""
+    answer = problem(409, "It is still named.", {"Retry-After": "1"})
+    assert (answer.status, answer.content_type) == (409, "application/problem+json")
+    assert isinstance(answer.body, bytes)
+    members = json.loads(answer.body)
+    assert (members["title"], members["status"], members["detail"]) == ("Conflict", 409, "It is still named.")
+    assert (members["message"], members["requestId"]) == (
+        "It is still named.",
+        answer.headers["X-Request-Id"],
+    )
+    assert answer.headers["Retry-After"] == "1"
+
+
+def test_an_answer_is_json() -> None:
+    """Without white space."""
+    assert as_json(200, {"a": [1]}).body == b'{"a":[1]}'
+
+
+def test_a_refusal_knows_its_status() -> None:
+    """And its text."""
+    refusal = RefusedError(422, "No.")
+    assert (refusal.status, str(refusal)) == (422, "No.")
