@@ -48,6 +48,8 @@ class Outcome:
     admitted: int
     limit: int
     """All quotas of the day together; -1 when there is none."""
+    burst: int
+    """The first Subject's; -1 without a rate."""
     over_admitted: int
     """Beyond a quota, Subject by Subject, and beyond the rate's bound over any interval."""
     rate_margin: int | None

@@ -61,6 +61,7 @@ class Trial:
             requests=requests,
             admitted=admitted,
             limit=-1 if min(limits) < 0 else sum(limits),
+            burst=case.subjects[0].plan.burst,
             over_admitted=outcome.over_admitted(case, tally),
             rate_margin=outcome.rate_margin(case, tally),
             rate_used=outcome.rate_used(case, tally),

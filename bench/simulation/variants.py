@@ -110,22 +110,17 @@ VARIANTS: dict[str, tuple[str, Callable[[], Any]]] = {
 """Name to what it does, and what puts it in place."""
 
 TRIED: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("hot", ()),
     ("hot", ("trim",)),
-    ("hot", ("believe",)),
     ("hot", ("trim", "believe")),
     ("hot", ("trim", "believe1s")),
-    ("hot", ("whole",)),
-    ("hot", ("quarter",)),
+    ("hot", ("trim", "believe1s", "whole")),
+    ("hot", ("trim", "believe1s", "quarter")),
+    ("hot-5s", ("trim", "believe1s")),
     ("plans", ("trim", "believe1s")),
-    ("plans-10s", ("trim", "believe1s")),
     ("rate", ("believe_rate",)),
-    ("rate", ("tokens",)),
-    ("rate-idle", ("tokens",)),
     ("rate-idle", ("trim", "tokens")),
     ("local", ("own_ttl",)),
     ("local", ("own_ttl", "sell", "trim", "believe1s")),
-    ("crash", ("trim", "believe1s")),
 )
 """Case and variants together, for ``--variants``."""
 
