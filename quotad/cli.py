@@ -14,6 +14,7 @@ from quotad import __version__
 from quotad.errors import ConfigError, QuotadError
 
 if TYPE_CHECKING:
+    from quotad.client.admin import AdminPort
     from quotad.client.caller import KeyPair
 
 KEY_VARIABLE = "QUOTAD_SECRET_KEY"
@@ -21,6 +22,13 @@ KEY_VARIABLE = "QUOTAD_SECRET_KEY"
 _KEY_HELP = f"""
 The SecretKey comes from --key-file, else from --key, else from the environment variable {KEY_VARIABLE}.
 Everybody on this machine can read a command line (ps), so keep --key for tests.
+"""
+
+
+TOKEN_VARIABLE = "QUOTAD_ADMIN_TOKEN"  # noqa: S105 - a variable's name
+
+_ADMIN_HELP = f"""
+The bearer token is the configuration's; with --admin it comes from the environment variable {TOKEN_VARIABLE}.
 """
 
 
@@ -53,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_server_commands(commands)
     _add_caller_commands(commands)
+    _add_usage_commands(commands)
     demo = commands.add_parser("demo", help="quotad, a store and a backend of their own, with lines to try")
     demo.add_argument("--check", action="store_true", help="run the lines, check the answers, exit 0 or 1")
     demo.add_argument(
@@ -99,6 +108,41 @@ def _add_caller_commands(commands: "argparse._SubParsersAction[argparse.Argument
     _add_credentials(sign)
     sign.add_argument("--curl", metavar="URL", help="print a curl line for this URL instead")
     sign.set_defaults(run=_sign)
+
+
+def _add_usage_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    usage = commands.add_parser("usage", help="history, reset and top-up, through the admin port")
+    verbs = usage.add_subparsers(title="verbs", metavar="VERB", required=True)
+    history = verbs.add_parser("history", help="use by day or hour", epilog=_ADMIN_HELP)
+    reset = verbs.add_parser("reset", help="set use to 0", epilog=_ADMIN_HELP)
+    top_up = verbs.add_parser("top-up", help="raise a quota once", epilog=_ADMIN_HELP)
+    for verb in (history, reset, top_up):
+        verb.add_argument("-c", "--config", type=Path, metavar="FILE", help="the YAML file of that quotad")
+        verb.add_argument("--admin", metavar="URL", help="its admin port, if not as in FILE")
+        for name in ("plan", "service", "environment"):
+            verb.add_argument(f"--{name}", metavar="ID", required=verb is not history)
+        verb.add_argument("--secret", metavar="ID", help="SecretId")
+        verb.add_argument("--shadow", action="store_true", help="the counters of a shadow plan")
+    history.add_argument("--unit", choices=("day", "hour"), default="day")
+    history.add_argument("--from", dest="start", metavar="DATE", help="or a time, for hours")
+    history.add_argument("--to", dest="end", metavar="DATE")
+    history.set_defaults(run=_history)
+    windows = ("day", "month", "total")
+    reset.add_argument("--window", action="append", choices=windows, required=True, help="may be repeated")
+    top_up.add_argument("--window", choices=windows, required=True)
+    top_up.add_argument("--amount", type=int, required=True, metavar="N", help="requests")
+    top_up.add_argument("--until", required=True, metavar="END", help="windowEnd, never or an RFC 3339 time")
+    for verb, run in ((reset, _reset), (top_up, _top_up)):
+        verb.add_argument("--reason", required=True, help="for the audit log")
+        verb.add_argument("--key", metavar="KEY", default="", help="sent again with it, it is made once")
+        verb.set_defaults(run=run)
+    forget = commands.add_parser("forget", help="delete the counters of a plan or a Secret that is gone")
+    forget.add_argument("-c", "--config", type=Path, required=True, metavar="FILE", help="names the store")
+    which = forget.add_mutually_exclusive_group(required=True)
+    which.add_argument("--plan", metavar="ID", default="")
+    which.add_argument("--secret", metavar="ID", default="")
+    forget.add_argument("--force", action="store_true", help="also while the configuration names it")
+    forget.set_defaults(run=_forget)
 
 
 def _add_credentials(command: argparse.ArgumentParser) -> None:
@@ -191,6 +235,53 @@ def _sign(options: argparse.Namespace) -> int:
     if not options.id:
         raise QuotadError("sign: --id is needed")
     return sign(_key_pair(options), options.algorithm, tuple(options.header), options.curl)
+
+
+def _history(options: argparse.Namespace) -> int:
+    from quotad.client.admin import Place, history
+
+    place = Place(options.plan, options.service, options.environment, options.secret, options.shadow)
+    return history(_admin_port(options), place, options.unit, options.start, options.end)
+
+
+def _reset(options: argparse.Namespace) -> int:
+    from quotad.client.admin import Place, change
+
+    place = Place(options.plan, options.service, options.environment, options.secret, options.shadow)
+    said = {"windows": options.window, "reason": options.reason}
+    return change(_admin_port(options), "reset", place, said, options.key)
+
+
+def _top_up(options: argparse.Namespace) -> int:
+    from quotad.client.admin import Place, change
+
+    place = Place(options.plan, options.service, options.environment, options.secret, options.shadow)
+    said = {
+        "window": options.window,
+        "amount": options.amount,
+        "until": options.until,
+        "reason": options.reason,
+    }
+    return change(_admin_port(options), "top-up", place, said, options.key)
+
+
+def _admin_port(options: argparse.Namespace) -> "AdminPort":
+    from quotad.client.admin import AdminPort, configured_port
+
+    if options.admin:
+        return AdminPort(options.admin, os.environ.get(TOKEN_VARIABLE, ""))
+    if options.config is None:
+        raise QuotadError("usage: --config or --admin is needed")
+    return configured_port(options.config)
+
+
+def _forget(options: argparse.Namespace) -> int:
+    from quotad.config.file import load
+    from quotad.forget import forget
+
+    keys = forget(load(options.config), options.plan, options.secret, force=options.force)
+    print(f"{options.plan or options.secret}: {keys} key{'' if keys == 1 else 's'} deleted or changed")
+    return 0
 
 
 def _demo(options: argparse.Namespace) -> int:

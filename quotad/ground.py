@@ -87,13 +87,13 @@ class Ground:
         self.bound["admin"] = f"{admin.address.host}:{await server.start()}"
         self.closers.append(server.close)
 
-    async def forget(self, plan_id: str, secret_id: str) -> int:
+    async def forget(self, plan_id: str, secret_id: str, url: str = "") -> int:
         """Delete all that the store keeps of a plan, or of a Secret; answers how many keys.
 
-        By a connection of its own: that of requests is not to end over a right that is missing. Raises
-        StoreError, and ValueError for what is no id.
+        ``url``: the store's, else that of ``open_store``. By a connection of its own: that of requests is
+        not to end over a right that is missing. Raises StoreError, and ValueError for what is no id.
         """
-        store = RedisStore(self._url, self._config.store, os.urandom(8))
+        store = RedisStore(url or self._url, self._config.store, os.urandom(8))
         await store.start()
         try:
             return await store.forget(plan_id, secret_id)

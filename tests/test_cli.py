@@ -8,6 +8,7 @@ import pytest
 
 from quotad import __version__
 from quotad.cli import KEY_VARIABLE, main
+from tests.support.servers import StoreServer
 
 VALID = """\
 listen: {address: "127.0.0.1:0"}
@@ -32,7 +33,21 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"quotad {__version__}\n" * 2
 
 
-@pytest.mark.parametrize("arguments", [[], ["nothing"], ["serve"], ["check"], ["call"], ["sign", "-x"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nothing"],
+        ["serve"],
+        ["check"],
+        ["call"],
+        ["sign", "-x"],
+        ["usage"],
+        ["usage", "reset", "--plan", "p"],
+        ["forget", "-c", "x"],
+        ["forget", "-c", "x", "--plan", "p", "--secret", "s"],
+    ],
+)
 def test_wrong_usage_is_2(arguments: list[str]) -> None:
     """What is no command line ends with 2."""
     with pytest.raises(SystemExit) as caught:
@@ -147,3 +162,33 @@ def test_commands_import_only_what_they_need() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_usage_verbs_ask_the_admin_port(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each one reaches for it, as the file or the line names it, and says that nobody is there."""
+    path = tmp_path / "quotad.yaml"
+    path.write_text(VALID + "admin: {address: '127.0.0.1:9', unauthenticatedLoopback: true}\n")
+    place = ["--plan", "p", "--service", "s", "--environment", "test", "--reason", "r"]
+    top_up = ["--window", "day", "--amount", "5", "--until", "never"]
+    assert main(["usage", "history", "-c", str(path)]) == 1
+    assert main(["usage", "reset", "--admin", "http://127.0.0.1:9", *place, "--window", "day"]) == 1
+    assert main(["usage", "top-up", "-c", str(path), *place, *top_up]) == 1
+    assert main(["usage", "history"]) == 1
+    *refused, missing = capsys.readouterr().err.splitlines()
+    assert [line.partition("9: ")[0] for line in refused] == ["quotad: 127.0.0.1:"] * 3
+    assert missing == "quotad: usage: --config or --admin is needed"
+
+
+def test_forget_deletes_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], store_server: StoreServer
+) -> None:
+    """One line with the number of keys; what is configured is refused."""
+    path = tmp_path / "quotad.yaml"
+    path.write_text(VALID.replace("embedded: {dir: data}", f"url: '{store_server.url}'"))
+    with store_server.client() as client:
+        client.set("quotad:{usagePlan-gone/service-aaaaaaaa/release}:s", 1)
+    assert main(["forget", "-c", str(path), "--plan", "usagePlan-gone"]) == 0
+    assert main(["forget", "-c", str(path), "--secret", "AKIDone"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == "usagePlan-gone: 1 key deleted or changed\n"
+    assert "still names AKIDone" in captured.err

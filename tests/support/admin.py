@@ -1,0 +1,74 @@
+"""A running admin port upon a real store."""
+
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from quotad.config.model import Address, Admin
+from quotad.controlplane.books import Keeping
+from quotad.controlplane.server import AdminServer
+from quotad.core.history import Portion
+from quotad.core.windows import windows
+from quotad.store.redis_store import RedisStore
+from tests.support.batches import call, submit, terms
+from tests.support.samples import TABLE
+
+TOKEN = "a-token-of-twenty-characters"
+(SHARED, *_) = TABLE.subjects()
+
+
+class Port:
+    """A running admin port upon a store, with a file for its audit log."""
+
+    def __init__(self, store: RedisStore, path: Path) -> None:
+        self.store = store
+        self.path = path
+        self.number = 0
+        self.refusal: Exception | None = None
+        self.forgotten: list[tuple[str, str]] = []
+
+    async def forget(self, plan_id: str, secret_id: str) -> int:
+        self.forgotten.append((plan_id, secret_id))
+        if self.refusal is not None:
+            raise self.refusal
+        return await self.store.forget(plan_id, secret_id)
+
+    @contextlib.asynccontextmanager
+    async def serving(self, *, secret_usage: bool = True) -> AsyncIterator["Port"]:
+        """Listen until the end of the block."""
+        admin = Admin(Address("127.0.0.1", 0), TOKEN, self.path)
+        keeping = Keeping(self.store, self.forget, 60.0, secret_usage)
+        server = AdminServer(admin, lambda: TABLE, self.store, None, keeping)
+        self.number = await server.start()
+        try:
+            yield self
+        finally:
+            await server.close()
+
+    async def ask(self, method: str, target: str, **more: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {TOKEN}", **more.pop("headers", {})}
+        url = f"http://127.0.0.1:{self.number}/v1/usage{target}"
+        async with httpx.AsyncClient(trust_env=False) as client:
+            return await client.request(method, url, headers=headers, **more)
+
+    def audited(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.path.read_text().splitlines()]
+
+
+@contextlib.asynccontextmanager
+async def used_port(url: str, path: Path) -> AsyncIterator[Port]:
+    """Upon a store in which seven requests were made today under the first plan, four by one Secret."""
+    store = RedisStore.from_url(url)
+    await store.start()
+    now_us = store.now_us()
+    assert now_us is not None
+    plan = terms()._replace(windows=windows(now_us, "UTC", 1))
+    (answer,) = await submit(store, [call(SHARED, plan, cost=7)]).answers()
+    await store.attribute([Portion(SHARED, answer.day_end_us, 1, {"AKIDa": 4, "AKIDb": 3})])
+    async with Port(store, path).serving() as running:
+        yield running
+    await store.close()

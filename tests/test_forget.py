@@ -1,0 +1,59 @@
+from pathlib import Path
+
+import pytest
+
+from quotad.config.file import load
+from quotad.config.model import Config
+from quotad.errors import QuotadError
+from quotad.forget import forget
+from tests.support.processes import write_config
+from tests.support.servers import StoreServer
+
+KEY = "quotad:{usagePlan-gone0001/service-orders01/release}:s"
+
+
+def configured(tmp_path: Path, store: dict[str, object]) -> Config:
+    return load(write_config(tmp_path / "q.yaml", store, 9, {}))
+
+
+def test_what_is_gone_is_deleted(tmp_path: Path, store_server: StoreServer) -> None:
+    """Every key of a plan that is not configured; how many is answered."""
+    with store_server.client() as client:
+        client.set(KEY, 1)
+        config = configured(tmp_path, {"url": store_server.url})
+        assert forget(config, "usagePlan-gone0001", "", force=False) == 1
+        assert client.dbsize() == 0
+
+
+def test_what_is_configured_stays(tmp_path: Path, store_server: StoreServer) -> None:
+    """Unless it is forced: who serves it would make it anew."""
+    key = KEY.replace("gone", "only")
+    with store_server.client() as client:
+        client.set(key, 1)
+        config = configured(tmp_path, {"url": store_server.url})
+        for plan_id, secret_id in (("usagePlan-only0001", ""), ("", "AKIDcaller")):
+            with pytest.raises(QuotadError, match="still names"):
+                forget(config, plan_id, secret_id, force=False)
+        assert client.dbsize() == 1
+        assert forget(config, "usagePlan-only0001", "", force=True) == 1
+        assert client.dbsize() == 0
+
+
+@pytest.mark.parametrize("plan_id", ["a*", "a/b"])
+def test_what_is_no_id_is_refused(tmp_path: Path, store_server: StoreServer, plan_id: str) -> None:
+    """It could match more than one plan."""
+    with pytest.raises(QuotadError, match="by its id"):
+        forget(configured(tmp_path, {"url": store_server.url}), plan_id, "", force=False)
+
+
+def test_a_store_that_is_away_is_an_error(tmp_path: Path) -> None:
+    """Nothing is said to be deleted."""
+    config = configured(tmp_path, {"url": f"unix://{tmp_path}/none", "deadlineMs": 50})
+    with pytest.raises(QuotadError):
+        forget(config, "usagePlan-gone0001", "", force=False)
+
+
+def test_an_embedded_store_is_started_for_it(tmp_path: Path) -> None:
+    """It is there when nobody serves it, and is stopped again."""
+    config = configured(tmp_path, {"embedded": {"dir": "data"}})
+    assert forget(config, "usagePlan-gone0001", "", force=False) == 0
