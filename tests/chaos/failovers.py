@@ -175,11 +175,11 @@ def _taken_over(world: World, how: str) -> None:
 
 
 def in_time_and_healed(world: World, plan: TestedPlan) -> Bounds:
-    """Holds whose end the new primary did not hear of may be counted as used."""
-    if not plan.limits.classes:
-        return in_time(world, plan)
-    holds = world.exposed[plan.plan_id]
-    return Bounds(stranded=holds, recover_s=WITHIN_S, why="Holds when writes were lost, counted by healing")
+    """What was in hand when writes were lost may be counted as used."""
+    in_hand = world.exposed[plan.plan_id]
+    return Bounds(
+        stranded=in_hand, recover_s=WITHIN_S, why="in hand when writes were lost, counted by healing"
+    )
 
 
 def in_time(_world: World, _plan: TestedPlan) -> Bounds:

@@ -115,10 +115,10 @@ def expose_all(world: World) -> None:
 
 
 def healed(world: World, plan: TestedPlan) -> Bounds:
-    """Healing counts Holds of that moment as used, whatever becomes of them: too much, never too little."""
-    if not plan.limits.classes:
-        return Bounds()
-    return Bounds(stranded=world.exposed[plan.plan_id], why="Holds when the store forgot, counted by healing")
+    """Healing counts as used whatever was in hand then, also what would have come back: never too little."""
+    return Bounds(
+        stranded=world.exposed[plan.plan_id], why="in hand when the store forgot, counted by healing"
+    )
 
 
 def half_healed(world: World, plan: TestedPlan) -> Bounds:
@@ -130,17 +130,15 @@ def half_healed(world: World, plan: TestedPlan) -> Bounds:
 def unfenced(world: World, plan: TestedPlan) -> Bounds:
     """What the old primary granted until it was fenced; once that is known, it is counted."""
     units = behind(world, world.fault.began_s)[plan.plan_id]
-    stranded = world.exposed[plan.plan_id] if plan.limits.classes else 0
-    return Bounds(over=units, stranded=stranded, why="granted by the old primary until it was fenced")
+    in_hand = world.exposed[plan.plan_id]
+    return Bounds(over=units, stranded=in_hand, why="granted by the old primary until it was fenced")
 
 
 def healed_leases(world: World, plan: TestedPlan) -> Bounds:
     """The same, and the Leases of that moment."""
-    units = LEASE["max"] * PROCESSES
-    holds = world.exposed[plan.plan_id] if plan.limits.classes else 0
-    return Bounds(
-        stranded=holds + units, why=f"{PROCESSES} Leases of {LEASE['max']}, and Holds, when it forgot"
-    )
+    most = LEASE["max"]
+    in_hand = world.exposed[plan.plan_id]
+    return Bounds(stranded=in_hand + most * PROCESSES, why=f"in hand, and {PROCESSES} Leases of {most}")
 
 
 CASES = (
