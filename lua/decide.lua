@@ -26,7 +26,7 @@ local function refusal(state, limits, now)
   if is_full(total, state, TOTAL) then return BY_TOTAL, 1, HELD_RETRY_US end
   if is_full(month, state, MONTH) then return BY_MONTH, 1, HELD_RETRY_US end
   if is_full(day, state, DAY) then return BY_DAY, 1, HELD_RETRY_US end
-  if limits[RATE] > 0 and limits[BURST] > 0 and state[LEASED] > 0 and capacity(state, limits) < TOKEN_U then
+  if limits[RATE] > 0 and limits[BURST] > 0 and capacity(state, limits) < TOKEN_U then
     return BY_RATE, 1, HELD_RETRY_US
   end
   return BY_RATE, 0, wait_us(state, limits, TOKEN_U) + math.max(0, state[THAW] - now)
@@ -53,18 +53,18 @@ local function most(state, limits, wanted)
   return smaller_of(granted, limits[TOTAL_LIMIT], state, TOTAL)
 end
 
--- Of what is left, what one Sidecar may take ahead: the less is left, the less, so that the last units
--- are open to all.
-local function ahead_of(state, limits, ahead)
+-- What one Sidecar may take ahead on top of what it has: all of them together at most half of what is
+-- left, so the less is left, the less, and the last units are open to all.
+local function ahead_of(state, entry, limits, ahead)
   local least = most(state, limits, LARGEST)
   if least == LARGEST then return ahead end
-  return math.min(ahead, math.floor(least / (2 * state[ENTRIES])))
+  return math.max(0, math.min(ahead, math.floor(least / (2 * state[ENTRIES])) - outstanding(state, entry)))
 end
 
 -- Units granted ahead are charged at once, whatever the condition: a Sidecar that dies with them may
 -- have spent them.
 local function lease(state, entry, terms, limits, ahead, now)
-  local units = ahead_of(state, limits, ahead)
+  local units = ahead_of(state, entry, limits, ahead)
   if units == 0 then return 0 end
   if state[TOKENS] >= 0 then state[TOKENS] = state[TOKENS] - units * TOKEN_U end
   take(state, entry, units, 0)

@@ -278,7 +278,7 @@ class Account:
         """Grant units ahead: charged at once, and the fewer the less is left, so that all get the last."""
         most = self._most(limits, LARGEST)
         if most < LARGEST:
-            ahead = min(ahead, most // (2 * len(self.entries)))
+            ahead = max(0, min(ahead, most // (2 * len(self.entries)) - entry.lease.left))
         if not ahead:
             return 0
         self._take(entry.current, limits, ahead, conditional=False)
@@ -315,7 +315,7 @@ class Account:
         for name, limit, ledger, _ in quotas:
             if ledger.is_full(limit):
                 return name, 1, _HELD_RETRY_US
-        if self.leased and min(limits.rate_rps, limits.burst) > 0 and self.capacity_u(limits) < TOKEN_U:
+        if min(limits.rate_rps, limits.burst) > 0 and self.capacity_u(limits) < TOKEN_U:
             return Limit.RATE, 1, _HELD_RETRY_US
         return Limit.RATE, 0, self.wait_us(limits, TOKEN_U) + max(0, self.thaw_us - now_us)
 

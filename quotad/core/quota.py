@@ -137,9 +137,10 @@ class Call(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The store's answer to one Call. ``granted`` of its ``cost`` were admitted, the first first; what
-    is granted beyond the cost was granted ahead.
+    """The store's answer to one Call.
 
+    ``granted`` of its ``cost`` were admitted, the first first; what is granted beyond the cost was
+    granted ahead.
     ``charged`` are settled units, ``open`` are Holds. The three ``entry_*`` pairs are the absolute
     numbers of the caller's own Entry after this call, from which grants of lost replies are seen.
     """

@@ -86,13 +86,18 @@ def test_a_lease_that_ended_frees_no_token() -> None:
 
 
 def test_half_of_what_is_left_is_shared_by_all_sidecars() -> None:
-    """Units ahead shrink with the quota, down to none."""
+    """Units ahead shrink with the quota, down to none; who has its share gets no more."""
     account = opened()
-    for name in (b"here", b"there"):
-        account.entries[name] = Entry(1, current=Share(10))
+    here, there = (
+        account.entries.setdefault(name, Entry(1, current=Share(10))) for name in (b"here", b"there")
+    )
     ten = FREE._replace(day=10)
-    granted = [account.lease(account.entries[b"here"], ten, 9, lease_us=4, now_us=3) for _ in range(6)]
-    assert granted == [2, 2, 1, 1, 1, 0]
+    granted = [account.lease(each, ten, 9, lease_us=4, now_us=3) for each in (here, here, there, there)]
+    assert granted == [2, 0, 2, 0]
+    for each in (here, there):
+        each.lease.spent = 2
+    granted = [account.lease(here, ten, 9, lease_us=4, now_us=3) for _ in range(2)]
+    assert granted == [1, 0]
 
 
 def test_only_leases_in_the_way_are_worth_asking_again() -> None:

@@ -117,9 +117,27 @@ def test_units_ahead_shrink_as_the_quota_shrinks(twins: Twins) -> None:
     """No Sidecar takes more than its share of half of what is left; the last units are open to all."""
     one, two = sidecar(twins, day=20), sidecar(twins, 2, day=20)
     two.ask(0)
-    granted = [one.ask(0, ahead=50).granted for _ in range(9)]
+    granted = []
+    for _ in range(9):
+        granted.append(one.ask(0, ahead=50).granted)
+        one.spend(granted[-1])
     assert granted == [5, 3, 3, 2, 1, 1, 1, 1, 0]
     assert [two.ask(1, ahead=50).granted for _ in range(4)] == [1, 1, 1, 0]
+
+
+def test_who_has_its_share_gets_no_more_until_it_is_spent(twins: Twins) -> None:
+    """However often it asks: all Sidecars together have at most half of what is left."""
+    sidecars = [sidecar(twins, number, day=160) for number in range(1, 9)]
+    for one in sidecars:
+        one.ask(0)
+    for _ in range(3):
+        for one in sidecars:
+            one.ask(0, ahead=500)
+    assert 40 < stored(twins)["leased"] <= 80
+    before = stored(twins)["leased"]
+    for one in sidecars:
+        assert one.ask(0, ahead=500).granted == 0
+    assert stored(twins)["leased"] == before
 
 
 @pytest.mark.parametrize("window", ["day", "month", "total", "rate"])
