@@ -7,6 +7,7 @@ true of that state by itself.
 import copy
 import struct
 from collections.abc import Sequence
+from functools import cache
 from dataclasses import asdict
 from typing import Any
 
@@ -79,14 +80,22 @@ def terms(
     return Terms(given, windows(at_us, zone, 1), conditional, release, lease_us)
 
 
+@cache
+def scripts() -> dict[str, Script]:
+    """Every verb, by a clock that tests settle."""
+    return load_all(SETTABLE_CLOCK)
+
+
 class Twins:
     """One clock, one server, one Reference. ``client`` is any redis-py client."""
 
     def __init__(self, client: Redis, now_us: int = START_US) -> None:
         self.client = client
-        self.scripts: dict[str, Script] = load_all(SETTABLE_CLOCK)
-        for script in self.scripts.values():
-            client.script_load(script.text)
+        self.scripts = scripts()
+        known = client.script_exists(*(script.sha.decode() for script in self.scripts.values()))
+        for script, is_known in zip(self.scripts.values(), known, strict=True):
+            if not is_known:
+                client.script_load(script.text)
         self.reset(now_us)
 
     def reset(self, now_us: int = START_US) -> None:
