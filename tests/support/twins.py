@@ -7,8 +7,8 @@ true of that state by itself.
 import copy
 import struct
 from collections.abc import Sequence
-from functools import cache
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
 from redis import Redis
