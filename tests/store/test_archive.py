@@ -44,27 +44,16 @@ class Suite:
         raise NotImplementedError
 
     async def test_history_has_what_goes_on(self, store: RedisStore) -> None:
-        """Use of the running day, per Subject in their order; nothing of one never used."""
+        """Use of the running day and hour, per Subject in their order; nothing of one never used."""
         of = [subject(each) for each in range(SUBJECTS_PER_CALL + 3)]
         used = [(each, cost) for cost, each in enumerate(of) if cost % 2]
         await submit(store, [call(each, today(store), cost=cost) for each, cost in used]).answers()
         found = await store.history(of)
         for cost, history in enumerate(found):
-            assert sum(history.days.values()) == (cost if cost % 2 else 0)
+            assert sum(history.days.values()) == sum(history.hours.values()) == (cost if cost % 2 else 0)
+            assert all(history.now_us < end <= history.now_us + HOUR_US for end in history.hours)
             assert all(history.now_us < end <= history.now_us + 2 * DAY_US for end in history.days)
         assert await store.history([]) == []
-
-    async def test_the_running_hour_is_there(self, store: RedisStore) -> None:
-        """What is granted in an hour that has begun is in it."""
-        plan = today(store)
-        (first,) = await submit(store, [call(subject(1), plan)]).answers()
-        again = call(subject(1), plan, 2, 4, first.generation)
-        await submit(store, [again]).answers()
-        (history,) = await store.history([subject(1)])
-        ((end, units),) = history.hours.items()
-        assert end % HOUR_US == 0
-        assert history.now_us < end + HOUR_US
-        assert units >= 4
 
     async def test_a_reset_is_no_loss_of_history(self, store: RedisStore) -> None:
         """What a reset forgives stays in the day's history."""

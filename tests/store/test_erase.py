@@ -9,7 +9,7 @@ import pytest
 from quotad.config.model import StoreConfig
 from quotad.core.history import Portion
 from quotad.core.plans import Subject, UsagePlan
-from quotad.core.quota import Replay
+from quotad.core.quota import Replay, TopUp, Window
 from quotad.errors import StoreError
 from quotad.store.erase import Doomed
 from quotad.store.redis_store import RedisStore
@@ -19,7 +19,7 @@ from tests.support.fake_server import fake_server
 from tests.support.servers import StoreServer
 
 PATIENT = StoreConfig(deadline_s=5.0)
-KINDS = {b"s", b"t", b"h", b"j", b"u", b"v"}
+KINDS = {b"s", b"t", b"h", b"j", b"u", b"v", b"x"}
 END_US = 1_900_000_000_000_000
 
 PLAN, LONGER = UsagePlan("usagePlan-a", "one"), UsagePlan("usagePlan-aa", "its id begins alike")
@@ -78,6 +78,7 @@ async def store(place: tuple[str, Keys]) -> AsyncIterator[RedisStore]:
     answers = await submit(store, [call(each, plan) for each in everybody]).answers()
     for each in everybody:
         await store.replay(each, plan, Replay(answers[0].now_us - 3 * 86_400_000_000, 1))
+        await store.adjust(each, plan, TopUp(1, Window.TOTAL, 1, 0))
     units = {"release": 2, "AKIDother": 3}
     assert not any(await store.attribute([Portion(each, END_US, 1, units) for each in everybody]))
     yield store
