@@ -21,6 +21,7 @@ class Lane:
         "denied_until_s",
         "dirty",
         "entry",
+        "flying",
         "idle_beats",
         "late",
         "leaving",
@@ -66,6 +67,8 @@ class Lane:
         """Requests that ever came."""
         self.asked_before = 0
         self.idle_beats = 0
+        self.flying = 0
+        """Requests on units taken ahead that may yet be given back: their Entry is kept."""
         self.stock: Stock | None = None
         """None as long as its plan takes nothing ahead."""
         self.denied: Answer | None = None
@@ -74,6 +77,11 @@ class Lane:
         self.denied_hits = 0
         self.debts: Debts | None = None
         """What was admitted without the store, and is not accounted yet."""
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether units of its Entry are in requests whose outcome the store is to be told."""
+        return bool(self.flying or self.entry.open)
 
 
 class Grant:

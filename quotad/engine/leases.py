@@ -31,6 +31,7 @@ class Stock:
         "ends_s",
         "ends_us",
         "grant",
+        "is_conditional",
         "keep",
         "left",
         "listed",
@@ -78,6 +79,8 @@ class Stock:
         self.listed = False
         """It is looked after (``upkeep``)."""
         self.grant: object = None
+        self.is_conditional = False
+        """Whether a request that takes a unit may yet give it back."""
         self.answer: Answer | None = None
 
     def rule(self, plan: UsagePlan, hold_s: float) -> None:
@@ -133,6 +136,7 @@ class Stock:
         """Units came with the answer to a call sent then, which also renewed those that are left."""
         self.left += units
         self.answer = answer
+        self.is_conditional = call.terms.conditional
         self.renewed_s = sent_s
         lease_us = call.terms.lease_us
         self.ends_us = answer.now_us + lease_us

@@ -98,32 +98,30 @@ class Limiter:
         """The final status is known; see ``core.verdict.Admission``."""
         unit, verdict.unit = verdict.unit, None
         if isinstance(unit, Grant):
-            entry = unit.lane.entry
-            if unit.held:
-                changed = entry.close(unit.generation, unit.day_end_us, counted)
-            else:
-                changed = (
-                    unit.leased and not counted and entry.give_back_charged(unit.generation, unit.day_end_us)
-                )
-            if changed:
-                self._upkeep.soil(unit.lane)
+            if unit.held or unit.leased:
+                self._close(unit, counted)
         elif isinstance(unit, Unaccounted):
             self._resolve(unit, counted)
 
     def release(self, verdict: Verdict) -> None:
         """Nothing was sent upstream; see ``core.verdict.Admission``."""
         unit, verdict.unit = verdict.unit, None
-        if isinstance(unit, Unaccounted):
+        if isinstance(unit, Grant):
+            self._close(unit, counted=False)
+        elif isinstance(unit, Unaccounted):
             self._resolve(unit, counted=False)
-        if not isinstance(unit, Grant):
-            return
-        entry = unit.lane.entry
+
+    def _close(self, unit: Grant, counted: bool) -> None:
+        """One unit's outcome is known."""
+        lane = unit.lane
         if unit.held:
-            changed = entry.close(unit.generation, unit.day_end_us, counted=False)
+            changed = lane.entry.close(unit.generation, unit.day_end_us, counted)
         else:
-            changed = entry.give_back_charged(unit.generation, unit.day_end_us)
+            if unit.leased:
+                lane.flying -= 1
+            changed = not counted and lane.entry.give_back_charged(unit.generation, unit.day_end_us)
         if changed:
-            self._upkeep.soil(unit.lane)
+            self._upkeep.soil(lane)
 
     def _enter(self, subject: Subject, lane: Lane | None) -> Lane:
         """A Subject that is new, or has another plan now."""
@@ -144,11 +142,18 @@ class Limiter:
         """One unit of the stock; None when there is none, or it has ended."""
         if stock.left <= stock.keep or lane.waiting or self._monotonic_s() >= stock.ends_s:
             return None
-        stock.left -= 1
-        stock.spent += 1
+        verdict = self._take(lane, stock, stock.left - 1 - stock.keep)
         if stock.left <= stock.low:
             self._upkeep.low(lane)
-        return Verdict(lane.subject, True, stock.answer, stock.grant, stock.left - stock.keep)
+        return verdict
+
+    @staticmethod
+    def _take(lane: Lane, stock: Stock, place: int) -> Verdict:
+        stock.left -= 1
+        stock.spent += 1
+        if stock.is_conditional:
+            lane.flying += 1
+        return Verdict(lane.subject, True, stock.answer, stock.grant, place)
 
     def _still_denied(self, lane: Lane) -> Verdict | None:
         left_s = lane.denied_until_s - self._monotonic_s()
@@ -272,9 +277,7 @@ class Limiter:
         stock = lane.stock
         if stock is None or not stock.left or self._monotonic_s() >= stock.ends_s:
             return None
-        stock.left -= 1
-        stock.spent += 1
-        return Verdict(lane.subject, True, stock.answer, stock.grant, stock.left)
+        return self._take(lane, stock, stock.left - 1)
 
     def _admit_unaccounted(self, lane: Lane) -> Verdict | None:
         subject = lane.subject

@@ -33,8 +33,8 @@ DENIED_S = 1.0
 """How long a used-up quota is taken to be used up without asking; asked again before, while requests come."""
 DENIED_AGAIN_S = 0.8
 
-IDLE_BEATS = 6
-"""An Entry of which nothing was asked for so many beats, two of a hold time, is let go."""
+IDLE_BEATS = 4
+"""An Entry of which nothing was asked for so many beats is let go, before the hold time ends it."""
 
 PUSHED_AT_ONCE = 256
 PUSH_PAUSE_S = 0.02
@@ -220,7 +220,7 @@ class Upkeep:
             stock = lane.stock
             if lane.busy or (stock is not None and stock.left):
                 continue
-            if lane.entry.open:
+            if lane.is_in_use:
                 if lane.sent_s <= silent_since_s:
                     self._combiner.send(lane)
             elif lane.idle_beats >= IDLE_BEATS and lane.entry.generation and not lane.dirty:
@@ -235,7 +235,7 @@ class Upkeep:
         lanes = [lane for lane in self._lanes.values() if lane.entry.answer is not None]
         lanes.sort(key=lambda lane: (lane.idle_beats, -lane.asked))
         is_new = not self._to_push
-        self._to_push = [lane for lane in lanes if lane.idle_beats < IDLE_BEATS or lane.entry.open]
+        self._to_push = [lane for lane in lanes if lane.is_in_use or lane.idle_beats < IDLE_BEATS]
         if is_new and self._to_push:
             self._push_some()
 

@@ -41,7 +41,7 @@ class Case:
         return bool(self.empties) or (bool(self.failovers) and not self.waits)
 
 
-LEASE = LeaseRule(max_units=8, ttl_ms=800)
+LEASES = (LeaseRule(max_units=8, ttl_ms=800), LeaseRule(max_units=20, ttl_ms=200))
 OPEN = StoreFailurePolicy("open", budget=4)
 LOCAL = StoreFailurePolicy("local", units=3)
 

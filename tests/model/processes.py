@@ -123,7 +123,9 @@ class Process:
             if admission in self.flying:
                 self.end(admission, goes_on, counted)
 
-        self.later(dice.uniform(0.001, 2.0) if dice.random() < 0.9 else dice.uniform(2.0, 9.0), end)
+        # What is never sent upstream ends soon.
+        longest_s = 0.5 if not goes_on else 2.0 if dice.random() < 0.9 else 9.0
+        self.later(dice.uniform(0.001, longest_s), end)
 
     def _accounted(self, verdict: Verdict, lane: Lane) -> Admission:
         answer = verdict.answer

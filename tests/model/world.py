@@ -12,7 +12,7 @@ from quotad.core.plans import Subject, UsagePlan
 from quotad.core.quota import Reset, TopUp, Window
 from quotad.core.reference import Reference
 from quotad.engine.terms import TermsBook
-from tests.model.cases import LEASE, Case
+from tests.model.cases import LEASES, Case
 from tests.model.ledger import Ledger
 from tests.model.processes import Process
 from tests.model.servers import Server
@@ -48,7 +48,7 @@ class World:
 
     def _plan(self) -> UsagePlan:
         dice, case = self.dice, self.case
-        limit = dice.randint(3, 60)
+        limit = dice.randint(3, 60) if dice.random() < 0.7 else 2_000
         rates = {"rate_rps": dice.randint(3, 30), "burst": dice.randint(3, 30)} if dice.random() < 0.5 else {}
         names = {"day": "day_quota_request", "month": "month_quota_request", "total": "max_request_num"}
         return UsagePlan(
@@ -56,7 +56,7 @@ class World:
             "model",
             quota_condition=frozenset({"2xx"}) if dice.random() < 0.5 else frozenset(),
             on_crash="release" if case.release else "charge",
-            lease=LEASE if case.leases else None,
+            lease=dice.choice(LEASES) if case.leases else None,
             on_store_failure=case.policy,
             **{names[self.kind]: limit},  # type: ignore[arg-type]
             **rates,  # type: ignore[arg-type]
