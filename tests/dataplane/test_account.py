@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from quotad.core.plans import Subject
 from quotad.core.verdict import Verdict
 from tests.support.backends import running_backend
-from tests.support.dataplane import route, running_plane
-from tests.support.rawhttp import get, raw
+from tests.support.dataplane import Gate, route, running_plane
+from tests.support.rawhttp import SECRET_ID, get, raw
 
 
 @pytest.mark.parametrize("verb", ["reserve", "settle"])
@@ -44,3 +45,38 @@ async def test_a_second_verdict_is_heard_by_nobody() -> None:
         outcome = await plane.outcomes.until(1)
         assert (outcome.counted, outcome.bytes_out > 100, outcome.ended_s >= outcome.started_s) == (True,) * 3
         assert isinstance(plane.gate.granted[0], Verdict)
+
+
+class Shares:
+    """Remembers who used a unit, and whether that was before it was settled."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.gate = gate
+        self.used: list[tuple[str, bool]] = []
+
+    def count(self, verdict: Verdict, secret_id: str) -> None:
+        settled = verdict in [settled for settled, _ in self.gate.settled]
+        self.used.append((secret_id, settled))
+
+
+@pytest.mark.parametrize(
+    ("status", "own", "used"), [(200, "", [(SECRET_ID, False)]), (404, "", []), (200, SECRET_ID, [])]
+)
+async def test_use_is_told_by_secret(status: int, own: str, used: list[tuple[str, bool]]) -> None:
+    """A request that counts is told before it is settled, where the Secret has no counters of its own."""
+    answer = b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status
+    async with (
+        running_backend(lambda seen: answer) as backend,
+        running_plane(route(backend.port), condition=frozenset(("2xx",))) as plane,
+    ):
+        shares = Shares(plane.gate)
+        assert plane.listener._plane is not None
+        plane.listener._plane.shares = shares
+        plane.gate.change = lambda verdict: setattr(
+            verdict, "subject", Subject(verdict.subject.plan, "service-test", "release", own)
+        )
+        async with raw(plane.port) as caller:
+            await caller.send(get())
+            assert (await caller.answer()).status == status
+        await plane.outcomes.until(1)
+        assert shares.used == used
