@@ -19,8 +19,8 @@ from tests.chaos.sidecars import Sidecar
 from tests.chaos.stores import Behind
 from tests.support.waiting import until
 
-LOAD_AT_MOST_S = 30.0
-"""After a fault: how long the load goes on at most until nothing is admitted any more."""
+LOAD_AT_MOST_S = 60.0
+"""How long the load goes on at most until enough is used, and until nothing is admitted any more."""
 
 REST_WITHIN_S = 20.0
 REST_IS_S = 0.7
@@ -61,7 +61,8 @@ class World:
     async def until_used(self, share: float) -> None:
         """Return once so much of each quota has been used."""
         await until(
-            lambda: all(self._counted(plan) >= share * plan.limits.quota for plan in self.quota_plans)
+            lambda: all(self._counted(plan) >= share * plan.limits.quota for plan in self.quota_plans),
+            LOAD_AT_MOST_S,
         )
 
     def _counted(self, plan: TestedPlan) -> int:

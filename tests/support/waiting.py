@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 AT_MOST_S = 15.0
 
 
-async def until(condition: Callable[[], bool]) -> None:
+async def until(condition: Callable[[], bool], at_most_s: float = AT_MOST_S) -> None:
     """Return once the condition holds; TimeoutError when it never does."""
-    async with asyncio.timeout(AT_MOST_S):
+    async with asyncio.timeout(at_most_s):
         while True:
             if condition():
                 return
