@@ -15,16 +15,13 @@ local function read_adjusted(total_key)
   return adjusted
 end
 
--- Which limit each window's top-ups raise.
-local RAISED = {[1] = DAY_LIMIT, [2] = MONTH_LIMIT, [3] = TOTAL_LIMIT}
-
 -- The limits with all top-ups that are in force; `limits` itself where there are none.
 local function bounds_of(state, total_key, limits, now)
   if state[ADJUSTED] == 0 then return limits end
   local bounds, adjusted = {unpack(limits, PLAN, TOTAL_LIMIT)}, read_adjusted(total_key)
   state[ADJUSTED] = 0
   for at = TOP_UPS, #adjusted, TOP_UP_SIZE do
-    local limit, amount, stop = RAISED[adjusted[at + 1]], adjusted[at + 2], adjusted[at + 3]
+    local limit, amount, stop = DAY_LIMIT - 1 + adjusted[at + 1], adjusted[at + 2], adjusted[at + 3]
     if stop == 0 or now < stop then
       state[ADJUSTED] = 1
       if bounds[limit] >= 0 then bounds[limit] = math.min(bounds[limit] + amount, LARGEST) end

@@ -13,22 +13,13 @@ local function answer(state, entry, limits, now, status, granted, refused_by, he
     state[VERSION], entry[AHEAD])
 end
 
-local function read_call(packed)
-  local sent = {}
-  sent.plan, sent.cost, sent.ahead, sent.generation, sent.number, sent.heard, sent.version,
-    sent.day_end, sent.closed, sent.given_back,
-    sent.previous_day_end, sent.previous_closed, sent.previous_given_back,
-    sent.spent, sent.returned = decode(CALL, packed)
-  return sent
-end
-
 -- Makes the caller's Entry: the one that was lost, or a new one.
 local function enter(state, sent, lost)
   local entry = new_entry(state)
   state[ENTRIES] = state[ENTRIES] + 1
-  if lost and sent.generation > 0 then
-    entry[OWN_GENERATION] = sent.generation
-    state[GENERATION] = math.max(state[GENERATION], sent.generation)
+  if lost and sent[SENT_GENERATION] > 0 then
+    entry[OWN_GENERATION] = sent[SENT_GENERATION]
+    state[GENERATION] = math.max(state[GENERATION], sent[SENT_GENERATION])
   else
     state[GENERATION] = state[GENERATION] + 1
     entry[OWN_GENERATION] = state[GENERATION]
@@ -37,11 +28,11 @@ local function enter(state, sent, lost)
 end
 
 local function record(state, entry, terms, bounds, sent, now)
-  if sent.generation == entry[OWN_GENERATION] then
-    settle(state, entry, sent.day_end, sent.closed, sent.given_back)
-    settle(state, entry, sent.previous_day_end, sent.previous_closed, sent.previous_given_back)
-    if sent.day_end == state[DAY_END] then
-      settle_lease(state, entry, bounds, sent.spent, sent.returned, now)
+  if sent[SENT_GENERATION] == entry[OWN_GENERATION] then
+    settle(state, entry, sent[SENT_DAY_END], sent[SENT_CLOSED], sent[SENT_GIVEN_BACK])
+    settle(state, entry, sent[SENT_PREVIOUS_DAY_END], sent[SENT_PREVIOUS_CLOSED], sent[SENT_PREVIOUS_GIVEN_BACK])
+    if sent[SENT_DAY_END] == state[DAY_END] then
+      settle_lease(state, entry, bounds, sent[SENT_SPENT], sent[SENT_RETURNED], now)
     end
   end
   if outstanding(state, entry) > 0 then entry[LEASE_END] = now + terms[LEASE_TTL] end
@@ -49,7 +40,7 @@ end
 
 -- Whether the caller has nothing here any more and says that it goes.
 local function leaves(state, entry, sent)
-  return sent.cost == LEAVE and sent.generation == entry[OWN_GENERATION]
+  return sent[SENT_COST] == LEAVE and sent[SENT_GENERATION] == entry[OWN_GENERATION]
     and outstanding(state, entry) == 0
     and entry[CURRENT + SHARE_GRANTED] == entry[CURRENT + SHARE_AT_ONCE] + entry[CURRENT + SHARE_CLOSED]
     and entry[EARLIER + SHARE_GRANTED] == entry[EARLIER + SHARE_AT_ONCE] + entry[EARLIER + SHARE_CLOSED]
@@ -57,35 +48,35 @@ end
 
 -- Decides one Subject. `deciding` is false where only numbers are recorded; then no key is created.
 local function serve(key, total_key, id, packed, plans, hold, time, deciding)
-  local sent = read_call(packed)
-  local terms = plans[sent.plan]
+  local sent = {decode(CALL, packed)}
+  local terms = plans[sent[SENT_PLAN]]
   local state, stored = load(key, total_key, id, terms[RELEASE], time)
   local now = math.max(time, state[LAST])
   local limits = limits_of(state, key, terms)
   local bounds = bounds_of(state, total_key, limits, now)
   local entry = stored and read_entry(stored)
-  if entry and sent.number <= entry[OWN_NUMBER] then
+  if entry and sent[SENT_NUMBER] <= entry[OWN_NUMBER] then
     return answer(state, align(state, entry), bounds, now, NUMBER_STALE, 0, NONE, 0, 0)
   end
   local memory, lost
-  if knows_more(state, entry, sent.generation, sent.heard, sent.version) then
+  if knows_more(state, entry, sent[SENT_GENERATION], sent[SENT_HEARD], sent[SENT_VERSION]) then
     if not deciding or #packed == CALL_BYTES then
       return answer(state, entry and align(state, entry) or new_entry(state), bounds, now,
         STATE_LOST, 0, NONE, 0, 0)
     end
     memory = {decode(MEMORY, packed, CALL_BYTES + 1)}
-    lost = is_lost(state, entry, sent.generation, sent.version, memory, hold, now)
+    lost = is_lost(state, entry, sent[SENT_GENERATION], sent[SENT_VERSION], memory, hold, now)
   end
   refill(state, bounds, now)
-  local runs = lost and sent.day_end > now and memory[SEEN_MONTH_END] > now
-  local fits = roll(state, terms, now, runs and sent.day_end, runs and memory[SEEN_MONTH_END])
+  local runs = lost and sent[SENT_DAY_END] > now and memory[SEEN_MONTH_END] > now
+  local fits = roll(state, terms, now, runs and sent[SENT_DAY_END], runs and memory[SEEN_MONTH_END])
   local status = fits and DECIDED or WINDOWS_UNFIT
   if (not found and not fits) or (not entry and not deciding) then
     return answer(state, new_entry(state), bounds, now, status, 0, NONE, 0, 0)
   end
   end_hour(state, now)
-  if lost then adopt_previous(state, terms, sent.day_end, sent.previous_day_end) end
-  if lost and entry and entry[OWN_GENERATION] < sent.generation then
+  if lost then adopt_previous(state, terms, sent[SENT_DAY_END], sent[SENT_PREVIOUS_DAY_END]) end
+  if lost and entry and entry[OWN_GENERATION] < sent[SENT_GENERATION] then
     -- Before the loss this one had been ended and another made.
     fold(state, entry, terms[RELEASE])
     state[ENTRIES] = state[ENTRIES] - 1
@@ -98,12 +89,12 @@ local function serve(key, total_key, id, packed, plans, hold, time, deciding)
   end
   if lost then heal(state, key, total_key, entry, terms, bounds, sent, memory, hold, now) end
   record(state, entry, terms, bounds, sent, now)
-  entry[OWN_NUMBER], entry[OWN_EXPIRES] = sent.number, now + hold
+  entry[OWN_NUMBER], entry[OWN_EXPIRES] = sent[SENT_NUMBER], now + hold
   reclaim(state, key, id, entry, terms, hold, now)
   local granted, refused_by, held_only, retry_us = 0, NONE, 0, 0
   if deciding and fits then
     granted, refused_by, held_only, retry_us =
-      decide(state, entry, terms, bounds, sent.cost, sent.ahead, now)
+      decide(state, entry, terms, bounds, sent[SENT_COST], sent[SENT_AHEAD], now)
   end
   if not deciding and leaves(state, entry, sent) then
     gone = gone or {}

@@ -2,18 +2,6 @@
 -- is gone. Each Sidecar restores its own Entry, and says what it last heard was in use altogether; the
 -- larger of that and of all that was restored binds.
 
--- Signs that the server may have forgotten: the Subject, or the caller's Entry, is older than what was
--- heard, or gone.
-local function knows_more(state, entry, generation, heard, version)
-  return version > state[VERSION] or (generation > 0 and (not entry or heard > entry[OWN_NUMBER]))
-end
-
--- Whether it was forgotten, rather than ended because its Sidecar was silent for too long.
-local function is_lost(state, entry, generation, version, memory, hold, now)
-  return not found or entry or state[BIRTH] > generation or version > state[VERSION]
-    or now < memory[SEEN] + hold or now < state[HEALING]
-end
-
 local function used(state, window)
   return state[window + CHARGED] + state[window + OPEN]
 end
@@ -115,19 +103,19 @@ end
 -- `sent` is the Call: its day and previous day as {end, closed, given back}, spent, returned.
 local function heal(state, key, total_key, entry, terms, bounds, sent, memory, hold, now)
   local charged = state[TOTAL + CHARGED]
-  begin_healing(state, key, terms, sent.version, hold, now)
+  begin_healing(state, key, terms, sent[SENT_VERSION], hold, now)
   local day_gap, month_gap, total_gap = gap(HEALED_DAY), gap(HEALED_MONTH), gap(HEALED_TOTAL)
-  if sent.generation == entry[OWN_GENERATION] then
-    restore_share(state, entry, sent.day_end,
-      memory[SEEN_GRANTED], memory[SEEN_AT_ONCE], sent.closed, sent.given_back)
-    restore_share(state, entry, sent.previous_day_end,
+  if sent[SENT_GENERATION] == entry[OWN_GENERATION] then
+    restore_share(state, entry, sent[SENT_DAY_END],
+      memory[SEEN_GRANTED], memory[SEEN_AT_ONCE], sent[SENT_CLOSED], sent[SENT_GIVEN_BACK])
+    restore_share(state, entry, sent[SENT_PREVIOUS_DAY_END],
       memory[SEEN_PREVIOUS_GRANTED], memory[SEEN_PREVIOUS_AT_ONCE],
-      sent.previous_closed, sent.previous_given_back)
-    restore_lease(state, entry, terms, bounds, sent.day_end, memory[SEEN_AHEAD], sent.spent, sent.returned, now)
+      sent[SENT_PREVIOUS_CLOSED], sent[SENT_PREVIOUS_GIVEN_BACK])
+    restore_lease(state, entry, terms, bounds, sent[SENT_DAY_END], memory[SEEN_AHEAD], sent[SENT_SPENT], sent[SENT_RETURNED], now)
   end
   local resets = read_adjusted(total_key)
   local seen = memory[SEEN]
-  if sent.day_end == state[DAY_END] and seen >= resets[RESET_AT + 1] then
+  if sent[SENT_DAY_END] == state[DAY_END] and seen >= resets[RESET_AT + 1] then
     remember(HEALED_DAY, memory[SEEN_DAY_USED])
   end
   if memory[SEEN_MONTH_END] == state[MONTH_END] and seen >= resets[RESET_AT + 2] then
@@ -139,17 +127,6 @@ local function heal(state, key, total_key, entry, terms, bounds, sent, memory, h
   fill_gap(state, TOTAL, HEALED_TOTAL, total_gap)
   -- In which hour it was used nobody knows.
   state[HOUR_MARK] = state[HOUR_MARK] + state[TOTAL + CHARGED] - charged
-  state[VERSION] = math.max(state[VERSION], sent.version)
+  state[VERSION] = math.max(state[VERSION], sent[SENT_VERSION])
   total_moved = true
-end
-
--- The day before, as the Sidecar remembers it (the one it last heard of may be over), for a Subject that
--- has none.
-local function adopt_previous(state, terms, day_end, previous_day_end)
-  if state[PREVIOUS_DAY_END] > 0 then return end
-  local last = day_end < state[DAY_END] and day_end or 0
-  if previous_day_end < state[DAY_END] then last = math.max(last, previous_day_end) end
-  if last == 0 then return end
-  state[PREVIOUS_DAY_END] = last
-  state[PREVIOUS_IN_MONTH] = last > terms[MONTH_WINDOWS] and 1 or 0
 end

@@ -13,6 +13,8 @@
 --@include clock
 --@include subject
 --@include past
+--@rare keep
+--@include save
 --@include windows
 --@include adjusted
 --@include bucket

@@ -7,11 +7,14 @@
 --@include clock
 --@include subject
 --@include past
+--@rare keep
+--@include save
 --@include windows
 --@include adjusted
 --@include bucket
 --@include entry
---@include heal
+--@include forgotten
+--@rare heal
 --@include failure
 --@include batch
 

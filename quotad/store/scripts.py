@@ -3,7 +3,8 @@
 A verb is one file of ``lua/``; a line ``--@include name`` in it is replaced by ``name.lua``, and then
 each constant (``local NAME = literal``, upper case, at the start of a line) by its value: a constant
 that functions share would be made anew, and caught by each of them, at every script call (15,000 of
-230,000 instructions of a call for one Subject).
+230,000 instructions of a call for one Subject). For the same reason ``--@rare name`` puts the file into a
+function of that name, which makes the file's functions when it is called, and calls the one of that name.
 """
 
 import re
@@ -16,7 +17,7 @@ from quotad.errors import StoreError
 VERBS = ("reserve", "settle", "usage", "adjust", "replay", "history", "attribute", "attributed")
 """Every script that the store runs."""
 
-_INCLUDE = re.compile(r"^--@include ([a-z]+)$", re.MULTILINE)
+_INCLUDE = re.compile(r"^--@(include|rare) ([a-z]+)$", re.MULTILINE)
 _CONSTANT = re.compile(r"^local ([A-Z][A-Z_]*) = ('[^']*'|\d+)\n", re.MULTILINE)
 _NAME = re.compile(r"\b[A-Z][A-Z_]*\b(?!')")
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -50,9 +51,13 @@ def load(name: str, clock_text: str | None = None) -> Script:
     root = directory()
 
     def included(match: re.Match[str]) -> str:
-        if match[1] == "clock" and clock_text is not None:
+        kind, part = match.groups()
+        if part == "clock" and clock_text is not None:
             return clock_text
-        return _read(root / f"{match[1]}.lua")
+        text = _read(root / f"{part}.lua")
+        if kind == "include":
+            return text
+        return f"local function {part}(...)\n{text}return {part}(...)\nend"
 
     text = _inline(_INCLUDE.sub(included, _read(root / f"{name}.lua")))
     return Script(name, text, sha1(text.encode(), usedforsecurity=False).hexdigest().encode())
