@@ -2,13 +2,14 @@
 
 import contextlib
 import json
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from quotad.config.model import Address, Admin
+from quotad.config.model import Address, Admin, StoreConfig
 from quotad.controlplane.books import Keeping
 from quotad.controlplane.server import AdminServer
 from quotad.core.history import Portion
@@ -62,7 +63,7 @@ class Port:
 @contextlib.asynccontextmanager
 async def used_port(url: str, path: Path) -> AsyncIterator[Port]:
     """Upon a store in which seven requests were made today under the first plan, four by one Secret."""
-    store = RedisStore.from_url(url)
+    store = RedisStore(url, StoreConfig(deadline_s=5.0), os.urandom(8))
     await store.start()
     now_us = store.now_us()
     assert now_us is not None
