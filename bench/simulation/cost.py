@@ -29,8 +29,8 @@ from quotad.engine.terms import TermsBook
 from quotad.store import scripts
 from quotad.store.payload import PayloadBuilder
 
-ROUNDS = 15
-CALLS = 400
+ROUNDS = 25
+CALLS = 200
 HOLD_US = 60_000_000
 PLAN = UsagePlan(
     "usagePlan-measured",
@@ -130,27 +130,47 @@ def _script_us(client: "redis.Redis") -> tuple[int, int]:
     return int(found.get("usec", 0)), int(found.get("calls", 0))
 
 
-def measure(caller: Caller, client: "redis.Redis", shape: Shape) -> tuple[list[float], float, int]:
-    """CPU microseconds per call of each round in order, the least of them in the script, the bytes of one."""
-    # Each shape has Subjects of its own; sidecars take turns.
-    subjects = [_subject(1000 + number) for number in range(shape.subjects)]
-    client.flushall()
-    for sidecar in range(shape.entries):
-        caller.send([caller.payload(sidecar, subjects, 1, shape.ahead)], 1)
-    cpu_us, script_us = [], []
-    size = len(caller.payload(0, subjects, shape.cost, shape.ahead))
-    for turn in range(ROUNDS):
-        count = max(CALLS // max(1, shape.subjects // 4), 100)
-        payloads = [
-            caller.payload((turn * count + n) % shape.entries, subjects, shape.cost, shape.ahead)
-            for n in range(count)
-        ]
+class Measured:
+    """What one shape's calls cost, round by round."""
+
+    def __init__(self, caller: Caller, shape: Shape, place: int) -> None:
+        self.shape = shape
+        self.cpu_us: list[float] = []
+        self.script_us: list[float] = []
+        self._caller = caller
+        # Each shape has Subjects of its own.
+        self._subjects = [_subject(1000 * place + number) for number in range(shape.subjects)]
+        self._turn = 0
+        for sidecar in range(shape.entries):
+            caller.send([caller.payload(sidecar, self._subjects, 1, shape.ahead)], 1)
+
+    def payload(self) -> bytes:
+        """The next call; sidecars take turns."""
+        self._turn += 1
+        shape = self.shape
+        return self._caller.payload(self._turn % shape.entries, self._subjects, shape.cost, shape.ahead)
+
+    def round(self, client: "redis.Redis") -> None:
+        """Send some, and see what the server used."""
+        payloads = [self.payload() for _ in range(max(CALLS // self.shape.subjects, 20))]
         before_s, before = _cpu_s(client), _script_us(client)
-        caller.send(payloads, shape.in_flight)
+        self._caller.send(payloads, self.shape.in_flight)
         after_s, after = _cpu_s(client), _script_us(client)
-        cpu_us.append((after_s - before_s) * 1e6 / count)
-        script_us.append((after[0] - before[0]) / (after[1] - before[1]))
-    return sorted(cpu_us), min(script_us), size
+        self.cpu_us.append((after_s - before_s) * 1e6 / len(payloads))
+        self.script_us.append((after[0] - before[0]) / (after[1] - before[1]))
+
+    def row(self) -> tuple[str, ...]:
+        """As a table shows it."""
+        shape, least_us = self.shape, min(self.cpu_us)
+        return (
+            shape.title,
+            "alone" if shape.in_flight == 1 else f"{shape.in_flight} in flight",
+            f"{least_us:.1f}",
+            f"{statistics.median(self.cpu_us):.1f}",
+            f"{min(self.script_us):.1f}",
+            f"{least_us / shape.subjects:.1f}",
+            f"{len(self.payload()):,}",
+        )
 
 
 def memory(caller: Caller, client: "redis.Redis", entries: int, *, leased: bool) -> int:
@@ -186,18 +206,12 @@ def main() -> int:
             server.client.script_load(script.text)
         server_s: Any = server.client.time()
         caller = Caller(server.socket, server_s[0] * 1_000_000)
-        rows = []
-        for shape in SHAPES:
-            cpu_us, script_us, size = measure(caller, server.client, shape)
-            flying = "alone" if shape.in_flight == 1 else f"{shape.in_flight} in flight"
-            cells = (
-                f"{cpu_us[0]:.1f}",
-                f"{statistics.median(cpu_us):.1f}",
-                f"{script_us:.1f}",
-                f"{cpu_us[0] / shape.subjects:.1f}",
-                f"{size:,}",
-            )
-            rows.append((shape.title, flying, *cells))
+        measured = [Measured(caller, shape, place) for place, shape in enumerate(SHAPES)]
+        # In turn: a shared machine's speed drifts, and shapes are compared with each other.
+        for _ in range(ROUNDS):
+            for one in measured:
+                one.round(server.client)
+        rows = [one.row() for one in measured]
         names = ("script call", "", "CPU us/call", "median", "the script", "CPU us/Subject", "bytes sent")
         print(table(rows, names), "\n")
         sizes = [

@@ -44,6 +44,7 @@ class Outcome:
 
     name: str
     title: str
+    sidecars: int
     requests: int
     admitted: int
     limit: int

@@ -1,9 +1,15 @@
 """Outcomes as lines and tables."""
 
+import platform
 from collections.abc import Sequence
 
+from bench import machine
 from bench.report import table
 from bench.simulation.outcome import Outcome
+from bench.simulation.variants import VARIANTS
+
+Tried = Sequence[tuple[tuple[str, ...], Outcome]]
+"""Variants that were in place, and what came of it."""
 
 
 def line(of: Outcome) -> str:
@@ -101,3 +107,52 @@ def losses(outcomes: Sequence[Outcome]) -> str:
 
 def _refused(of: Outcome) -> str:
     return ", ".join(f"{reason} {count:,}" for reason, count in of.refused.items())
+
+
+def tried(outcomes: Sequence[Outcome], with_variants: Tried) -> str:
+    """Cases as they are, and below each what came of it with variants in place."""
+    rows = []
+    for plain in outcomes:
+        those = [(names, of) for names, of in with_variants if of.name == plain.name]
+        for names, of in [((), plain), *those] if those else []:
+            rows.append(
+                (
+                    of.name,
+                    " + ".join(names) or "as it is",
+                    f"{of.calls_per_request():.3f}",
+                    f"{of.calls_per_request(0.9):.3f}" if of.limit >= 0 else "-",
+                    f"{of.peak_calls_per_s:,.0f}",
+                    f"{of.unsold:,}" if of.limit >= 0 else f"{1 - (of.rate_used or 0):.2%}",
+                    f"{of.fairness:.3f}",
+                    str(of.over_admitted),
+                )
+            )
+    names = ("case", "with", "calls/request", "from 90 % on", "peak calls/s", "unsold", "fairness", "over")
+    return table(rows, names)
+
+
+def meanings() -> str:
+    """What each variant does."""
+    return table(((name, words) for name, (words, _) in VARIANTS.items()), ("variant", "what it does"))
+
+
+def markdown(outcomes: Sequence[Outcome], with_variants: Tried, pictures: Sequence[str], seed: int) -> str:
+    """The page for bench/results/."""
+    sidecars = {of.sidecars for of in outcomes}
+    parts = [
+        f"# {max(sidecars)} sidecars on one store, simulated",
+        *(f"![{name}]({name}.svg)" for name in pictures),
+        tables(outcomes),
+        _origin(seed),
+    ]
+    if with_variants:
+        parts += ["## What else the sizing could do", tried(outcomes, with_variants), meanings()]
+    return "\n\n".join(parts) + "\n"
+
+
+def _origin(seed: int) -> str:
+    return (
+        f"{machine.today()}, `python -m bench.simulation --variants`, seed {seed}, "
+        f"Python {platform.python_version()}.\n"
+        "What is simulated, what the columns mean, and what follows: [docs/scale.md](../../docs/scale.md)."
+    )

@@ -58,6 +58,7 @@ class Trial:
         return Outcome(
             name=case.name,
             title=case.title,
+            sidecars=case.sidecars,
             requests=requests,
             admitted=admitted,
             limit=-1 if min(limits) < 0 else sum(limits),
