@@ -144,7 +144,8 @@ class Combiner:
             lane.wants = False
             if lane.remembers:
                 lane.remembers = False
-                memory = entry.memory()
+                # Told of an Entry that went on purpose, the store would count it twice.
+                memory = None if lane.unsure else entry.memory()
         if stock is not None:
             if stock.left and now_s >= stock.ends_s:
                 entry.day.close(0, stock.take_back())
@@ -208,6 +209,7 @@ class Combiner:
                 lane.unsure = lane.leaving = False
                 lane.entry.leave()
             else:
+                lane.unsure = False
                 lane.remembers = True
         else:
             lane.retries = 0
