@@ -41,10 +41,10 @@ class Conditions:
     lost_share: float = 0.00005
     """... one in 20,000 is lost and sent again by TCP, past the deadline; what follows waits for it."""
     resend_s: float = 0.200
-    call_us: float = 20.0
+    call_us: float = 22.0
     """What a script call costs the server's core ..."""
-    subject_us: float = 12.0
-    """... and each Subject in it (bench/results/scale.md: measured)."""
+    subject_us: float = 16.0
+    """... and each Subject in it (``cost``: measured)."""
     outage_s: tuple[float, float] = (0.0, 0.0)
     """From when to when the server is away: nothing arrives there, nothing comes from it."""
     reconnect_s: float = 0.2

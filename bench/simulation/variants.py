@@ -80,10 +80,11 @@ def _ahead(quota_parts: int, token_parts: int) -> Any:
         sidecars = len(account.entries)
         quota = account._most(limits._replace(rate_rps=-1), LARGEST)  # noqa: SLF001 - as above
         if quota < LARGEST:
-            ahead = min(ahead, quota // (quota_parts * sidecars))
+            ahead = min(ahead, quota // (quota_parts * sidecars) - entry.lease.left)
         if limits.rate_rps >= 0:
             tokens = account.whole_tokens(limits)
-            ahead = min(ahead, tokens // (token_parts * sidecars) if token_parts else tokens // 4)
+            part = tokens // (token_parts * sidecars) if token_parts else tokens // 4
+            ahead = min(ahead, part - entry.lease.left)
         if ahead <= 0:
             return 0
         account._take(entry.current, limits, ahead, conditional=False)  # noqa: SLF001 - as above
@@ -114,8 +115,6 @@ TRIED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("hot", ("trim", "believe")),
     ("hot", ("trim", "believe1s")),
     ("hot", ("trim", "believe1s", "whole")),
-    ("hot", ("trim", "believe1s", "quarter")),
-    ("hot-5s", ("trim", "believe1s")),
     ("plans", ("trim", "believe1s")),
     ("rate", ("believe_rate",)),
     ("rate-idle", ("trim", "tokens")),
