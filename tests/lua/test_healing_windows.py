@@ -59,6 +59,7 @@ def test_holds_of_the_previous_day_settle_after_healing(twins: Twins) -> None:
     one.previous.closed, one.previous.given_back = 6, 6
     answer = one.ask(0)
     assert used(answer) == (2, 2, 2)
+    assert used(two.ask(0)) == (2, 2, 2)
 
 
 def test_the_month_is_healed_beyond_the_days_that_entries_name(twins: Twins) -> None:
@@ -124,3 +125,29 @@ def test_a_reset_while_a_subject_heals_is_not_undone(twins: Twins, window: Windo
     healed = used(one.ask(0))
     assert healed[window - 1] <= 4
     assert all(healed[place] == 9 for place in range(3) if place + 1 != window)
+
+
+@pytest.mark.parametrize("edge", ["day", "month"])
+def test_what_was_remembered_of_a_window_ends_with_it(twins: Twins, edge: str) -> None:
+    """A Subject may heal over midnight, and lose again: of the new window no unit is hidden by the old one."""
+    first = terms(FREE, conditional=False)
+    edge_us = first.windows.day_end_us if edge == "day" else first.windows.month_end_us
+    twins.at(edge_us - SECOND_US)
+    sidecars = [
+        Sidecar(twins, number, terms(FREE, at_us=twins.now_us, conditional=False)) for number in (1, 2)
+    ]
+    one, dead = sidecars
+    one.ask(20)
+    forget(twins)
+    one.ask(0)
+    twins.at(edge_us)
+    for each in sidecars:
+        each.asked = terms(FREE, at_us=edge_us, conditional=False)
+    one.ask(3)
+    twins.snapshot(subject())
+    dead.ask(6)
+    one.ask(1)
+    twins.fail_over(subject())
+    answer = one.ask(0)
+    assert answer.day_charged >= 10
+    assert answer.month_charged >= (10 if edge == "month" else 30)

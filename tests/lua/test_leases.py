@@ -1,5 +1,6 @@
 """Leases: units granted ahead, which no limit counts twice and none forgets."""
 
+import itertools
 import random
 
 import pytest
@@ -292,17 +293,44 @@ def test_a_plan_that_leases_no_more_ends_what_is_out(twins: Twins) -> None:
     assert stored(twins)["leased"] == 0
 
 
-def test_entries_are_scanned_for_leases_seldom(twins: Twins) -> None:
-    """Many Leases that end one after another cost one look per quarter of their time."""
-    asked = terms(limits(rate=1, burst=2**30), lease_us=TTL_US)
+@pytest.mark.parametrize(("ttl_us", "pause_us"), [(TTL_US, TTL_US // 4), (SECOND_US, 31 * 20_000)])
+def test_entries_are_scanned_for_leases_seldom(twins: Twins, ttl_us: int, pause_us: int) -> None:
+    """Leases that end one after another cost a look per quarter of their time, or per 20 ms an Entry."""
+    asked = terms(limits(rate=1, burst=2**30), lease_us=ttl_us)
     for number in range(10, 40):
-        twins.pass_time(10_000)
+        twins.pass_time(ttl_us // 100)
         Sidecar(twins, number, asked).ask(0, ahead=3)
     watcher = Sidecar(twins, 1, asked)
-    looked = set()
+    looks = [0]
     for _ in range(100):
-        twins.pass_time(200_000)
+        twins.pass_time(ttl_us // 50)
+        leased = stored(twins)["leased"]
         watcher.ask(0)
-        looked.add(stored(twins)["leases_end_us"])
-    assert len(looked) <= 7
-    assert stored(twins)["leased"] == 0
+        if stored(twins)["leased"] != leased:
+            looks.append(twins.now_us)
+    assert all(later - earlier >= pause_us for earlier, later in itertools.pairwise(looks))
+    assert (len(looks) >= 3, stored(twins)["leased"]) == (True, 0)
+
+
+def test_the_lease_that_ends_first_is_looked_for_first(twins: Twins) -> None:
+    """Plans of two versions may lease for different times."""
+    long = Sidecar(twins, 1, terms(limits(rate=1, burst=90), lease_us=5 * TTL_US))
+    long.ask(0, ahead=5)
+    sidecar(twins, 2, rate=1, burst=90).ask(0, ahead=3)
+    twins.pass_time(TTL_US)
+    sidecar(twins, 3, rate=1, burst=90).ask(0)
+    assert stored(twins)["leased"] == 5
+
+
+def test_a_lease_of_yesterday_ends_nothing_of_today(twins: Twins) -> None:
+    """When the Entry of a Sidecar that was silent since is ended, its Lease was over already."""
+    one, two = sidecar(twins, rate=1, burst=20), sidecar(twins, 2, rate=1, burst=20)
+    twins.at(START_US + NOON_US - 1)
+    one.ask(0, ahead=4)
+    twins.pass_time(1)
+    two.asked = terms(limits(rate=1, burst=20), at_us=twins.now_us, lease_us=HOLD_US)
+    two.ask(0, ahead=2)
+    twins.pass_time(HOLD_US - 1)
+    two.ask(0)
+    assert stored(twins)["entries"].keys() == {b"side0002"}
+    assert stored(twins)["leased"] == 2
