@@ -129,7 +129,7 @@ def test_a_reset_while_a_subject_heals_is_not_undone(twins: Twins, window: Windo
 
 @pytest.mark.parametrize("edge", ["day", "month"])
 def test_what_was_remembered_of_a_window_ends_with_it(twins: Twins, edge: str) -> None:
-    """A Subject may heal over midnight, and lose again: of the new window no unit is hidden by the old one."""
+    """A Subject may heal over midnight, and lose again: no unit of the new window is hidden."""
     first = terms(FREE, conditional=False)
     edge_us = first.windows.day_end_us if edge == "day" else first.windows.month_end_us
     twins.at(edge_us - SECOND_US)
