@@ -8,7 +8,7 @@
 --        then   one Adjustment per Subject, packed '<6d': which Terms (from 1); kind (1 top-up, 2 reset);
 --               version; top-up: window (1 day, 2 month, 3 total), reset: sum of 1 day, 2 month, 4 total;
 --               amount; until (0: for good, -1: the window's end; else microseconds)
--- Reply  one bulk per Subject, 10 integers '<10q' (core.quota.Usage), or an error for that Subject.
+-- Reply  one bulk per Subject, 13 integers '<13q' (core.quota.Usage), or an error for that Subject.
 
 --@include layout
 --@include clock
@@ -114,7 +114,7 @@ local function adjust(key, total_key, packed, plans, hold, time)
     save(state, false, key, total_key, 'a', limits, hold, now)
     save_adjusted(total_key, adjusted, now)
   end
-  return present(state, now)
+  return present(state, total_key, now)
 end
 
 local time = clock_us()

@@ -123,7 +123,7 @@ local SEEN_MONTH_END = 8
 local SEEN_MONTH_USED = 9
 local SEEN_TOTAL_USED = 10
 local ANSWER = '<i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8'
-local USAGE = '<i8i8i8i8i8i8i8i8i8i8'
+local USAGE = '<i8i8i8i8i8i8i8i8i8i8i8i8i8'
 
 -- core.quota.AnswerStatus and core.quota.Limit.
 local DECIDED = 0

@@ -7,7 +7,7 @@
 --        2      hold_us, P         packed '<dd'
 --        3..    P Terms            packed '<15d'
 --        then   one Record per Subject, packed '<3d': which Terms (from 1), day end, units in all
--- Reply  one bulk per Subject, 10 integers '<10q' (core.quota.Usage), or an error for that Subject.
+-- Reply  one bulk per Subject, 13 integers '<13q' (core.quota.Usage), or an error for that Subject.
 
 --@include layout
 --@include clock
@@ -70,7 +70,7 @@ local function replay(key, total_key, id, packed, plans, hold, time)
     call('HSET', mark, field, encode('<d', total))
     call('PEXPIREAT', mark, milliseconds(now + TOTAL_LIFE_US))
   end
-  return present(state, now)
+  return present(state, total_key, now)
 end
 
 local id, time = ARGV[1], clock_us()

@@ -2,11 +2,12 @@
 --
 -- KEYS   s1, t1, s2, t2, ...
 -- ARGV   none
--- Reply  one bulk per Subject, 10 integers '<10q' (core.quota.Usage), or an error for that Subject.
+-- Reply  one bulk per Subject, 13 integers '<13q' (core.quota.Usage), or an error for that Subject.
 
 --@include layout
 --@include clock
 --@include subject
+--@include adjusted
 --@include present
 --@include failure
 
@@ -16,10 +17,11 @@ local function read_usage(key, total_key, time)
     local total = call('GET', total_key)
     local charged, open = 0, 0
     if total then charged, open = decode(TOTAL_FORMAT, total) end
-    return encode(USAGE, time, 0, 0, 0, 0, 0, 0, charged, open, 0)
+    return encode(USAGE, time, 0, 0, 0, 0, 0, 0, charged, open, 0,
+      raised_by({[ADJUSTED] = 1}, total_key, time))
   end
   local state = read_state(packed, key)
-  return present(state, math.max(time, state[LAST]))
+  return present(state, total_key, math.max(time, state[LAST]))
 end
 
 local time, replies = clock_us(), {}

@@ -33,6 +33,11 @@ class Adjusted:
                 limits = limits._replace(**{name: min(limit + top_up.amount, _LARGEST)})
         return limits
 
+    def raised(self, now_us: int) -> tuple[int, int, int]:
+        """What top-ups in force add to the quotas of day, month and total."""
+        bounds = self.bounds(Limits(0, 0, 0, 0, 0, 0), now_us)
+        return bounds.day, bounds.month, bounds.total
+
     def add(self, top_up: TopUp, window_end_us: int, now_us: int) -> bool:
         """Add a top-up and drop those that have been over for long. False: it is known already."""
         if any(known.version == top_up.version for known in self.top_ups):

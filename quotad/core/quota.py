@@ -198,6 +198,10 @@ class Usage(NamedTuple):
     total_open: int
     leased: int = 0
     """Of the charged: granted ahead and not spent yet, as far as the store was told."""
+    day_raised: int = 0
+    """What top-ups that are in force add to the day's quota, the month's and the total."""
+    month_raised: int = 0
+    total_raised: int = 0
 
 
 class Window(IntEnum):

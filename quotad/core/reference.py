@@ -69,7 +69,9 @@ class Reference:
         account = self.accounts.get(subject.tag)
         if account is None:
             total, _ = self.totals.get(subject.tag, (Ledger(), None))
-            return Usage(now_us, 0, 0, 0, 0, 0, 0, total.charged, total.open)
+            adjusted, _ = self.adjusted.get(subject.tag, (Adjusted(), None))
+            raised = adjusted.raised(now_us)
+            return Usage(now_us, 0, 0, 0, 0, 0, 0, total.charged, total.open, 0, *raised)
         return _present(account, max(now_us, account.last_us))
 
     def adjust(
@@ -324,7 +326,8 @@ def _present(account: Account, now_us: int) -> Usage:
         day, leased = (account.day_end_us, account.day.charged, account.day.open), account.leased
     if now_us < account.month_end_us:
         month = (account.month_end_us, account.month.charged, account.month.open)
-    return Usage(now_us, *day, *month, account.total.charged, account.total.open, leased)
+    raised = account.adjusted.raised(now_us) if account.topped else (0, 0, 0)
+    return Usage(now_us, *day, *month, account.total.charged, account.total.open, leased, *raised)
 
 
 def _answer(account: Account, entry: Entry, limits: Limits, now_us: int, status: AnswerStatus) -> Answer:

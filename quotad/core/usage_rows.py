@@ -3,9 +3,9 @@
 A row: ``usagePlanId usagePlanName serviceId serviceName environment``, under ``scope: secret`` also
 ``secretId secretName``, of a shadow plan ``shadow: true``; ``inUseRequestNum`` and ``maxRequestNum`` are the
 lifetime total, ``held`` its requests in flight whose use is not decided yet, ``leased`` what sidecars took
-ahead of it (in use, not spent yet); ``windows`` has ``day``,
-``month`` and ``total``, each with ``inUse``, ``held``, ``max``, ``left`` and ``endsAt`` (null: no window is
-open, or it has no end); ``rate`` has ``rateRps`` and ``burst``. -1 is unlimited.
+ahead of it (in use, not spent yet); ``windows`` has ``day``, ``month`` and ``total``, each with ``inUse``,
+``held``, ``max``, ``left`` and ``endsAt`` (null: no window is open, or it has no end); ``rate`` has
+``rateRps`` and ``burst``. Each ``max`` has the top-ups in it that are in force. -1 is unlimited.
 """
 
 from collections.abc import Sequence
@@ -74,18 +74,25 @@ def row(table: PlanTable, subject: Subject, usage: Usage) -> Row:
     plan = subject.plan
     entry = identity(table, subject)
     entry["inUseRequestNum"] = usage.total_charged
-    entry["maxRequestNum"] = plan.max_request_num
+    total = raised(plan.max_request_num, usage.total_raised)
+    entry["maxRequestNum"] = total
     entry["held"] = usage.total_open
     entry["leased"] = usage.leased
-    month = month_limit_at(plan, usage.now_us)
+    day = raised(plan.day_quota_request, usage.day_raised)
+    month = raised(month_limit_at(plan, usage.now_us), usage.month_raised)
     entry["windows"] = {
-        "day": window(usage.day_charged, usage.day_open, plan.day_quota_request, usage.day_end_us),
+        "day": window(usage.day_charged, usage.day_open, day, usage.day_end_us),
         "month": window(usage.month_charged, usage.month_open, month, usage.month_end_us),
-        "total": window(usage.total_charged, usage.total_open, plan.max_request_num, 0),
+        "total": window(usage.total_charged, usage.total_open, total, 0),
     }
     burst = plan.rate_rps if plan.burst == UNLIMITED else plan.burst
     entry["rate"] = {"rateRps": plan.rate_rps, "burst": burst}
     return entry
+
+
+def raised(limit: int, units: int) -> int:
+    """A limit with its top-ups; unlimited stays unlimited."""
+    return limit if limit == UNLIMITED else limit + units
 
 
 def stamp(time_us: int) -> str:

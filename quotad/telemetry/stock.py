@@ -114,6 +114,11 @@ def stock_rows(subjects: Sequence[Subject], usages: Sequence[Usage]) -> list[Sto
         sum(usage.month_open for usage in usages),
         sum(usage.total_open for usage in usages),
     )
+    more = (
+        sum(usage.day_raised for usage in usages),
+        sum(usage.month_raised for usage in usages),
+        sum(usage.total_raised for usage in usages),
+    )
     leased = sum(usage.leased for usage in usages)
     return [
         StockRow(
@@ -122,7 +127,7 @@ def stock_rows(subjects: Sequence[Subject], usages: Sequence[Usage]) -> list[Sto
             environment=first.environment,
             window=window,
             in_use=charged[index],
-            maximum=UNLIMITED if limits[index] == UNLIMITED else limits[index] * len(subjects),
+            maximum=UNLIMITED if limits[index] < 0 else limits[index] * len(subjects) + more[index],
             held=held[index],
             leased=leased,
         )

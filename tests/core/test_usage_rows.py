@@ -86,3 +86,13 @@ def test_the_month_shows_the_limit_in_force() -> None:
     )
     subject = Subject(plan, SERVICE.service_id, "release")
     assert row(TABLE, subject, usage())["windows"]["month"]["max"] == 5
+
+
+def test_top_ups_raise_what_is_shown() -> None:
+    """A window's max and what is left of it have the top-ups in them; unlimited stays unlimited."""
+    subject = next(TABLE.subjects())
+    used = Usage(NOW_US, NOW_US + 1, 99, 0, NOW_US + 2, 99, 0, 999, 0, 0, 10, 20, 30)
+    entry = row(TABLE, subject, used)
+    shown = {name: (window["max"], window["left"]) for name, window in entry["windows"].items()}
+    assert shown == {"day": (110, 11), "month": (-1, -1), "total": (1030, 31)}
+    assert entry["maxRequestNum"] == 1030

@@ -79,7 +79,7 @@ def test_an_answer_is_ints_in_field_order(numbers: list[int]) -> None:
 
 def test_usage_is_ints_in_field_order() -> None:
     """Likewise."""
-    assert codec.unpack_usage(struct.pack("<10q", *range(10))) == Usage(*range(10))
+    assert codec.unpack_usage(struct.pack("<13q", *range(13))) == Usage(*range(13))
 
 
 @pytest.mark.parametrize("reply", [b"", b"x" * 231, b"x" * 233, None, 7, ["x"], "text"])
