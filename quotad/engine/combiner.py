@@ -211,6 +211,7 @@ class Combiner:
             else:
                 lane.unsure = False
                 lane.remembers = True
+                lane.entry.recall(answer.generation)
         else:
             lane.retries = 0
             self._results.failed(lane, waiters, "undecided")

@@ -43,6 +43,10 @@ class Day:
         self.given_back += given_back
         self._told = None
 
+    def assume(self, granted: int, at_once: int) -> None:
+        """All of it was used."""
+        self.granted, self.at_once, self.closed = granted, at_once, granted - at_once
+
     def hear(self, granted: int, at_once: int) -> tuple[int, int]:
         """Take the store's numbers; answers how many more (Holds, charged units) it granted."""
         held = (granted - at_once) - (self.granted - self.at_once)
@@ -69,7 +73,7 @@ _NOTHING = Heard()
 class Entry:
     """This process's Entry in one Subject, mirrored."""
 
-    __slots__ = ("answer", "day", "generation", "heard", "previous")
+    __slots__ = ("_left", "answer", "day", "generation", "heard", "previous")
 
     def __init__(self) -> None:
         self.generation = 0
@@ -79,6 +83,8 @@ class Entry:
         self.previous = Day()
         self.answer: Answer | None = None
         """The last one: what this process remembers, should the store forget."""
+        self._left: tuple[int, Day, Day] | None = None
+        """The Entry that was let go last: a store that forgets may bring it back."""
 
     @property
     def open(self) -> int:
@@ -134,6 +140,8 @@ class Entry:
 
     def leave(self) -> None:
         """The store has let the Entry go. What was heard last is still remembered."""
+        if self.generation:
+            self._left = self.generation, self.day, self.previous
         self.generation = self.heard = 0
         self.day = Day(self.day.end_us)
         self.previous = Day(self.previous.end_us)
@@ -149,19 +157,16 @@ class Entry:
         """
         self.heard = call.number
         self.answer = answer
-        if answer.generation != self.generation:
-            self.generation = answer.generation
-            self.day = Day(answer.day_end_us)
-            self.previous = Day(answer.previous_day_end_us)
-            if stock is not None:
-                stock.begin_day()
-        elif answer.day_end_us != self.day.end_us or answer.previous_day_end_us != self.previous.end_us:
-            self._shift(answer, stock)
         ahead = 0
         if admitted < 0:
             admitted = 0
         elif stock is not None and answer.granted > call.cost >= 0:
             ahead = answer.granted - call.cost
+        if answer.generation != self.generation:
+            self._begin(call, answer, admitted, ahead, stock)
+        if answer.day_end_us != self.day.end_us or answer.previous_day_end_us != self.previous.end_us:
+            self._shift(answer, stock)
+        if stock is not None:
             stock.ahead += ahead
         day, previous = self.day, self.previous
         if (
@@ -189,6 +194,36 @@ class Entry:
         late_held, late_charged = previous.hear(answer.entry_previous_granted, answer.entry_previous_at_once)
         previous.close(late_held, late_held + late_charged)
         return Heard(ahead, paid, held + charged - paid + late_held + late_charged)
+
+    def _begin(self, call: Call, answer: Answer, admitted: int, ahead: int, stock: Stock | None) -> None:
+        """Another Entry than before: a new one, or one that was let go and that the store knows again.
+
+        Of the latter all units were accounted for but those of this call.
+        """
+        if self.recall(answer.generation):
+            return
+        self.generation = answer.generation
+        self.day = Day(answer.day_end_us)
+        self.previous = Day(answer.previous_day_end_us)
+        if stock is not None:
+            stock.begin_day()
+        left, self._left = self._left, None
+        if left is None or answer.generation > left[0]:
+            return
+        at_once = ahead if call.terms.conditional else ahead + admitted
+        self.day.assume(answer.entry_granted - ahead - admitted, answer.entry_at_once - at_once)
+        self.previous.assume(answer.entry_previous_granted, answer.entry_previous_at_once)
+        if stock is not None:
+            stock.ahead = stock.spent = answer.entry_ahead - ahead
+
+    def recall(self, generation: int) -> bool:
+        """The store knows an Entry of this generation: whether it is the one that was let go last."""
+        left = self._left
+        if left is None or self.generation or left[0] != generation:
+            return False
+        self.generation, self.day, self.previous = left
+        self._left = None
+        return True
 
     def _shift(self, answer: Answer, stock: Stock | None) -> None:
         if answer.day_end_us != self.day.end_us:
