@@ -2,27 +2,35 @@
 
 from quotad.config.model import AuthRules, Route
 from quotad.core.credentials import is_basic, is_hmac
-from quotad.core.request import RequestFields
+from quotad.core.request import RequestFields, RequestLine
 
 VIA = (b"Via: 1.0 quotad\r\n", b"Via: 1.1 quotad\r\n")
 """By the minor version of the request (RFC 9110, section 7.6.3: a gateway must, towards the backend)."""
 
 
-def standing_lines(
-    host: bytes, fields: RequestFields, minor: int, rule: Route, upstream_host: bytes
-) -> bytes:
+def standing_lines(line: RequestLine, fields: RequestFields, rule: Route, upstream_host: bytes) -> bytes:
     """The lines of a forwarded head that are the same for all requests with these fields.
 
-    ``host`` is what the caller asked for; Host goes on so unless the route says otherwise.
+    Only what ``RequestLine.plain`` tells of the first line matters here. Host goes on as the caller
+    said it unless the route says otherwise.
     """
+    host = line.authority or fields.host
     sent_host = upstream_host if rule.host_header == "upstream" or not host else host
-    return b"Host: %b\r\n%b%b%b%b" % (
+    return b"Host: %b\r\n%b%b%b%b%b" % (
         sent_host,
         passed_lines(fields, rule.auth),
-        framing_lines(fields, minor),
+        framing_lines(fields, line.minor),
+        fields.max_forwards_line and max_forwards_line(line, fields),
         b"X-Forwarded-Host: %b\r\n" % host if host else b"",
-        VIA[minor],
+        VIA[line.minor],
     )
+
+
+def max_forwards_line(line: RequestLine, fields: RequestFields) -> bytes:
+    """One hop less for OPTIONS; with other methods it means nothing (RFC 9110, section 7.6.2)."""
+    if line.method == b"OPTIONS" and fields.max_forwards:
+        return b"Max-Forwards: %d\r\n" % (fields.max_forwards - 1)
+    return fields.max_forwards_line
 
 
 def framing_lines(fields: RequestFields, minor: int) -> bytes:

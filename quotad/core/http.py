@@ -22,7 +22,8 @@ does not keep, and those where its own error would not say which status fits.
     PREFLIGHT,
     LIMITS,
     DATE,
-) = range(13)
+    MAX_FORWARDS,
+) = range(14)
 
 HOP_BY_HOP = {
     # RFC 9110, section 7.6.1. Trailer goes because trailers do.

@@ -64,6 +64,7 @@ class Row(NamedTuple):
 _DENIED = "http_request_denied"
 _MALFORMED = "http_request_error"
 _INTERNAL = "proxy_internal_error"
+_ALLOW = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
 
 ROWS: dict[str, Row] = {
     # 401: who calls (core.credentials); "xxx" is replaced by what the caller named.
@@ -99,16 +100,12 @@ ROWS: dict[str, Row] = {
     "bad_request": Row(400, "The request is not valid HTTP/1.1.", _MALFORMED),
     "bad_host": Row(400, "The request must have exactly one valid Host header.", _MALFORMED),
     "bad_framing": Row(400, "Content-Length or Transfer-Encoding is invalid.", _MALFORMED),
+    "bad_max_forwards": Row(400, "Max-Forwards is not one whole number.", _MALFORMED),
     "bad_target": Row(400, "The request target is invalid.", _MALFORMED),
     "ambiguous_path": Row(400, "The path can be read in more than one way.", _MALFORMED),
     "bad_body": Row(400, "The request body is not framed as announced.", _MALFORMED),
     "bad_trailer": Row(400, "A trailer field is not allowed or too large.", _MALFORMED),
-    "method_refused": Row(
-        405,
-        "The method is not allowed.",
-        _DENIED,
-        b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n",
-    ),
+    "method_refused": Row(405, "The method is not allowed.", _DENIED, _ALLOW),
     "head_timeout": Row(408, "The request head did not arrive in time.", _MALFORMED),
     "body_timeout": Row(408, "The request body did not arrive in time.", _MALFORMED),
     "length_required": Row(411, "A Content-Length is required.", _MALFORMED),
@@ -273,6 +270,16 @@ def render_json(content: bytes, request_id: bytes, date: bytes, close: bool, bod
         len(content),
         b"Connection: close\r\n" if close else b"",
         content if body else b"",
+    )
+
+
+def render_options(request_id: bytes, date: bytes, close: bool) -> bytes:
+    """The complete answer to an OPTIONS request that may go no further (RFC 9110, section 7.6.2)."""
+    return b"HTTP/1.1 200 OK\r\n%bDate: %b\r\nX-Request-Id: %b\r\nContent-Length: 0\r\n%b\r\n" % (
+        _ALLOW,
+        date,
+        request_id,
+        b"Connection: close\r\n" if close else b"",
     )
 
 

@@ -13,6 +13,7 @@ from quotad.core.http import (
     HOST,
     KEEP,
     LENGTH,
+    MAX_FORWARDS,
     PREFLIGHT,
     SECRET_ID,
     SECRET_KEY,
@@ -27,6 +28,8 @@ _KINDS = Kinds(
     HOP_BY_HOP
     | {
         b"proxy-authorization": DROP,
+        # CGI would make HTTP_PROXY of it, which programs obey (CVE-2016-5385).
+        b"proxy": DROP,
         b"http2-settings": DROP,
         # Said anew about every request: no hop before us is trusted.
         b"forwarded": DROP,
@@ -37,6 +40,7 @@ _KINDS = Kinds(
         b"x-secret-id": SECRET_ID,
         b"x-secret-key": SECRET_KEY,
         b"expect": EXPECT,
+        b"max-forwards": MAX_FORWARDS,
         b"access-control-request-method": PREFLIGHT,
     },
     forged=(b"x-quotad-", b"x-forwarded-"),
@@ -44,15 +48,38 @@ _KINDS = Kinds(
 
 OWN_USE = b"/.well-known/quotad/usage"
 
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _METHOD = re.compile(rb"[A-Z][A-Z0-9_\-]{0,31}")
 _USUAL_METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
 # Visible ASCII; a fragment never travels (RFC 9112, section 3.2).
 _ORIGIN_FORM = re.compile(rb"/[!\x22\x24-\x7e]*")
 _ABSOLUTE_FORM = re.compile(rb"(?i:https?)://([^/?#]*)(/?[!\x22\x24-\x7e]*)")
-_HOST = re.compile(
-    rb"(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})+(?::[0-9]{0,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{0,5})?"
-)
+_HOST = re.compile(rb"(?:[A-Za-z0-9\-._~!$&'()*+;=]+|\[[0-9A-Fa-f]*:[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?")
+"""Section 3.2, and stricter: no comma, nor escapes, in which user information or a path could hide."""
+
+_LARGEST_PORT = 65535
+
+
+_METHOD_BYTES = 32
+
+
+def has_stray(ahead: bytes) -> bool:
+    """Whether a CR or LF stands alone in the beginning of a head, or a NUL is there.
+
+    RFC 9112, section 2.2: a line ends in CRLF, and who sends bare LF would never come to an end.
+    """
+    ends = ahead.count(b"\r\n")
+    return (
+        ahead.count(b"\n") != ends or ahead.count(b"\r") - ahead.endswith(b"\r") != ends or b"\x00" in ahead
+    )
+
+
+def oversize(ahead: bytes, target_bytes: int) -> str:
+    """Why a head that passed its bound is refused: RFC 9112, section 3, and RFC 6585, section 5."""
+    if 0 <= ahead.find(b"\r\n") <= target_bytes:
+        return "head_too_large"
+    return "target_too_long" if b" " in ahead[: _METHOD_BYTES + 1] else "method_unknown"
 
 
 class RequestLine:
@@ -60,6 +87,7 @@ class RequestLine:
 
     __slots__ = (
         "authority",
+        "may_end_here",
         "method",
         "method_text",
         "minor",
@@ -84,7 +112,9 @@ class RequestLine:
         self.target_text = target.decode()
         self.own_use = target == OWN_USE or target.startswith(OWN_USE + b"?")
         """The caller asks what it has in use, which no backend knows."""
-        self.plain = minor == 1 and not authority and method != b"TRACE"
+        self.may_end_here = self.own_use or method == b"OPTIONS"
+        """No backend may be the one to answer: ``own_use``, or Max-Forwards says so."""
+        self.plain = minor == 1 and not authority and method not in (b"TRACE", b"OPTIONS")
         """True: no rule of ``check_request`` is about it."""
 
 
@@ -99,7 +129,7 @@ def read_request_line(line: bytes, target_bytes: int) -> RequestLine:
     if len(target) > target_bytes:
         raise HeadError("target_too_long")
     if method not in _USUAL_METHODS and (not _METHOD.fullmatch(method) or method == b"CONNECT"):
-        raise HeadError("method_unknown")
+        raise HeadError("method_unknown" if _TOKEN.fullmatch(method) else "bad_request")
     minor = 1 if version == b"HTTP/1.1" else 0
     if _ORIGIN_FORM.fullmatch(target):
         return RequestLine(method, target, minor, b"")
@@ -115,7 +145,7 @@ def _other_form(method: bytes, target: bytes, minor: int) -> RequestLine:
     if found is None:
         raise HeadError("bad_target")
     authority, rest = found.groups()
-    if not _HOST.fullmatch(authority):
+    if not is_host(authority):
         raise HeadError("bad_host")
     if not rest and method == b"OPTIONS":
         rest = b"*"  # RFC 9112, section 3.2.4: what the last proxy sends for an empty path.
@@ -141,6 +171,8 @@ class RequestFields:
         "keep_alive",
         "kept",
         "length",
+        "max_forwards",
+        "max_forwards_line",
         "only_key_pair",
         "plain",
         "preflight",
@@ -166,6 +198,10 @@ class RequestFields:
         self.keep_alive = False
         self.expects = False
         self.preflight = False
+        self.max_forwards: int | None = None
+        """None without one; -1: not a number, or not the only one."""
+        self.max_forwards_line = b""
+        """As it came: only with OPTIONS and TRACE does it mean anything (RFC 9110, section 7.6.2)."""
         self.authorization: bytes | None = None
         self.authorization_line = b""
         self.secret_id = b""
@@ -210,9 +246,11 @@ def read_request_fields(block: bytes, header_count: int) -> RequestFields:
     fields.close = b"close" in nominated
     fields.keep_alive = b"keep-alive" in nominated
     fields.kept = b"\r\n".join(without(kept, nominated))
+    if b"authorization" in nominated:
+        fields.authorization_line = b""
     if fields.chunked and fields.length >= 0:
         raise HeadError("bad_framing")
-    if fields.hosts == 1 and _HOST.fullmatch(fields.host):
+    if fields.hosts == 1 and is_host(fields.host):
         fields.host_name = host_name(fields.host)
     fields.has_body = fields.chunked or fields.length > 0
     fields.plain = bool(fields.host_name) and not fields.chunked
@@ -232,6 +270,10 @@ def _request_field(fields: RequestFields, kind: int, line: bytes, value: bytes) 
         if value.lower() != b"100-continue":
             raise HeadError("expectation_failed")
         fields.expects = True
+    elif kind == MAX_FORWARDS:
+        usable = value.isdigit() and len(value) < 10 and fields.max_forwards is None
+        fields.max_forwards = int(value) if usable else -1
+        fields.max_forwards_line += line + b"\r\n"
     elif kind != CONNECTION:
         _credential(fields, kind, line, value)
 
@@ -258,6 +300,9 @@ def _request_coding(fields: RequestFields, value: bytes) -> None:
         raise HeadError("bad_framing")
     if len(codings) > 1:
         raise HeadError("coding_unknown")
+    # A list with empty members means the same, but not to every peer.
+    if len(value) != len(b"chunked"):
+        raise HeadError("bad_framing")
     fields.chunked = True
 
 
@@ -272,6 +317,14 @@ def check_request(line: RequestLine, fields: RequestFields) -> None:
         raise HeadError("bad_framing")
     if line.method == b"TRACE":
         raise HeadError("method_refused")
+    if fields.max_forwards == -1 and line.method == b"OPTIONS":
+        raise HeadError("bad_max_forwards")
+
+
+def is_host(authority: bytes) -> bool:
+    """Whether it is a host, perhaps with a port, and nothing else (RFC 9112, section 3.2)."""
+    found = _HOST.fullmatch(authority)
+    return found is not None and int(found[1] or 0) <= _LARGEST_PORT
 
 
 def host_name(authority: bytes) -> str:

@@ -22,6 +22,9 @@ from quotad.core.http import (
 _KINDS = Kinds(
     HOP_BY_HOP
     | {
+        # Between a client and its proxy, and we are not the client's.
+        b"proxy-authenticate": DROP,
+        b"proxy-authentication-info": DROP,
         b"x-request-id": DROP,
         b"date": DATE,
         b"ratelimit": LIMITS,
@@ -35,6 +38,9 @@ _KINDS = Kinds(
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t \x21-\x7e\x80-\xff]*))?")
 
 _BAD = "upstream_bad_response"
+
+FIELD_COUNT = 256
+"""Field lines of a response head: twice what callers may send."""
 
 
 class ResponseHead:
@@ -79,6 +85,8 @@ def read_response(head: bytes) -> ResponseHead:
     nominated: list[bytes] = []
     limits: list[bytes] = []
     lines = block.split(b"\r\n")
+    if len(lines) - 1 > FIELD_COUNT:
+        raise HeadError("upstream_head_too_large")
     for line in lines:
         name, _, value = line.partition(b":")
         kind = _KINDS[name]
@@ -110,7 +118,7 @@ def _framing(response: ResponseHead, kind: int, value: bytes) -> None:
         except HeadError:
             raise HeadError(_BAD) from None
     elif kind == CODING:
-        if response.chunked or tokens(value) != [b"chunked"]:
+        if response.chunked or value.strip(b" \t").lower() != b"chunked":
             raise HeadError(_BAD)
         response.chunked = True
 
@@ -118,6 +126,10 @@ def _framing(response: ResponseHead, kind: int, value: bytes) -> None:
 def _check(response: ResponseHead, version_1_1: bool, nominated: list[bytes]) -> None:
     """RFC 9112, section 6.3: what could be read in two ways is no response at all."""
     if response.chunked and (response.length >= 0 or not version_1_1):
+        raise HeadError(_BAD)
+    # RFC 9110, section 8.6; RFC 9112, section 6.1: who says that a body comes where none may be is
+    # answered by 502, or what it sends next would be read as the next answer.
+    if (response.status < 200 or response.status == 204) and (response.chunked or response.length > 0):
         raise HeadError(_BAD)
     # Upgrade is never forwarded, so nobody was asked to switch protocols.
     if response.status == 101:

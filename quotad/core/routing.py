@@ -5,13 +5,26 @@ reading it would lead to different routes, the request is refused instead of dec
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
 
-# Escaped unreserved characters, slashes or dots; backslashes; empty and dot segments.
-_ODD = re.compile(rb"%(?:2[DEFdef]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[CFcf]|7[Ee])|\\|//|/\.")
+# What peers have read in more than one way: escapes of unreserved characters, controls, slashes, dots,
+# percent signs, semicolons, `?` and `#`; `%u` escapes and overlong UTF-8; backslashes; parameters of
+# segments; empty and dot segments.
+_ODD = re.compile(
+    rb"%(?:0|1|2[35DEFdef]|3[0-9BFbf]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[CFcf]|7[EFef]|[CcEe]0|[Uu])|[\\;]|//|/\."
+)
 _UNRESERVED = re.compile(rb"%(?:2[DEde]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]|7[Ee])")
-_ESCAPED = re.compile(rb"%[0-9A-Fa-f]{2}")
+_ESCAPED = re.compile(rb"%(?:[Uu]00)?([0-9A-Fa-f]{2})")
+_OVERLONG = {b"\xc0\xaf": b"/", b"\xc0\xae": b".", b"\xe0\x80\xaf": b"/", b"\xe0\x80\xae": b"."}
+_PARAMETERS = re.compile(rb";[^/]*")
+_ENDS = re.compile(rb"[\x00?#]")
+
+_DECODINGS = 3
+"""How often a path may be decoded until nothing is left to decode."""
+
+_ODD_BYTES = 4096
+"""Longest odd path: to read it in every way takes time, and nobody has said yet who asks."""
 
 
 class AmbiguousPathError(Exception):
@@ -64,8 +77,8 @@ class Router(Generic[R]):
             return table[0][1]
         path = target.partition(b"?")[0]
         found = _match(table, path)
-        if _ODD.search(path) and any(_match(table, reading) is not found for reading in _readings(path)):
-            raise AmbiguousPathError
+        if _ODD.search(path):
+            _check(table, path, found)
         return found
 
 
@@ -78,32 +91,71 @@ def _match(table: tuple[tuple[bytes, R], ...], path: bytes) -> R | None:
     return None
 
 
-def _readings(path: bytes) -> tuple[bytes, bytes, bytes]:
-    """What a backend may make of a path.
+def _check(table: tuple[tuple[bytes, R], ...], path: bytes, found: R | None) -> None:
+    """Refuse a path that some backend may read as one of another route.
 
-    Only segments resolved; escapes decoded where nothing changes by it (RFC 3986, section 6.2.2.2);
-    everything decoded.
+    Nor may it leave the prefix of its route on the way and come back: a route may strip the prefix, and
+    what is left would climb above the backend's root.
+    """
+    if len(path) > _ODD_BYTES:
+        raise AmbiguousPathError
+    inside = 0 if found is None else len(_segments(found.path_prefix.encode()))
+    for reading in set(_readings(path)):
+        if _match(table, reading) is not found:
+            raise AmbiguousPathError
+        for kept in (reading.split(b"/")[1:], _segments(reading)):
+            if _match(table, _resolved(kept, inside)) is not found:
+                raise AmbiguousPathError
+
+
+def _readings(path: bytes) -> Iterator[bytes]:
+    """What a backend may make of a path, its dot segments not yet resolved.
+
+    As it is; escapes decoded where nothing changes by it (RFC 3986, section 6.2.2.2); everything
+    decoded, once and until nothing is left; each of these with backslashes for slashes, without the
+    parameters of segments (section 3.3), and cut where a decoded mark ends a path.
     """
     careful = _UNRESERVED.sub(_decoded, path)
-    return _resolved(path), _resolved(careful), _resolved(_ESCAPED.sub(_decoded, path).replace(b"\\", b"/"))
+    once = _ESCAPED.sub(_decoded, path)
+    for reading in {path, careful, once, _all_decoded(once)}:
+        slashed = reading.replace(b"\\", b"/")
+        yield reading
+        yield slashed
+        yield _PARAMETERS.sub(b"", slashed)
+        yield _ENDS.split(slashed, maxsplit=1)[0]
+
+
+def _all_decoded(path: bytes) -> bytes:
+    for _ in range(_DECODINGS):
+        decoded = _ESCAPED.sub(_decoded, path)
+        for overlong, meant in _OVERLONG.items():
+            decoded = decoded.replace(overlong, meant)
+        if decoded == path:
+            return path
+        path = decoded
+    raise AmbiguousPathError
 
 
 def _decoded(escape: re.Match[bytes]) -> bytes:
-    return bytes((int(escape[0][1:], 16),))
+    return bytes.fromhex(escape[0][-2:].decode())
 
 
-def _resolved(path: bytes) -> bytes:
-    """``path`` without empty and dot segments (RFC 3986, section 5.2.4).
+def _segments(path: bytes) -> list[bytes]:
+    return [segment for segment in path.split(b"/") if segment]
 
-    Raises AmbiguousPathError for one that climbs above its root.
+
+def _resolved(segments: list[bytes], inside: int) -> bytes:
+    """A path without dot segments (RFC 3986, section 5.2.4); some servers drop empty ones before.
+
+    Raises AmbiguousPathError for one that leaves its first ``inside`` segments.
     """
     kept: list[bytes] = []
-    for segment in path.split(b"/"):
+    for segment in segments:
         if segment == b"..":
-            if not kept:
+            if len(kept) <= inside:
                 raise AmbiguousPathError
             kept.pop()
-        elif segment not in (b"", b"."):
+        elif segment != b".":
             kept.append(segment)
     return b"/" + b"/".join(kept)
 

@@ -10,6 +10,8 @@ from collections.abc import Coroutine, Iterator
 from math import inf
 from typing import Any, Final, cast
 
+from quotad.core.http import HeadError
+from quotad.core.request import has_stray, oversize
 from quotad.dataplane.exchange import Exchange
 from quotad.dataplane.flow import EMPTY, Flow, Timed, pause
 from quotad.dataplane.plane import Plane
@@ -20,6 +22,11 @@ LINGER_S = 2.0
 
 WRITE_BYTES = 64 * 1024
 """What may wait for the caller before its answer's source is slowed down."""
+
+EMPTY_LINE = b"\r\n"
+
+_SHORT_LINE_BYTES = 1024
+"""A first line up to this length is read before the rest of its head is there."""
 
 _RESET = struct.pack("ii", 1, 0)
 
@@ -72,7 +79,6 @@ class Connection(asyncio.Protocol, Timed):
         "_coroutine",
         "_crowd",
         "_exchange",
-        "_forgave",
         "_head_bytes",
         "_phase",
         "_plane",
@@ -102,7 +108,6 @@ class Connection(asyncio.Protocol, Timed):
         self._exchange: Exchange | None = None
         self._begun_s = 0.0
         self._head_bytes = plane.listen.head_bytes
-        self._forgave = False
         self._unread = False
         """Whether the caller may still be sending what nobody will read."""
         self._reading = True
@@ -170,21 +175,32 @@ class Connection(asyncio.Protocol, Timed):
         if 0 < end <= self._head_bytes and 65 <= ahead[0] <= 90:
             self.ahead = ahead[end + 4 :]
             return ahead[: end + 2]
-        if ahead.startswith(b"\r"):
+        if ahead in (b"\r", EMPTY_LINE):
+            return None
+        if ahead.startswith(EMPTY_LINE) and 65 <= ahead[2] <= 90:
             # RFC 9112, section 2.2: one empty line before a request is forgiven.
-            if self._forgave or not b"\r\n".startswith(ahead[:2]):
-                return "bad_request"
-            if len(ahead) < 3:
-                return None
-            self._forgave = True
             self.ahead = ahead[2:]
             return self._cut()
         if not 65 <= ahead[0] <= 90:
             return "bad_request"
-        if (len(ahead) if end < 0 else end) <= self._head_bytes:
-            return None
-        line_end = ahead.find(b"\r\n")
-        return "head_too_large" if 0 <= line_end <= self._plane.listen.target_bytes else "target_too_long"
+        if (len(ahead) if end < 0 else end) > self._head_bytes:
+            return oversize(ahead, self._plane.listen.target_bytes)
+        return self._unfinished(ahead)
+
+    def _unfinished(self, ahead: bytes) -> str | None:
+        """What is wrong already with a head that is not all there: no use to wait for the rest of it.
+
+        It is looked at with each piece that comes, so this must be cheap: a long first line waits.
+        """
+        if has_stray(ahead):
+            return "bad_request"
+        line_end = ahead.find(b"\r\n", 0, _SHORT_LINE_BYTES)
+        if line_end >= 0:
+            try:
+                self._plane.heads.request_lines[ahead[:line_end]]
+            except HeadError as error:
+                return error.key
+        return None
 
     # caller.Client
 
@@ -303,7 +319,7 @@ class Connection(asyncio.Protocol, Timed):
         elif unsent or self._phase == CLOSING:
             self.transport.abort()
         elif self._phase == HEAD:
-            self.wake("head_timeout" if self.ahead else "")
+            self.wake("" if self.ahead in (EMPTY, EMPTY_LINE) else "head_timeout")
         elif self._exchange is not None and self.inlet is not None:
             self._exchange.on_upload_broken("body_timeout")
 

@@ -9,7 +9,7 @@ from quotad.core.framing import CHUNKED, UNTIL_CLOSE, FramingError, body_of
 from quotad.core.limit_headers import limit_headers
 from quotad.core.outcome import Outcome
 from quotad.core.quota import Usage
-from quotad.core.replies import Refusal, refusal_of, render, render_json, status_of
+from quotad.core.replies import Refusal, refusal_of, render, render_json, render_options, status_of
 from quotad.core.response import CONNECTION_LINES, ResponseHead
 from quotad.core.verdict import Verdict
 from quotad.dataplane.caller import (
@@ -72,8 +72,7 @@ class Exchange(Forward):
             self._line, self._fields = line, fields = parse(plane, head, outcome)
             self._owed = fields.has_body
             self.keep = (not fields.close if line.minor else fields.keep_alive) and not plane.draining
-            if line.own_use and plane.own_use is not None:
-                await self._show_own_use(plane.own_use)
+            if line.may_end_here and await self._ends_here():
                 return
             self._entry = entry = route(plane, line, fields, outcome)
             caller = authenticate_caller(entry, line, fields, plane.wall(), outcome)
@@ -139,7 +138,23 @@ class Exchange(Forward):
         if self._stage != BUSY:
             self._client.interrupt(CallerLeftError())
 
-    # A caller's own view: nothing of (4) to (7), it asks for no unit and no backend
+    # What no backend answers: nothing of (4) to (7), it asks for no unit
+
+    async def _ends_here(self) -> bool:
+        """Answer what is for us; answers whether it was."""
+        plane, outcome, line = self._plane, self.outcome, self._line
+        if line.own_use:
+            if plane.own_use is None:
+                return False
+            await self._show_own_use(plane.own_use)
+            return True
+        if line.method != b"OPTIONS" or self._fields.max_forwards != 0:
+            return False
+        # RFC 9110, section 7.6.2.
+        outcome.status, outcome.reason = 200, "last_hop"
+        discard = self._discard()
+        await self._say(render_options(self._request_id, plane.date.now(), not self.keep), discard)
+        return True
 
     async def _show_own_use(self, own_use: OwnUse) -> None:
         plane, outcome = self._plane, self.outcome
@@ -277,7 +292,10 @@ class Exchange(Forward):
         outcome.limit = refusal.limit
         outcome.verdict = self.verdict
         status = status_of(refusal.key)
-        if not self.gone or self._uploaded:
+        if status < 500 and not self.dispatched:
+            # Its body was wrong from the start, so it was no request: it costs nothing.
+            self.leave()
+        elif not self.gone or self._uploaded:
             self.settle(status)
         if self._answered or self.gone:
             self._break_off(refusal.key)

@@ -104,8 +104,7 @@ class Entry:
 
     def standing_lines(self, line: RequestLine, fields: RequestFields) -> bytes:
         """``core.forwarding.standing_lines`` for this route."""
-        host = line.authority or fields.host
-        return standing_lines(host, fields, line.minor, self.rule, self.upstream_host)
+        return standing_lines(line, fields, self.rule, self.upstream_host)
 
     def start_line(self, line: RequestLine) -> bytes:
         """The first line that goes on, with its CRLF."""

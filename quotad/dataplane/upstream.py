@@ -12,6 +12,9 @@ from quotad.dataplane.flow import EMPTY, Flow, Timed, Wheel
 HEAD_BYTES = 64 * 1024
 """Largest response head."""
 
+INTERIM_HEADS = 64
+"""How many 1xx responses may come before the final one."""
+
 Responses = Mapping[bytes, ResponseHead]
 """Heads to their meaning (``heads.Heads.responses``)."""
 
@@ -64,6 +67,7 @@ class Connection(asyncio.Protocol, Timed):
         "_clean",
         "_idle_s",
         "_in_pool",
+        "_interims",
         "_paused",
         "_responses",
         "_transport",
@@ -92,6 +96,8 @@ class Connection(asyncio.Protocol, Timed):
         """From one byte of a response body to the next."""
         self._in_pool = True
         """Whether it takes one of the pool's places."""
+        self._interims = 0
+        """1xx heads of the present answer."""
         self.user: User | None = None
         self.giver: Flow | None = None
         """Slowed down while the backend is slow to take the request."""
@@ -238,7 +244,12 @@ class Connection(asyncio.Protocol, Timed):
                 return
             self.ahead = data[end + 4 :]
             if response.status >= 200:
+                self._interims = 0
                 user.on_response(response)
+                return
+            self._interims += 1
+            if self._interims > INTERIM_HEADS:
+                self._fail(user, "upstream_bad_response")
                 return
             user.on_interim(response)
 

@@ -3,8 +3,8 @@
 import pytest
 
 from quotad.config.model import AuthRules, Route, UpstreamAddress
-from quotad.core.forwarding import framing_lines, passed_lines, standing_lines
-from quotad.core.request import read_request_fields
+from quotad.core.forwarding import framing_lines, max_forwards_line, passed_lines, standing_lines
+from quotad.core.request import read_request_fields, read_request_line
 
 RULE = Route("", "/", "s", "release", (UpstreamAddress("b", 1),))
 
@@ -47,5 +47,28 @@ def test_credentials(rules: AuthRules, passed: bytes) -> None:
 
 def test_without_host() -> None:
     """An HTTP/1.0 request without Host goes on with the backend's own, and claims no other."""
-    lines = standing_lines(b"", read_request_fields(b"", 9), 0, RULE, b"backend:1")
+    line = read_request_line(b"GET / HTTP/1.0", 99)
+    lines = standing_lines(line, read_request_fields(b"", 9), RULE, b"backend:1")
     assert lines == b"Host: backend:1\r\nVia: 1.0 quotad\r\n"
+
+
+def test_named_authorization_goes() -> None:
+    """Connection may name Authorization: it still tells who calls, and goes no further."""
+    fields = read_request_fields(b"Authorization: Bearer x\r\nConnection: authorization\r\n", 9)
+    assert fields.authorization == b"Bearer x"
+    assert passed_lines(fields, AuthRules()) == b""
+
+
+@pytest.mark.parametrize(
+    ("method", "sent", "line"),
+    [
+        (b"OPTIONS", b"Max-Forwards: 7\r\n", b"Max-Forwards: 6\r\n"),
+        (b"OPTIONS", b"max-forwards:1\r\n", b"Max-Forwards: 0\r\n"),
+        (b"GET", b"max-forwards: 7\r\n", b"max-forwards: 7\r\n"),
+        (b"GET", b"Max-Forwards: x\r\n", b"Max-Forwards: x\r\n"),
+    ],
+)
+def test_max_forwards(method: bytes, sent: bytes, line: bytes) -> None:
+    """OPTIONS loses a hop; with other methods the field means nothing (RFC 9110, section 7.6.2)."""
+    start = read_request_line(method + b" / HTTP/1.1", 99)
+    assert max_forwards_line(start, read_request_fields(sent, 9)) == line

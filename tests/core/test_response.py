@@ -4,7 +4,7 @@ import pytest
 
 from quotad.core.framing import CHUNKED, UNTIL_CLOSE
 from quotad.core.http import HeadError
-from quotad.core.response import read_response
+from quotad.core.response import FIELD_COUNT, read_response
 
 
 def test_lines_that_go_on() -> None:
@@ -23,10 +23,11 @@ def test_lines_that_go_on() -> None:
     ("head", "lines", "framing", "persistent"),
     [
         (b"HTTP/1.0 200 OK\r\nDate: x\r\n", b"HTTP/1.1 200 OK\r\nDate: x\r\n", UNTIL_CLOSE, False),
-        (b"HTTP/1.1 204 \r\nContent-Length: 5\r\n", b"HTTP/1.1 204 \r\n", 0, True),
+        (b"HTTP/1.1 204 \r\nContent-Length: 0\r\n", b"HTTP/1.1 204 \r\n", 0, True),
         (b"HTTP/1.1 304\r\nContent-Length: 5\r\n", b"HTTP/1.1 304 \r\nContent-Length: 5\r\n", 0, True),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n", b"HTTP/1.1 200 OK\r\n", CHUNKED, True),
-        (b"HTTP/1.1 103 Early\r\nContent-Length: 5\r\n", b"HTTP/1.1 103 Early\r\n", 5, True),
+        (b"HTTP/1.1 103 Early\r\nContent-Length: 0\r\n", b"HTTP/1.1 103 Early\r\n", 0, True),
+        (b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic\r\n", b"HTTP/1.1 407 No\r\n", UNTIL_CLOSE, True),
     ],
 )
 def test_framing(head: bytes, lines: bytes, framing: int, persistent: bool) -> None:
@@ -46,6 +47,10 @@ def test_framing(head: bytes, lines: bytes, framing: int, persistent: bool) -> N
         b"HTTP/1.1 200 O\x00K\r\n",
         b"HTTP/1.1 200 O\rK\r\n",
         b"HTTP/1.1 101 Switching\r\n",
+        b"HTTP/1.1 103 Early\r\nContent-Length: 5\r\n",
+        b"HTTP/1.1 204 \r\nContent-Length: 5\r\n",
+        b"HTTP/1.1 204 \r\nTransfer-Encoding: chunked\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: ,chunked\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 1, 1\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n",
@@ -58,3 +63,10 @@ def test_no_response_at_all(head: bytes) -> None:
     """What could be read in two ways, or was not asked for, is refused."""
     with pytest.raises(HeadError, match="upstream_bad_response"):
         read_response(head)
+
+
+def test_fields_are_bounded() -> None:
+    """A head with more fields than any honest one is refused, however short it is."""
+    read_response(b"HTTP/1.1 200 OK\r\n" + b"a:\r\n" * FIELD_COUNT)
+    with pytest.raises(HeadError, match="upstream_head_too_large"):
+        read_response(b"HTTP/1.1 200 OK\r\n" + b"a:\r\n" * (FIELD_COUNT + 1))
