@@ -101,7 +101,10 @@ class CloseBody:
 
 
 class ChunkedBody:
-    """A chunked body (section 7.1), decoded; extensions and trailers are checked and dropped."""
+    """A chunked body (section 7.1), decoded; extensions and trailers are checked and dropped.
+
+    Once broken it stays so: every later ``take`` raises too.
+    """
 
     __slots__ = ("_extension_bytes", "_held", "_in_trailers", "_remaining", "_trailer_bytes", "done")
 
@@ -121,12 +124,17 @@ class ChunkedBody:
             self._held = b""
         payload: list[bytes] = []
         at = 0
-        while not self.done and at < len(data):
-            after = self._data(data, at, payload) if self._remaining >= 0 else self._line(data, at)
-            if after == at:
-                self._held = data[at:]
-                return b"".join(payload), b""
-            at = after
+        try:
+            while not self.done and at < len(data):
+                after = self._data(data, at, payload) if self._remaining >= 0 else self._line(data, at)
+                if after == at:
+                    self._held = data[at:]
+                    return b"".join(payload), b""
+                at = after
+        except FramingError:
+            # What was held is lost, so what follows must not be taken for a body: an empty line is no size.
+            self._held, self._remaining = b"\n", -1
+            raise
         return b"".join(payload), data[at:]
 
     def _data(self, data: bytes, at: int, payload: list[bytes]) -> int:

@@ -101,3 +101,14 @@ def without(lines: list[bytes], nominated: list[bytes]) -> list[bytes]:
     if not names:
         return lines
     return [line for line in lines if not line or line.partition(b":")[0].lower() not in names]
+
+
+def has_stray(ahead: bytes) -> bool:
+    """Whether a CR or LF stands alone in the beginning of a head, or a NUL is there.
+
+    RFC 9112, section 2.2: a line ends in CRLF, and who sends bare LF would never come to an end.
+    """
+    ends = ahead.count(b"\r\n")
+    return (
+        ahead.count(b"\n") != ends or ahead.count(b"\r") - ahead.endswith(b"\r") != ends or b"\x00" in ahead
+    )

@@ -64,17 +64,6 @@ _LARGEST_PORT = 65535
 _METHOD_BYTES = 32
 
 
-def has_stray(ahead: bytes) -> bool:
-    """Whether a CR or LF stands alone in the beginning of a head, or a NUL is there.
-
-    RFC 9112, section 2.2: a line ends in CRLF, and who sends bare LF would never come to an end.
-    """
-    ends = ahead.count(b"\r\n")
-    return (
-        ahead.count(b"\n") != ends or ahead.count(b"\r") - ahead.endswith(b"\r") != ends or b"\x00" in ahead
-    )
-
-
 def oversize(ahead: bytes, target_bytes: int) -> str:
     """Why a head that passed its bound is refused: RFC 9112, section 3, and RFC 6585, section 5."""
     if 0 <= ahead.find(b"\r\n") <= target_bytes:

@@ -39,6 +39,8 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t \x21-\x7e\x8
 
 _BAD = "upstream_bad_response"
 
+VERSION = b"HTTP/1."
+
 FIELD_COUNT = 256
 """Field lines of a response head: twice what callers may send."""
 

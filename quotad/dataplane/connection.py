@@ -10,8 +10,8 @@ from collections.abc import Coroutine, Iterator
 from math import inf
 from typing import Any, Final, cast
 
-from quotad.core.http import HeadError
-from quotad.core.request import has_stray, oversize
+from quotad.core.http import HeadError, has_stray
+from quotad.core.request import oversize
 from quotad.dataplane.exchange import Exchange
 from quotad.dataplane.flow import EMPTY, Flow, Timed, pause
 from quotad.dataplane.plane import Plane

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from math import inf
 from typing import Protocol, cast
 
-from quotad.core.http import HeadError
-from quotad.core.response import ResponseHead
+from quotad.core.http import HeadError, has_stray
+from quotad.core.response import VERSION, ResponseHead
 from quotad.dataplane.flow import EMPTY, Flow, Timed, Wheel
 
 HEAD_BYTES = 64 * 1024
@@ -236,6 +236,9 @@ class Connection(asyncio.Protocol, Timed):
             if end < 0 or end > HEAD_BYTES:
                 if len(data) > HEAD_BYTES:
                     self._fail(user, "upstream_head_too_large")
+                elif has_stray(data) or not VERSION.startswith(data[: len(VERSION)]):
+                    # RFC 9112, section 2.2: such a head has no end to wait for.
+                    self._fail(user, "upstream_bad_response")
                 return
             try:
                 response = self._responses[data[: end + 2]]

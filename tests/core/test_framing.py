@@ -100,6 +100,16 @@ def test_bad_chunks(sent: bytes, key: str, size: int) -> None:
     assert caught.value.key == key
 
 
+def test_a_broken_body_stays_broken() -> None:
+    """What a bad line was cut from is gone, so its rest must not pass for a good one."""
+    body = ChunkedBody()
+    body.take(b"100")
+    for rest in (b"00000000000001\r\n", b"1\r\nx\r\n0\r\n\r\n", b"0\r\n\r\n"):
+        with pytest.raises(FramingError):
+            body.take(rest)
+        assert not body.done
+
+
 def test_unfinished_chunks_are_not_done() -> None:
     """No cut-off prefix of a chunked body passes for the whole."""
     sent = b"5\r\nhello\r\n0\r\nX: y\r\n\r\n"
