@@ -6,7 +6,11 @@ import random
 import re
 
 from tests.support.dataplane import Plane
-from tests.support.rawhttp import raw
+from tests.support.rawhttp import get, raw
+
+PROBE = "/probe"
+PROBES = 4
+"""More than any stream of these tests has requests."""
 
 WAYS = ("whole", "bytes", "split")
 
@@ -24,7 +28,11 @@ def cut(stream: bytes, way: str) -> list[bytes]:
 
 
 async def feed(plane: Plane, stream: bytes, way: str, *, ends: bool = False) -> bytes:
-    """Send it; everything that came back until quotad closed. ``ends``: say that no more will come."""
+    """Send it; everything that came back until quotad closed.
+
+    ``ends``: say that no more will come, once whatever can be served of it was served; who says so
+    before is taken to have left.
+    """
     async with raw(plane.port) as caller:
         with contextlib.suppress(ConnectionError):
             for piece in cut(stream, way):
@@ -32,10 +40,19 @@ async def feed(plane: Plane, stream: bytes, way: str, *, ends: bool = False) -> 
                 # Each piece is to arrive on its own.
                 await asyncio.sleep(0)
             if ends:
+                await probe(plane)
                 caller.writer.write_eof()
         with contextlib.suppress(ConnectionError):
             return await caller.rest()
     return b""
+
+
+async def probe(plane: Plane) -> None:
+    """Round trips of requests that came later: what came before them has been served by then."""
+    async with raw(plane.port) as other:
+        for _ in range(PROBES):
+            await other.send(get(PROBE))
+            assert (await other.answer()).status == 200
 
 
 def statuses(received: bytes) -> list[int]:

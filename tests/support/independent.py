@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import h11
 
 from tests.support.backends import OK, running_backend
+from tests.support.feeding import PROBE
 
 
 @dataclass(frozen=True)
@@ -43,16 +44,18 @@ def take(stream: bytes) -> tuple[Read | None, bytes]:
             return None, stream
 
 
-def read_all(stream: bytes) -> list[Read]:
-    """Every request of a stream, up to the first that h11 refuses or that is not whole."""
-    found = []
-    with contextlib.suppress(h11.RemoteProtocolError):
+def read_all(stream: bytes) -> tuple[list[Read], bool]:
+    """The requests of a stream, up to the first that is not whole; whether h11 refused none."""
+    found: list[Read] = []
+    try:
         while stream:
             request, stream = take(stream)
             if request is None:
                 break
             found.append(request)
-    return found
+    except h11.RemoteProtocolError:
+        return found, False
+    return found, True
 
 
 @dataclass
@@ -71,7 +74,8 @@ class Witness:
             try:
                 request, stream = take(stream)
                 while request is not None:
-                    self.requests.append(request)
+                    if request.target != PROBE.encode():
+                        self.requests.append(request)
                     writer.write(OK.removesuffix(b"ok") if request.method == b"HEAD" else OK)
                     request, stream = take(stream) if stream else (None, b"")
             except h11.RemoteProtocolError:
