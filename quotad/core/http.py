@@ -23,7 +23,8 @@ does not keep, and those where its own error would not say which status fits.
     LIMITS,
     DATE,
     MAX_FORWARDS,
-) = range(14)
+    CONTENT_TYPE,
+) = range(15)
 
 HOP_BY_HOP = {
     # RFC 9110, section 7.6.1. Trailer goes because trailers do.

@@ -7,6 +7,7 @@ from quotad.core.http import (
     AUTHORIZATION,
     CODING,
     CONNECTION,
+    CONTENT_TYPE,
     DROP,
     EXPECT,
     HOP_BY_HOP,
@@ -41,6 +42,7 @@ _KINDS = Kinds(
         b"x-secret-key": SECRET_KEY,
         b"expect": EXPECT,
         b"max-forwards": MAX_FORWARDS,
+        b"content-type": CONTENT_TYPE,
         b"access-control-request-method": PREFLIGHT,
     },
     forged=(b"x-quotad-", b"x-forwarded-"),
@@ -217,6 +219,8 @@ def read_request_fields(block: bytes, header_count: int) -> RequestFields:
     fields = RequestFields(block)
     kept: list[bytes] = []
     nominated: list[bytes] = []
+    codings: list[bytes] = []
+    types = 0
     lines = block.split(b"\r\n")
     if len(lines) - 1 > header_count:
         raise HeadError("too_many_headers")
@@ -225,9 +229,12 @@ def read_request_fields(block: bytes, header_count: int) -> RequestFields:
         kind = _KINDS[name]
         if kind == KEEP:
             kept.append(line)
-        elif kind == PREFLIGHT:
-            fields.preflight = True
+        elif kind in (PREFLIGHT, CONTENT_TYPE):
+            fields.preflight |= kind == PREFLIGHT
+            types += kind == CONTENT_TYPE
             kept.append(line)
+        elif kind == CODING:
+            codings.append(value.strip(b" \t"))
         elif kind != DROP:
             _request_field(fields, kind, line, value.strip(b" \t"))
             if kind == CONNECTION:
@@ -237,8 +244,11 @@ def read_request_fields(block: bytes, header_count: int) -> RequestFields:
     fields.kept = b"\r\n".join(without(kept, nominated))
     if b"authorization" in nominated:
         fields.authorization_line = b""
-    if fields.chunked and fields.length >= 0:
-        raise HeadError("bad_framing")
+    if types > 1:
+        # RFC 9110, section 5.3: no list, so peers would choose between them.
+        raise HeadError("bad_request")
+    if codings:
+        _codings(fields, codings)
     if fields.hosts == 1 and is_host(fields.host):
         fields.host_name = host_name(fields.host)
     fields.has_body = fields.chunked or fields.length > 0
@@ -253,8 +263,6 @@ def _request_field(fields: RequestFields, kind: int, line: bytes, value: bytes) 
         fields.hosts += 1
     elif kind == LENGTH:
         fields.length = content_length(fields.length, value)
-    elif kind == CODING:
-        _request_coding(fields, value)
     elif kind == EXPECT:
         if value.lower() != b"100-continue":
             raise HeadError("expectation_failed")
@@ -282,15 +290,17 @@ def _credential(fields: RequestFields, kind: int, line: bytes, value: bytes) -> 
     fields.secret_lines += line + b"\r\n"
 
 
-def _request_coding(fields: RequestFields, value: bytes) -> None:
-    """RFC 9112, section 6.1: one coding, ``chunked``, is all that we take."""
-    codings = tokens(value)
-    if fields.chunked or not codings or codings[-1] != b"chunked" or codings.count(b"chunked") > 1:
+def _codings(fields: RequestFields, values: list[bytes]) -> None:
+    """RFC 9112, sections 6.1 and 6.3: one coding, ``chunked``, is all that we take, and no length beside.
+
+    A list with empty members means the same as one without, but not to every peer.
+    """
+    codings = tokens(b",".join(values))
+    if fields.length >= 0 or b"chunked" not in codings[-1:] or codings.count(b"chunked") > 1:
         raise HeadError("bad_framing")
     if len(codings) > 1:
         raise HeadError("coding_unknown")
-    # A list with empty members means the same, but not to every peer.
-    if len(value) != len(b"chunked"):
+    if len(values) > 1 or values[0].lower() != b"chunked":
         raise HeadError("bad_framing")
     fields.chunked = True
 

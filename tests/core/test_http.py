@@ -2,7 +2,7 @@
 
 import pytest
 
-from quotad.core.http import DROP, KEEP, HeadError, Kinds, content_length, tokens, without
+from quotad.core.http import DROP, KEEP, HeadError, Kinds, content_length, has_stray, tokens, without
 
 KINDS = Kinds({b"te": DROP, b"x-real-ip": DROP}, forged=(b"x-quotad-",))
 
@@ -62,3 +62,21 @@ def test_without() -> None:
     lines = [b"A: 1", b"b: 2", b"C: 3", b""]
     assert without(lines, [b"close", b"keep-alive"]) is lines
     assert without(lines, [b"a", b"c", b"close"]) == [b"b: 2", b""]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "stray"),
+    [
+        (b"GET / HT", False),
+        (b"GET / HTTP/1.1\r\nHost: a\r", False),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n", False),
+        (b"GET / HTTP/1.1\n", True),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n\n", True),
+        (b"GET / HTTP/1.1\rH", True),
+        (b"GET / HTTP/1.1\r\r", True),
+        (b"GET /\x00", True),
+    ],
+)
+def test_has_stray(ahead: bytes, stray: bool) -> None:
+    """A CR at the end may still get its LF; anywhere else CR and LF stand together (RFC 9112, 2.2)."""
+    assert has_stray(ahead) == stray

@@ -13,6 +13,7 @@ from quotad.core.replies import (
     Refusal,
     refusal_of,
     render,
+    render_options,
     status_of,
     www_authenticate,
 )
@@ -196,3 +197,14 @@ def test_unknown_key() -> None:
     """A key without a row is a mistake in the program, and says so."""
     with pytest.raises(KeyError):
         render(Refusal("nonsense"), ID, DATE)
+
+
+@pytest.mark.parametrize("close", [True, False])
+def test_the_last_hop_answers_options(close: bool) -> None:
+    """OPTIONS that may go no further gets the methods that are taken, and no body."""
+    response = Response(render_options(ID, DATE, close))
+    assert response.status_line == "HTTP/1.1 200 OK"
+    assert response.all("allow") == ["GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"]
+    assert response.all("content-length") == ["0"]
+    assert response.all("connection") == (["close"] if close else [])
+    assert response.body == b""

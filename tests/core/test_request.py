@@ -6,6 +6,8 @@ from quotad.core.http import HeadError
 from quotad.core.request import (
     check_request,
     host_name,
+    is_host,
+    oversize,
     read_request_fields,
     read_request_line,
 )
@@ -122,3 +124,40 @@ def test_more_than_a_key_pair(extra: bytes) -> None:
     """Anything but exactly one key pair takes the long way through ``core.credentials``."""
     fields = read_request_fields(b"X-Secret-Id: id\r\nX-Secret-Key: key\r\n" + extra, 9)
     assert not fields.only_key_pair
+
+
+@pytest.mark.parametrize(
+    ("authority", "good"),
+    [
+        (b"a", True),
+        (b"a.b-c_d:80", True),
+        (b"a:", True),
+        (b"a:65535", True),
+        (b"[::1]:80", True),
+        (b"[::ffff:1.2.3.4]", True),
+        (b"", False),
+        (b":80", False),
+        (b"a:65536", False),
+        (b"a%41", False),
+        (b"a,b", False),
+        (b"u@a", False),
+        (b"[1.2.3.4]", False),
+        (b"[::1]x", False),
+    ],
+)
+def test_is_host(authority: bytes, good: bool) -> None:
+    """A host and perhaps a port, in which nothing else can hide (RFC 9112, section 3.2)."""
+    assert is_host(authority) == good
+
+
+@pytest.mark.parametrize(
+    ("ahead", "key"),
+    [
+        (b"GET / HTTP/1.1\r\nX: " + b"x" * 99, "head_too_large"),
+        (b"GET /" + b"x" * 99, "target_too_long"),
+        (b"G" * 99, "method_unknown"),
+    ],
+)
+def test_oversize(ahead: bytes, key: str) -> None:
+    """What is too large says which status fits (RFC 9112, section 3; RFC 6585, section 5)."""
+    assert oversize(ahead, 50) == key
