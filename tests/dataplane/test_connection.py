@@ -54,6 +54,19 @@ async def test_timeouts_of_the_door() -> None:
             assert await caller.is_closed()
 
 
+async def test_an_empty_line_is_no_request() -> None:
+    """A caller that ends its last request with a CRLF too many is idle afterwards: it gets no 408."""
+    quick = Listen(Address("127.0.0.1", 0), head_timeout_s=0.02, idle_timeout_s=0.02)
+    async with (
+        running_backend() as backend,
+        running_plane(route(backend.port), listen=quick) as plane,
+        raw(plane.port) as caller,
+    ):
+        await caller.send(b"\r\n")
+        assert await caller.is_closed()
+        assert plane.outcomes.all == []
+
+
 async def test_a_long_refused_body_ends_the_connection() -> None:
     """A refused request with a body that is too long to read away gets its answer, then the end."""
     async with (
