@@ -17,22 +17,24 @@ if TYPE_CHECKING:
 class Server:
     """One primary, or what once was one."""
 
-    def __init__(self, world: "World", reference: Reference, known: set[Grant]) -> None:
+    def __init__(self, world: "World", reference: Reference, known: set[Grant], void: set[Grant]) -> None:
         self.world = world
         self.reference = reference
         self.known = known
         """Grants that its counters hold: made here, taken over, or told by their Sidecars."""
+        self.void = void
+        """Grants that it will never be told of: their Sidecar was silent until its Entry was ended."""
         self.is_up = True
         self.replicates = True
 
     def fork(self) -> "Server":
         """What a replica has of it now."""
-        return Server(self.world, copy.deepcopy(self.reference), set(self.known))
+        return Server(self.world, copy.deepcopy(self.reference), set(self.known), set(self.void))
 
     def forget(self) -> None:
         """``FLUSHALL``."""
         self.reference = Reference()
-        self.known = set()
+        self.known, self.void = set(), set()
 
     def execute(
         self, sidecar_id: bytes, call: Call, settle_only: bool, sent_s: float
@@ -48,6 +50,7 @@ class Server:
         for other in gone:
             if other != sidecar_id or call.cost != LEAVE:
                 world.reclaimed(call.subject, other, before[other])
+                self._forget(call.subject.tag, other)
         if answer.status == AnswerStatus.DECIDED and answer.generation:
             self._learn(call.subject.tag, sidecar_id, sent_s)
         window, limit = window_of(world.kind, answer)
@@ -70,10 +73,18 @@ class Server:
 
     def _learn(self, tag: str, sidecar_id: bytes, sent_s: float) -> None:
         """Its Sidecar has restored what it had heard of when it sent the call."""
-        for grants in self.world.ledgers[tag].grants.values():
-            for grant in grants:
-                if grant.sidecar_id == sidecar_id and grant.heard_s is not None and grant.heard_s <= sent_s:
-                    self.known.add(grant)
+        for grant in self._grants(tag, sidecar_id):
+            if grant.heard_s is not None and grant.heard_s <= sent_s and grant not in self.void:
+                self.known.add(grant)
+
+    def _forget(self, tag: str, sidecar_id: bytes) -> None:
+        self.void |= set(self._grants(tag, sidecar_id)) - self.known
+
+    def _grants(self, tag: str, sidecar_id: bytes) -> list[Grant]:
+        if not self.world.case.forgets:
+            return []
+        of_all = self.world.ledgers[tag].grants.values()
+        return [grant for grants in of_all for grant in grants if grant.sidecar_id == sidecar_id]
 
     def _entries(self, tag: str) -> dict[bytes, Entry]:
         account: Account | None = self.reference.accounts.get(tag)

@@ -39,7 +39,7 @@ class World:
         self._begin_us = MIDNIGHT_US - round(before_midnight_s * 1e6)
         self.subjects = [Subject(self._plan(), "service-model", "release")]
         self.ledgers = {subject.tag: Ledger() for subject in self.subjects}
-        self.primary = Server(self, Reference(), set())
+        self.primary = Server(self, Reference(), set(), set())
         self.servers = [self.primary]
         self._terms = TermsBook(self.hold_us)
         self.processes = [Process(self, number) for number in range(dice.randint(1, 6))]
