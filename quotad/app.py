@@ -51,7 +51,7 @@ class App:
         log_line = self._access_log.record if self._access_log else None
         self.recorder = Recorder(log_line, self.refusals.keep)
         self.recorder.configure(config.routes, config.table)
-        self._snapshot = SnapshotHolder(Snapshot(config.routes, config.table))
+        self._snapshot = SnapshotHolder(Snapshot(config.routes, config.table, config.listen.tls))
         self._listener: Listener | None = None
         self._loop_lag = LoopLag()
         self.sources = Sources(self.recorder)
@@ -187,10 +187,14 @@ class Single:
 
         try:
             config = reread(self._path, self._app.config)
+            snapshot = Snapshot(config.routes, config.table, config.listen.tls)
         except ConfigError as error:
             log.error("reload refused: %s", "; ".join(map(str, error.problems)))  # noqa: TRY400 - no trace
             return
-        self._app.take(config, Snapshot(config.routes, config.table))
+        except QuotadError as error:
+            log.error("reload refused: %s", error)  # noqa: TRY400 - no trace
+            return
+        self._app.take(config, snapshot)
         log.info("reloaded: version %s", config.version)
 
     async def stop(self) -> None:

@@ -35,9 +35,10 @@ def test_files_that_are_named_exist(document: Path) -> None:
     assert not sorted(name for name in named if not (ROOT / name).exists())
 
 
-def test_the_guarantees_name_tests_that_exist() -> None:
+@pytest.mark.parametrize("page", ["guarantees.md", "security.md"])
+def test_the_proofs_are_tests_that_exist(page: str) -> None:
     """Every test that is named as a proof is there."""
-    text = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     named = set(_TEST.findall(text))
     assert named
     missing = [

@@ -8,15 +8,18 @@ from quotad.config.model import (
     AuthRules,
     EmbeddedStore,
     Listen,
+    ListenTls,
+    NamedCertificate,
     Route,
     StoreConfig,
     Telemetry,
+    UpstreamTls,
 )
 from quotad.core.plans import Binding, LeaseRule, Secret, Service, UsagePlan
 
 
-def listen_of(section: schema.ListenSection) -> Listen:
-    """The callers' port."""
+def listen_of(section: schema.ListenSection, folder: Path) -> Listen:
+    """The callers' port; a relative path starts from the configuration's folder."""
     return Listen(
         address=section.address,
         head_bytes=section.max_head_bytes,
@@ -26,6 +29,40 @@ def listen_of(section: schema.ListenSection) -> Listen:
         idle_timeout_s=section.idle_timeout_ms / 1000,
         body_idle_timeout_s=section.body_idle_timeout_ms / 1000,
         drain_s=section.drain_ms / 1000,
+        tls=None if section.tls is None else listen_tls_of(section.tls, folder),
+        trusted_proxies=tuple(section.trusted_proxies),
+        trusted_header=section.trusted_header,
+        proxy_protocol=section.proxy_protocol == "required",
+    )
+
+
+def listen_tls_of(section: schema.ListenTlsSection, folder: Path) -> ListenTls:
+    """TLS on the callers' port; a relative path starts from the configuration's folder."""
+    return ListenTls(
+        certificate=folder / section.certificate,
+        key=folder / section.key,
+        minimum=section.minimum,
+        certificates=tuple(
+            NamedCertificate(tuple(named.names), folder / named.certificate, folder / named.key)
+            for named in section.certificates
+        ),
+        client_ca=_within(folder, section.client_ca),
+        client_certificates=section.client_certificates,
+        handshake_timeout_s=section.handshake_timeout_ms / 1000,
+        max_handshakes=section.max_handshakes,
+    )
+
+
+def upstream_tls_of(section: schema.UpstreamTlsSection | None, folder: Path) -> UpstreamTls:
+    """How ``https://`` upstreams are spoken to; a relative path starts from the configuration's folder."""
+    if section is None:
+        return UpstreamTls()
+    return UpstreamTls(
+        ca=_within(folder, section.ca),
+        server_name=section.server_name or "",
+        certificate=_within(folder, section.certificate),
+        key=_within(folder, section.key),
+        verify=section.verify,
     )
 
 
@@ -69,8 +106,8 @@ def _within(folder: Path, name: str | None) -> Path | None:
     return None if name is None else folder / name
 
 
-def route_of(section: schema.RouteSection, service_id: str) -> Route:
-    """A route whose service was found."""
+def route_of(section: schema.RouteSection, service_id: str, folder: Path) -> Route:
+    """A route whose service was found; a relative path starts from the configuration's folder."""
     auth = section.authentication
     return Route(
         host=section.host,
@@ -95,6 +132,7 @@ def route_of(section: schema.RouteSection, service_id: str) -> Route:
         response_timeout_s=section.response_timeout_ms / 1000,
         pool_connections=section.pool_connections,
         pool_idle_s=section.pool_idle_ms / 1000,
+        upstream_tls=upstream_tls_of(section.upstream_tls, folder),
     )
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
+from ipaddress import ip_network
 from typing import Annotated, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -111,25 +112,26 @@ def parse_address(text: str) -> Address:
 
 
 def parse_upstream(text: str) -> UpstreamAddress:
-    """``http://host:port`` or ``unix:/path``. Raises ValueError."""
+    """``http://host:port``, ``https://host:port`` or ``unix:/path``. Raises ValueError."""
     if text.startswith("unix:"):
         path = text.removeprefix("unix:")
         if not path.startswith("/") or "\0" in path:
             raise ValueError("must be unix: and an absolute path")
         return UpstreamAddress("", 0, path)
-    if text.startswith("https://"):
-        raise ValueError("https:// backends are not supported in this version")
-    words = "must be http://host:port or unix:/path, without a path after the port"
+    words = "must be http://host:port, https://host:port or unix:/path, without a path after the port"
     try:
         parts = urlsplit(text)
-        port = 80 if parts.port is None else parts.port
+        port = parts.port
+        if port is None:
+            port = 443 if parts.scheme == "https" else 80
         host = parts.hostname or ""
     except ValueError:
         raise ValueError(words) from None
     odd = parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc
-    if parts.scheme != "http" or odd or not port or not re.fullmatch(r"[A-Za-z0-9._:-]+", host, re.ASCII):
+    known = parts.scheme in ("http", "https")
+    if not known or odd or not port or not re.fullmatch(r"[A-Za-z0-9._:-]+", host, re.ASCII):
         raise ValueError(words)
-    return UpstreamAddress(host, port)
+    return UpstreamAddress(host, port, tls=parts.scheme == "https")
 
 
 def parse_host(text: str) -> str:
@@ -140,6 +142,24 @@ def parse_host(text: str) -> str:
         raise ValueError(
             "must be a host name without port (ASCII, no wildcard inside), or absent for every host"
         )
+    return text.lower()
+
+
+def parse_network(text: str) -> str:
+    """A network in CIDR form, without host bits; an address alone is one. Raises ValueError."""
+    try:
+        network = ip_network(text)
+    except ValueError:
+        raise ValueError("must be a network like 10.0.0.0/8 or fd00::/8, with no bit set after it") from None
+    if network.prefixlen == 0:
+        raise ValueError("must not be everybody: whoever is trusted may say it is anyone")
+    return str(network)
+
+
+def parse_certificate_name(text: str) -> str:
+    """A host name, lower case; ``*.`` may stand in front. Raises ValueError."""
+    if re.fullmatch(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", text, re.ASCII) is None:
+        raise ValueError("must be a host name, perhaps with *. in front")
     return text.lower()
 
 
@@ -285,6 +305,11 @@ Text = Annotated[str, Matches(r"[^\x00]{1,1024}", "must be 1 to 1024 characters"
 ListenAddress = Annotated[Address, Parsed(parse_address)]
 Upstream = Annotated[UpstreamAddress, Parsed(parse_upstream)]
 Host = Annotated[str, Parsed(parse_host)]
+Network = Annotated[str, Parsed(parse_network)]
+CertificateName = Annotated[str, Parsed(parse_certificate_name)]
+ServerName = Annotated[
+    str, Matches(r"[A-Za-z0-9._:-]{1,253}", "must be a host name or an IP address, without port")
+]
 PathPrefix = Annotated[str, Parsed(parse_prefix)]
 Expiry = Annotated[float, Parsed(parse_expiry)]
 Day = Annotated[date, Parsed(parse_day, _DAY)]

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from quotad.config import build, checks, plan_checks, schema, store_checks
+from quotad.config import build, checks, plan_checks, schema, store_checks, tls_checks
 from quotad.config.document import Document, Path_
 from quotad.config.model import Config, Route
 from quotad.config.problems import note, unknown_field
@@ -51,6 +51,8 @@ class Linker:
         if admin is not None:
             checks.admin_is_safe(admin, self._document)
         sections = (("listen", listen), ("telemetry", telemetry), ("admin", admin))
+        if listen is not None:
+            tls_checks.callers_get_a_certificate(listen, self._folder, self._document)
         checks.ports_differ(((name, part.address) for name, part in sections if part), self._document)
         routes, table = self._nouns()
         if (
@@ -62,7 +64,7 @@ class Linker:
         ):
             return None
         return Config(
-            listen=build.listen_of(listen),
+            listen=build.listen_of(listen, self._folder),
             telemetry=build.telemetry_of(telemetry, self._folder),
             admin=build.admin_of(admin, self._folder) if admin is not None else None,
             store=build.store_of(store, self._folder),
@@ -83,6 +85,7 @@ class Linker:
         if isinstance(given, dict):
             plan_checks.open_is_journalled(plans, given, self._document)
         checks.routes_differ(routes, self._document)
+        tls_checks.upstreams_can_be_verified(routes, self._folder, self._document)
         names = checks.ServiceNames(
             services, self._named("services", "serviceId") | self._named("services", "serviceName")
         )
@@ -107,7 +110,7 @@ class Linker:
         for at, route in routes.items():
             service_id = names.published(route.service, route.environment, ("routes", at), self._document)
             if service_id is not None:
-                linked.append(build.route_of(route, service_id))
+                linked.append(build.route_of(route, service_id, self._folder))
         return linked
 
     def _linked_bindings(self, names: checks.ServiceNames) -> list[Binding]:

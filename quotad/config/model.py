@@ -32,9 +32,51 @@ class UpstreamAddress:
     host: str
     port: int
     path: str = ""
+    tls: bool = False
 
     def __str__(self) -> str:
         return f"unix:{self.path}" if self.path else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamTls:
+    """How a route's ``https://`` upstreams are spoken to."""
+
+    ca: Path | None = None
+    """Whose certificates are trusted; None: the system's authorities."""
+    server_name: str = ""
+    """Asked for and verified; empty: the upstream's host."""
+    certificate: Path | None = None
+    """Ours, for upstreams that ask for one; with ``key``."""
+    key: Path | None = None
+    verify: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NamedCertificate:
+    """A certificate for callers who ask for one of ``names``."""
+
+    names: tuple[str, ...]
+    """Lower case; ``*.`` in front stands for one label."""
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ListenTls:
+    """TLS on the callers' port."""
+
+    certificate: Path
+    """PEM, with what leads to the authority."""
+    key: Path
+    minimum: Literal["1.2", "1.3"] = "1.2"
+    certificates: tuple[NamedCertificate, ...] = ()
+    """By the name that a caller asks for (SNI); the first certificate for all others."""
+    client_ca: Path | None = None
+    client_certificates: Literal["off", "optional", "required"] = "off"
+    handshake_timeout_s: float = 10.0
+    max_handshakes: int = 512
+    """Connections of a process in their handshake; more are closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +96,14 @@ class Listen:
     """Without a byte moving while a body is owed or an answer cannot be written."""
     drain_s: float = 25.0
     """After SIGTERM: how long requests in flight may go on."""
+    tls: ListenTls | None = None
+    """None: plain HTTP."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks whose word about who is behind them is believed."""
+    trusted_header: Literal["x-forwarded", "forwarded"] = "x-forwarded"
+    """Which family of fields is believed of them."""
+    proxy_protocol: bool = False
+    """Each connection begins with a PROXY header; from trusted proxies only, where some are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +144,7 @@ class Route:
     pool_connections: int = 128
     """Connections to one upstream; requests beyond wait in a queue of the same length (503)."""
     pool_idle_s: float = 60.0
+    upstream_tls: UpstreamTls = UpstreamTls()
 
 
 @dataclass(frozen=True, slots=True)

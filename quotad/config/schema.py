@@ -27,6 +27,38 @@ class Section(BaseModel):
     )
 
 
+class NamedCertificateSection(Section):
+    """A certificate for callers who ask for one of these names (SNI)."""
+
+    names: Annotated[list[kind.CertificateName], Field(min_length=1, max_length=100)]
+    """Host names; *. in front stands for one label."""
+    certificate: kind.Text
+    """PEM file, with what leads to the authority."""
+    key: kind.Text
+    """PEM file, without a password."""
+
+
+class ListenTlsSection(Section):
+    """TLS on the callers' port; absent: plain HTTP."""
+
+    certificate: kind.Text
+    """PEM file, with what leads to the authority; read again at SIGHUP, as all of these files."""
+    key: kind.Text
+    """PEM file, without a password."""
+    minimum: Literal["1.2", "1.3"] = "1.2"
+    """Oldest version of TLS."""
+    certificates: list[NamedCertificateSection] = Field(default=[])
+    """Others, by the name that a caller asks for."""
+    client_ca: kind.Text | None = None
+    """PEM file of the authorities whose certificates callers may show."""
+    client_certificates: Literal["off", "optional", "required"] = "off"
+    """required: no connection without one; optional: one that is shown must be valid."""
+    handshake_timeout_ms: kind.DurationMs = 10_000
+    """From the connection to the handshake's end, a PROXY header included."""
+    max_handshakes: Annotated[int, Field(ge=1, le=100_000), kind.WHOLE] = 512
+    """Connections of a process in their handshake; more are closed."""
+
+
 class ListenSection(Section):
     """The callers' port and its bounds."""
 
@@ -46,6 +78,14 @@ class ListenSection(Section):
     """How long no byte may move while a body is owed or an answer cannot be written."""
     drain_ms: kind.DurationMs = 25_000
     """How long requests in flight may go on after SIGTERM."""
+    tls: ListenTlsSection | None = None
+    """Absent: plain HTTP."""
+    trusted_proxies: Annotated[list[kind.Network], Field(max_length=1000)] = Field(default=[])
+    """Networks (CIDR) whose word about who is behind them is believed."""
+    trusted_header: Literal["x-forwarded", "forwarded"] = "x-forwarded"
+    """What is believed of them: X-Forwarded-For, -Proto and -Host, or Forwarded; never both."""
+    proxy_protocol: Literal["off", "required"] = "off"
+    """required: each connection begins with a PROXY header, version 1 or 2."""
 
 
 class TelemetrySection(Section):
@@ -123,6 +163,21 @@ class AuthenticationSection(Section):
     """true: authentication headers go on to the backend."""
 
 
+class UpstreamTlsSection(Section):
+    """How https:// upstreams are spoken to."""
+
+    ca: kind.Text | None = None
+    """PEM file of the authorities that are trusted; absent: the system's."""
+    server_name: kind.ServerName | None = None
+    """Name that is asked for and verified; absent: the upstream's host."""
+    certificate: kind.Text | None = None
+    """PEM file that says who we are; goes with key."""
+    key: kind.Text | None = None
+    """PEM file, without a password."""
+    verify: kind.Flag = True
+    """false: whoever answers is believed. For tests only."""
+
+
 class RouteSection(Section):
     """Which service and environment a host and path prefix belong to, and where its backend is."""
 
@@ -135,7 +190,9 @@ class RouteSection(Section):
     environment: EnvironmentName
     """release, prepub or test."""
     upstreams: Annotated[list[kind.Upstream], Field(min_length=1, max_length=64)]
-    """http://host:port or unix:/path of each backend."""
+    """http://host:port, https://host:port or unix:/path of each backend."""
+    upstream_tls: UpstreamTlsSection | None = None
+    """For https:// upstreams; absent: verified by the system's authorities."""
     strip_prefix: kind.Flag = False
     """true: the backend does not see the prefix."""
     authentication: AuthenticationSection = Field(default_factory=AuthenticationSection)

@@ -8,20 +8,24 @@ VIA = (b"Via: 1.0 quotad\r\n", b"Via: 1.1 quotad\r\n")
 """By the minor version of the request (RFC 9110, section 7.6.3: a gateway must, towards the backend)."""
 
 
-def standing_lines(line: RequestLine, fields: RequestFields, rule: Route, upstream_host: bytes) -> bytes:
+def standing_lines(
+    line: RequestLine, fields: RequestFields, rule: Route, upstream_host: bytes, said_host: bytes = b""
+) -> bytes:
     """The lines of a forwarded head that are the same for all requests with these fields.
 
     Only what ``RequestLine.plain`` tells of the first line matters here. Host goes on as the caller
-    said it unless the route says otherwise.
+    said it unless the route says otherwise. ``said_host`` is what a trusted hop says that its caller
+    asked for.
     """
     host = line.authority or fields.host
+    shown_host = said_host or host
     sent_host = upstream_host if rule.host_header == "upstream" or not host else host
     return b"Host: %b\r\n%b%b%b%b%b" % (
         sent_host,
         passed_lines(fields, rule.auth),
         framing_lines(fields, line.minor),
         fields.max_forwards_line and max_forwards_line(line, fields),
-        b"X-Forwarded-Host: %b\r\n" % host if host else b"",
+        b"X-Forwarded-Host: %b\r\n" % shown_host if shown_host else b"",
         VIA[line.minor],
     )
 

@@ -24,7 +24,8 @@ does not keep, and those where its own error would not say which status fits.
     DATE,
     MAX_FORWARDS,
     CONTENT_TYPE,
-) = range(15)
+    HOP,
+) = range(16)
 
 HOP_BY_HOP = {
     # RFC 9110, section 7.6.1. Trailer goes because trailers do.

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from quotad.core.client_address import Said
 from quotad.core.http import (
     AUTHORIZATION,
     CODING,
@@ -10,6 +11,7 @@ from quotad.core.http import (
     CONTENT_TYPE,
     DROP,
     EXPECT,
+    HOP,
     HOP_BY_HOP,
     HOST,
     KEEP,
@@ -32,8 +34,11 @@ _KINDS = Kinds(
         # CGI would make HTTP_PROXY of it, which programs obey (CVE-2016-5385).
         b"proxy": DROP,
         b"http2-settings": DROP,
-        # Said anew about every request: no hop before us is trusted.
-        b"forwarded": DROP,
+        # Said anew about every request; believed only of a trusted hop (``core.client_address``).
+        b"forwarded": HOP,
+        b"x-forwarded-for": HOP,
+        b"x-forwarded-host": HOP,
+        b"x-forwarded-proto": HOP,
         b"x-real-ip": DROP,
         b"x-request-id": DROP,
         b"host": HOST,
@@ -156,6 +161,7 @@ class RequestFields:
         "close",
         "expects",
         "has_body",
+        "hops",
         "host",
         "host_name",
         "hosts",
@@ -201,6 +207,8 @@ class RequestFields:
         self.secret_keys = 0
         self.secret_lines = b""
         """X-Secret-Id and X-Secret-Key as they came, for a route that passes credentials."""
+        self.hops: Said = ()
+        """What it says of hops before us: dropped unless the peer is trusted."""
         self.has_body = False
         self.plain = False
         """True: no rule of ``check_request`` is about it."""
@@ -271,6 +279,8 @@ def _request_field(fields: RequestFields, kind: int, line: bytes, value: bytes) 
         usable = value.isdigit() and len(value) < 10 and fields.max_forwards is None
         fields.max_forwards = int(value) if usable else -1
         fields.max_forwards_line += line + b"\r\n"
+    elif kind == HOP:
+        fields.hops += ((line.partition(b":")[0].lower(), value),)
     elif kind != CONNECTION:
         _credential(fields, kind, line, value)
 

@@ -2,26 +2,50 @@
 
 import asyncio
 from math import inf
+from ssl import SSLContext
 
 from quotad.config.model import UpstreamAddress
 from quotad.core.pool import Pool, Todo
 from quotad.dataplane.flow import Timed, Wheel
+from quotad.dataplane.tls import Tls
 from quotad.dataplane.upstream import Connection, Responses, User
+
+
+class Trust:
+    """How backends are spoken to over TLS: what is verified, and what we show."""
+
+    __slots__ = ("context", "digest", "server_name")
+
+    def __init__(self, context: SSLContext, server_name: str, digest: str) -> None:
+        self.context = context
+        self.server_name = server_name
+        """Asked for and verified; empty: the backend's host."""
+        self.digest = digest
+        """Equal where all of this is equal."""
 
 
 class Spec:
     """Where a backend is and how it is used. Equal keys share one Backend."""
 
-    __slots__ = ("address", "connect_timeout_s", "connections", "idle_s", "key")
+    __slots__ = ("address", "connect_timeout_s", "connections", "idle_s", "key", "trust")
 
     def __init__(
-        self, address: UpstreamAddress, connections: int, idle_s: float, connect_timeout_s: float
+        self,
+        address: UpstreamAddress,
+        connections: int,
+        idle_s: float,
+        connect_timeout_s: float,
+        trust: Trust | None = None,
     ) -> None:
         self.address = address
         self.connections = connections
         self.idle_s = idle_s
         self.connect_timeout_s = connect_timeout_s
+        self.trust = trust
+        """None: plain HTTP."""
         self.key = f"{address}|{connections}|{idle_s}|{connect_timeout_s}"
+        if trust is not None:
+            self.key += f"|{trust.server_name}|{trust.digest}"
 
 
 class Ticket(Timed):
@@ -122,19 +146,11 @@ class Backend:
         task.add_done_callback(self._opening.discard)
 
     async def _connect(self, ticket: Ticket) -> None:
-        address = self._spec.address
         key = "upstream_unreachable"
         connection = None
         try:
             async with asyncio.timeout(self._spec.connect_timeout_s):
-                if address.path:
-                    _, connection = await self._loop.create_unix_connection(
-                        lambda: Connection(self), address.path
-                    )
-                else:
-                    _, connection = await self._loop.create_connection(
-                        lambda: Connection(self), address.host, address.port
-                    )
+                connection = await self._dial()
         except TimeoutError:
             key = "upstream_connect_timeout"
         except OSError:
@@ -145,6 +161,42 @@ class Backend:
                 ticket.fail(key)
         if connection is not None:
             self._hand_over(connection, ticket)
+
+    async def _dial(self) -> Connection:
+        """Raises OSError."""
+        address, trust = self._spec.address, self._spec.trust
+        if address.path:
+            _, plain = await self._loop.create_unix_connection(lambda: Connection(self), address.path)
+            return plain
+        if trust is not None:
+            return await self._dial_tls(trust)
+        _, plain = await self._loop.create_connection(lambda: Connection(self), address.host, address.port)
+        return plain
+
+    async def _dial_tls(self, trust: Trust) -> Connection:
+        address = self._spec.address
+        ready: asyncio.Future[Connection] = self._loop.create_future()
+
+        def greet() -> Connection:
+            connection = Connection(self)
+            if not ready.done():
+                ready.set_result(connection)
+            return connection
+
+        def failed() -> None:
+            if not ready.done():
+                ready.set_exception(ConnectionError("no TLS"))
+
+        _, tls = await self._loop.create_connection(
+            lambda: Tls(trust.context, trust.server_name or address.host, greet, failed),
+            address.host,
+            address.port,
+        )
+        try:
+            return await ready
+        except asyncio.CancelledError:
+            tls.abort()
+            raise
 
     def _hand_over(self, connection: Connection, ticket: Ticket) -> None:
         user = ticket.user

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+from quotad.core.client_address import Origin
 from quotad.core.replies import Refusal
 from quotad.dataplane.flow import Flow
 from quotad.dataplane.relay import Caller
@@ -22,9 +23,8 @@ USE: Final = 6
 class Client(Caller, Protocol):
     """The caller's connection, and the coroutine that serves it."""
 
-    about: bytes
-    """Header lines about this caller for a backend: X-Forwarded-For and its kind."""
-    peer: str
+    origin: Origin
+    """Who is at the other end, and what a backend is told of it."""
     source: Flow | None
     """Slowed down while the caller is slow to take the answer."""
     ending: bool

@@ -10,6 +10,7 @@ from collections.abc import Coroutine, Iterator
 from math import inf
 from typing import Any, Final, cast
 
+from quotad.core.client_address import Origin
 from quotad.core.http import HeadError, has_stray
 from quotad.core.request import oversize
 from quotad.dataplane.exchange import Exchange
@@ -75,6 +76,7 @@ class Connection(asyncio.Protocol, Timed):
     """The server side of one caller's connection (``caller.Client``)."""
 
     __slots__ = (
+        "_address",
         "_begun_s",
         "_coroutine",
         "_crowd",
@@ -86,20 +88,22 @@ class Connection(asyncio.Protocol, Timed):
         "_unread",
         "_unsent_bytes",
         "_write_paused",
-        "about",
         "ahead",
         "ending",
         "inlet",
-        "peer",
+        "origin",
         "source",
         "transport",
         "wake",
     )
 
     transport: asyncio.Transport
+    origin: Origin
 
-    def __init__(self, plane: Plane, crowd: Crowd) -> None:
+    def __init__(self, plane: Plane, crowd: Crowd, address: str = "") -> None:
+        """``address``: the caller's, where it is not the peer that the transport has."""
         Timed.__init__(self)
+        self._address = address
         self._plane = plane
         self._crowd = crowd
         self._coroutine: Coroutine[Any, Any, None] = self._serve()
@@ -118,8 +122,6 @@ class Connection(asyncio.Protocol, Timed):
         self.ending = False
         self.inlet: Inlet | None = None
         self.source: Flow | None = None
-        self.peer = ""
-        self.about = EMPTY
 
     # The coroutine.
 
@@ -246,9 +248,8 @@ class Connection(asyncio.Protocol, Timed):
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(WRITE_BYTES)
         peer = transport.get_extra_info("peername")
-        self.peer = peer[0] if isinstance(peer, tuple) else ""
-        for_line = f"X-Forwarded-For: {self.peer}\r\n" if self.peer else ""
-        self.about = f"{for_line}X-Forwarded-Proto: http\r\n".encode()
+        address = self._address or (peer[0] if isinstance(peer, tuple) else "")
+        self.origin = self._plane.origin(address, transport.get_extra_info("ssl_object") is not None)
         self._crowd.join(self)
         self._begun_s = self._plane.clock()
         self.wake(None)

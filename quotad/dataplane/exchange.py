@@ -52,6 +52,7 @@ class Exchange(Forward):
         self.gone = False
         self.keep = False
         """Whether the connection may serve another request afterwards."""
+        self._behind = None
         self._owed = True
         """Whether the caller may send bytes of a body (``_upload`` knows better when it is there)."""
         self._answered = False
@@ -60,7 +61,7 @@ class Exchange(Forward):
         self._connection = None
         self._upload = None
         self.outcome = outcome = Outcome(started_s)
-        outcome.client = client.peer
+        outcome.client = client.origin.address
         plane.requests = number = plane.requests + 1
         outcome.request_id = request_id = f"{plane.id_prefix}{number:08x}"
         self._request_id = request_id.encode()
@@ -71,6 +72,8 @@ class Exchange(Forward):
         try:
             self._line, self._fields = line, fields = parse(plane, head, outcome)
             self._owed = fields.has_body
+            if fields.hops:
+                self._believe(fields.hops)
             self.keep = (not fields.close if line.minor else fields.keep_alive) and not plane.draining
             if line.may_end_here and await self._ends_here():
                 return

@@ -1,5 +1,6 @@
 """Step 6: the request goes to a backend, and the head of its answer comes back."""
 
+from quotad.core.client_address import Behind, Said
 from quotad.core.framing import CHUNKED, FramingError, body_of
 from quotad.core.replies import Refusal
 from quotad.core.request import RequestFields, RequestLine
@@ -20,6 +21,7 @@ class Forward(Account):
     """How a request is carried to a backend. The base of ``exchange.Exchange``, which makes it."""
 
     __slots__ = (
+        "_behind",
         "_client",
         "_connection",
         "_entry",
@@ -32,6 +34,8 @@ class Forward(Account):
         "_upload",
     )
 
+    _behind: Behind | None
+    """The caller behind trusted hops; None: it is the peer."""
     _client: Client
     _line: RequestLine
     _fields: RequestFields
@@ -78,13 +82,22 @@ class Forward(Account):
     def _request(self, caller: Caller | None) -> bytes:
         """The forwarded head, and what has come of the body."""
         entry, line, fields = self._entry, self._line, self._fields
-        if caller is None:
-            standing = entry.standing_lines(line, fields) + entry.anonymous_lines
+        behind, request_id = self._behind, self._request_id
+        if caller is None or (behind is not None and behind.host):
+            said_host = b"" if behind is None else behind.host
+            own = entry.anonymous_lines if caller is None else caller.lines
+            standing = entry.standing_lines(line, fields, said_host) + own
         else:
             standing = caller.standing_lines(entry, line, fields)
-        about, request_id = self._client.about, self._request_id
+        about = self._client.origin.about if behind is None else behind.about
         head = b"%b%b%bX-Request-Id: %b\r\n\r\n" % (entry.start_line(line), standing, about, request_id)
         return head + self._begin_upload() if fields.has_body else head
+
+    def _believe(self, hops: Said) -> None:
+        """What a request says of hops before us is taken from those who are trusted."""
+        self._behind = behind = self._client.origin.behind(hops)
+        if behind is not None:
+            self.outcome.client = behind.address
 
     def _begin_upload(self) -> bytes:
         fields = self._fields

@@ -6,7 +6,8 @@ import os
 
 from quotad.config.model import Listen
 from quotad.core.verdict import Admission
-from quotad.dataplane.connection import Connection, Crowd
+from quotad.dataplane.arrival import Porch
+from quotad.dataplane.connection import Crowd
 from quotad.dataplane.flow import Wheel
 from quotad.dataplane.own_use import OwnUse
 from quotad.dataplane.plane import Plane, Recorder, Shares
@@ -40,6 +41,7 @@ class Listener:
         self._crowd = Crowd()
         self._server: asyncio.Server | None = None
         self._plane: Plane | None = None
+        self._porch: Porch | None = None
 
     async def start(self, shared: bool = False) -> int:
         """Open the port; answers its number. Raises OSError when it cannot be bound.
@@ -53,8 +55,9 @@ class Listener:
         plane.id_prefix = self.id_prefix
         plane.shares = self.shares
         address = self._listen.address
+        self._porch = porch = Porch(plane, self._crowd)
         self._server = await loop.create_server(
-            lambda: Connection(plane, self._crowd),
+            porch.receive,
             address.host or None,
             address.port,
             backlog=BACKLOG,
@@ -104,3 +107,5 @@ class Listener:
     def _stop_accepting(self) -> None:
         if self._server is not None:
             self._server.close()
+        if self._porch is not None:
+            self._porch.close()

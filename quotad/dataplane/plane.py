@@ -5,6 +5,7 @@ from typing import Protocol
 
 from quotad.clock import MonotonicClock, WallClock, wall_s
 from quotad.config.model import Listen
+from quotad.core.client_address import FOR, FORWARDED, Networks, Origin, plain_address
 from quotad.core.outcome import Outcome
 from quotad.core.plans import Subject
 from quotad.core.verdict import Admission, Verdict
@@ -47,6 +48,7 @@ class Plane:
         "heads",
         "id_prefix",
         "listen",
+        "networks",
         "own_use",
         "recorder",
         "requests",
@@ -86,5 +88,13 @@ class Plane:
         """Shadow plans that were asked and have not answered."""
         self.heads = Heads(listen.target_bytes, listen.header_count)
         self.upstreams = Upstreams(wheel, self.heads.responses)
+        self.networks = Networks(listen.trusted_proxies)
         self.draining = False
         """True: connections close after the answer that is being made."""
+
+    def origin(self, address: str, tls: bool) -> Origin:
+        """Who is at the other end of a connection."""
+        plain = plain_address(address)
+        networks = self.networks if plain and self.networks.trust(plain) else None
+        header = FORWARDED if self.listen.trusted_header == "forwarded" else FOR
+        return Origin(plain, "https" if tls else "http", networks, header)

@@ -1,14 +1,16 @@
 """One configuration version as requests see it; a reload swaps it whole, requests keep theirs."""
 
 from collections.abc import Sequence
+from ssl import SSLContext
 
-from quotad.config.model import Route
+from quotad.config.certificates import CertificateError, client_context, content_digest, server_context
+from quotad.config.model import ListenTls, Route, UpstreamTls
 from quotad.core.forwarding import standing_lines
 from quotad.core.plans import Secret, Subject
 from quotad.core.request import RequestFields, RequestLine
 from quotad.core.routing import Router, strip_prefix
 from quotad.core.table import PlanTable
-from quotad.dataplane.backend import Spec
+from quotad.dataplane.backend import Spec, Trust
 
 
 class Caller:
@@ -65,7 +67,8 @@ class Entry:
         "upstream_host",
     )
 
-    def __init__(self, rule: Route, table: PlanTable) -> None:
+    def __init__(self, rule: Route, table: PlanTable, trust: Trust | None = None) -> None:
+        """``trust``: for ``https://`` upstreams."""
         self.rule = rule
         self.host = rule.host
         self.path_prefix = rule.path_prefix
@@ -81,7 +84,13 @@ class Entry:
         self._shadows = table.shadows(rule.service_id, rule.environment)
         self._callers: dict[str, Caller] = {}
         self._specs = tuple(
-            Spec(address, rule.pool_connections, rule.pool_idle_s, rule.connect_timeout_s)
+            Spec(
+                address,
+                rule.pool_connections,
+                rule.pool_idle_s,
+                rule.connect_timeout_s,
+                trust if address.tls else None,
+            )
             for address in rule.upstreams
         )
         first = rule.upstreams[0]
@@ -102,9 +111,9 @@ class Entry:
             caller = self._callers[secret.secret_id] = Caller(subject, secret.secret_id, shadow)
         return caller
 
-    def standing_lines(self, line: RequestLine, fields: RequestFields) -> bytes:
+    def standing_lines(self, line: RequestLine, fields: RequestFields, said_host: bytes = b"") -> bytes:
         """``core.forwarding.standing_lines`` for this route."""
-        return standing_lines(line, fields, self.rule, self.upstream_host)
+        return standing_lines(line, fields, self.rule, self.upstream_host, said_host)
 
     def start_line(self, line: RequestLine) -> bytes:
         """The first line that goes on, with its CRLF."""
@@ -128,14 +137,33 @@ class Entry:
 
 
 class Snapshot:
-    """Routes and the plan table of one configuration version."""
+    """Routes and the plan table of one configuration version, and the certificates as they are now."""
 
-    __slots__ = ("entries", "router", "table")
+    __slots__ = ("entries", "router", "table", "tls")
 
-    def __init__(self, routes: Sequence[Route], table: PlanTable) -> None:
+    def __init__(self, routes: Sequence[Route], table: PlanTable, tls: ListenTls | None = None) -> None:
+        """``tls``: of the callers' port. Raises CertificateError, a QuotadError."""
         self.table = table
-        self.entries = tuple(Entry(route, table) for route in routes)
+        self.tls: SSLContext | None = None if tls is None else server_context(tls)
+        """For callers who connect from now on."""
+        trusts = _trusts(routes)
+        self.entries = tuple(Entry(route, table, trusts.get(route.upstream_tls)) for route in routes)
         self.router = Router(self.entries)
+
+
+def _trusts(routes: Sequence[Route]) -> dict[UpstreamTls, Trust]:
+    """One for each way to speak TLS. Raises CertificateError."""
+    trusts: dict[UpstreamTls, Trust] = {}
+    for route in routes:
+        tls = route.upstream_tls
+        if tls in trusts or not any(address.tls for address in route.upstreams):
+            continue
+        try:
+            trusts[tls] = Trust(client_context(tls), tls.server_name, f"{tls.verify}{content_digest(tls)}")
+        except CertificateError as error:
+            where = f"{route.host or '*'}{route.path_prefix}"
+            raise CertificateError(error.path, f"upstreams of {where}: {error.message}") from None
+    return trusts
 
 
 class SnapshotHolder:

@@ -96,7 +96,7 @@ class Worker:
 
     async def _prepare(self, order: Order) -> Order:
         config = unpack(order["parcel"])
-        self._next = (config, Snapshot(config.routes, config.table))
+        self._next = (config, Snapshot(config.routes, config.table, config.listen.tls))
         return {}
 
     async def _commit(self, _order: Order) -> Order:

@@ -33,6 +33,8 @@ def test_no_addresses(text: str) -> None:
         ("http://127.0.0.1:9000", UpstreamAddress("127.0.0.1", 9000)),
         ("http://backend", UpstreamAddress("backend", 80)),
         ("HTTP://backend/", UpstreamAddress("backend", 80)),
+        ("https://backend", UpstreamAddress("backend", 443, tls=True)),
+        ("https://[::1]:8443", UpstreamAddress("::1", 8443, tls=True)),
         ("http://[fe80::1]:81", UpstreamAddress("fe80::1", 81)),
         ("unix:/run/x.sock", UpstreamAddress("", 0, "/run/x.sock")),
     ],
@@ -47,7 +49,9 @@ def test_upstreams(text: str, upstream: UpstreamAddress) -> None:
     [
         "",
         "backend:9000",
-        "https://backend",
+        "https://",
+        "https://backend/x",
+        "ftp://backend",
         "http://",
         "http://u:p@backend",
         "http://backend/x",
@@ -210,3 +214,21 @@ def test_no_days(text: str) -> None:
     """Other forms, days that do not exist and years without counters are refused."""
     with pytest.raises(ValueError):
         fields.parse_day(text)
+
+
+def test_networks() -> None:
+    """A network has one form, an address alone is one, and everybody is none."""
+    assert fields.parse_network("10.0.0.0/8") == "10.0.0.0/8"
+    assert fields.parse_network("192.0.2.1") == "192.0.2.1/32"
+    assert fields.parse_network("FD00::/8") == "fd00::/8"
+    for text in ("", "10.0.0.1/8", "10.0.0.0/33", "everybody", "0.0.0.0/0", "::/0", "10.0.0.0/8\n"):
+        with pytest.raises(ValueError):
+            fields.parse_network(text)
+
+
+def test_certificate_names() -> None:
+    """Host names in any case, perhaps with one leading wildcard."""
+    assert fields.parse_certificate_name("*.Example.org") == "*.example.org"
+    for text in ("", "*", "a.*.b", "a..b", "a.", "a b", "a:1"):
+        with pytest.raises(ValueError):
+            fields.parse_certificate_name(text)

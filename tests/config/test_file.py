@@ -72,7 +72,12 @@ def test_defaults_are_those_of_the_model() -> None:
 def test_process_sections() -> None:
     """Listeners and store come out in seconds, with addresses taken apart and folders made absolute."""
     config = everything()
-    assert config.listen == Listen(Address("::1", 8080), 65536, 8192, 64, 5.0, 20.0, 15.0, 10.0)
+    assert config.listen == Listen(
+        *(Address("::1", 8080), 65536, 8192, 64, 5.0, 20.0, 15.0, 10.0),
+        trusted_proxies=("10.0.0.0/8", "fd00::1/128"),
+        trusted_header="forwarded",
+        proxy_protocol=True,
+    )
     assert config.telemetry.address == Address("", 9090)
     assert config.telemetry.access_log == str(HERE / "valid/access.log")
     assert config.admin is not None

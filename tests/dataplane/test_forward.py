@@ -29,6 +29,7 @@ async def test_what_goes_on() -> None:
         b"X-Last:  two  spaces \r\nAuthorization: Bearer theirs\r\nX-Forwarded-Host: example.test\r\n"
         b"Via: 1.1 quotad\r\nX-Quotad-Secret-Id: AKIDtest\r\nX-Quotad-Plan-Id: usagePlan-test\r\n"
         b"X-Quotad-Environment: release\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\n"
+        b"Forwarded: for=127.0.0.1;proto=http\r\n"
         b"X-Request-Id: " + request_id + b"\r\n\r\n"
     )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -112,12 +113,14 @@ async def read_request(reader: asyncio.StreamReader) -> Seen:
 
 
 @contextlib.asynccontextmanager
-async def running_backend(reply: Reply | None = None, script: Script | None = None) -> AsyncIterator[Backend]:
+async def running_backend(
+    reply: Reply | None = None, script: Script | None = None, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Backend]:
     """A backend on a free loopback port."""
     backend = Backend(script=script)
     if reply is not None:
         backend.reply = reply
-    server = await asyncio.start_server(backend.serve, "127.0.0.1", 0, limit=1 << 20)
+    server = await asyncio.start_server(backend.serve, "127.0.0.1", 0, limit=1 << 20, ssl=tls)
     backend.port = server.sockets[0].getsockname()[1]
     try:
         yield backend

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from quotad.config.model import Address, Listen, Route, UpstreamAddress
+from quotad.config.model import Address, Listen, ListenTls, Route, UpstreamAddress
 from quotad.core.outcome import Outcome
 from quotad.core.plans import Binding, Environment, Secret, Service, StatusClass, Subject, UsagePlan
 from quotad.core.quota import Limit
@@ -137,6 +137,7 @@ def snapshot(
     condition: frozenset[StatusClass] = frozenset(),
     disabled: bool = False,
     shadow: UsagePlan | None = None,
+    tls: ListenTls | None = None,
 ) -> Snapshot:
     """Routes to one service, with one plan and one key pair that may use it."""
     place: tuple[tuple[str, Environment], ...] = (("service-test", "release"),)
@@ -151,7 +152,7 @@ def snapshot(
             *([] if shadow is None else [Binding(shadow.usage_plan_id, (SECRET_ID,), place, shadow=True)]),
         ],
     )
-    return Snapshot(routes, table)
+    return Snapshot(routes, table, tls)
 
 
 def route(port: int, **changes: Any) -> Route:
@@ -171,7 +172,7 @@ async def running_plane(
 ) -> AsyncIterator[Plane]:
     """A listener on a free loopback port; at the end every admitted request must be accounted for."""
     gate, outcomes = Gate(), Outcomes()
-    holder = SnapshotHolder(snapshot(*routes, condition=condition, shadow=shadow))
+    holder = SnapshotHolder(snapshot(*routes, condition=condition, shadow=shadow, tls=listen.tls))
     wheel = wheel or Wheel(tick_s=0.005)
     listener = Listener(listen, holder, gate, outcomes, wheel, own_use)
     port = await listener.start()

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import re
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
@@ -99,9 +100,15 @@ class Raw:
 
 
 @contextlib.asynccontextmanager
-async def raw(port: int) -> AsyncIterator[Raw]:
-    """A connection to a loopback port."""
+async def raw(
+    port: int, tls: ssl.SSLContext | None = None, first: bytes = b"", name: str = "127.0.0.1"
+) -> AsyncIterator[Raw]:
+    """A connection to a loopback port; ``first`` is sent before a TLS handshake."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
+    if first:
+        writer.write(first)
+    if tls is not None:
+        await writer.start_tls(tls, server_hostname=name)
     connection = Raw(reader, writer)
     try:
         yield connection

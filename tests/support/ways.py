@@ -23,7 +23,7 @@ from quotad.core.plans import (
     UsagePlan,
 )
 from quotad.core.table import PlanTable
-from quotad.dataplane import listener as listening
+from quotad.dataplane import arrival as arriving
 from quotad.dataplane.caller import BODY, CONNECTION, DISCARD, RESPONSE
 from quotad.dataplane.flow import Wheel
 from quotad.dataplane.listener import Listener
@@ -258,7 +258,7 @@ WAYS = {
 async def running(way: Way, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Run]:
     """The parts of one way, started; at the end the listener is closed."""
     run = Run(way, watch)
-    monkeypatch.setattr(listening, "Connection", lambda plane, crowd: Watched(plane, crowd, watch))
+    monkeypatch.setattr(arriving, "Connection", lambda plane, crowd: Watched(plane, crowd, watch))
     async with running_backend(script=run.speak) as backend:
         run.backend = backend
         changes = dict(way.routing)

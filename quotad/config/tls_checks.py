@@ -1,0 +1,51 @@
+"""Rules about certificates. Each adds every Problem that it finds; files are looked into."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from quotad.config import build, certificates, schema
+from quotad.config.document import Document, Path_
+
+
+def callers_get_a_certificate(listen: schema.ListenSection, folder: Path, document: Document) -> None:
+    """The callers' port has what its TLS needs."""
+    tls = listen.tls
+    if tls is None:
+        return
+    path: Path_ = ("listen", "tls")
+    if (tls.client_ca is None) != (tls.client_certificates == "off"):
+        words = "is required by clientCertificates" if tls.client_ca is None else "needs clientCertificates"
+        document.refuse((*path, "clientCa"), words)
+    taken: dict[str, int] = {}
+    for at, named in enumerate(tls.certificates):
+        for name in named.names:
+            if taken.setdefault(name, at) != at:
+                document.refuse(
+                    (*path, "certificates", at, "names"), f"{name} is taken by certificates[{taken[name]}]"
+                )
+    try:
+        certificates.server_context(build.listen_tls_of(tls, folder))
+    except certificates.CertificateError as error:
+        document.refuse((*path, *error.path), error.message)
+
+
+def upstreams_can_be_verified(
+    routes: Mapping[int, schema.RouteSection], folder: Path, document: Document
+) -> None:
+    """What is said about TLS is about ``https://`` upstreams, and its files can be used."""
+    for at, route in routes.items():
+        tls = route.upstream_tls
+        if tls is None:
+            continue
+        path: Path_ = ("routes", at, "upstreamTls")
+        if not any(upstream.tls for upstream in route.upstreams):
+            document.refuse(path, "needs an https:// upstream")
+        if (tls.certificate is None) != (tls.key is None):
+            document.refuse(path, "certificate and key go together")
+            continue
+        if not tls.verify and tls.ca is not None:
+            document.refuse((*path, "ca"), "contradicts verify: false")
+        try:
+            certificates.client_context(build.upstream_tls_of(tls, folder))
+        except certificates.CertificateError as error:
+            document.refuse((*path, *error.path), error.message)

@@ -1,0 +1,155 @@
+"""TLS to backends, over real sockets."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.backends import OK, Seen, read_request, running_backend
+from tests.support.dataplane import route, running_plane, until
+from tests.support.rawhttp import get, post, raw
+from tests.support.tls import Papers, make_papers
+
+
+@pytest.fixture(scope="module")
+def papers(tmp_path_factory: pytest.TempPathFactory) -> Papers:
+    return make_papers(tmp_path_factory.mktemp("papers"))
+
+
+@pytest.mark.parametrize("goodbye", [True, False], ids=["said", "cut"])
+async def test_a_cut_answer_does_not_look_whole(papers: Papers, goodbye: bool) -> None:
+    """RFC 9112, section 9.8: an answer that ends with its connection is whole only after close_notify."""
+
+    async def until_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\nall of it")
+        await writer.drain()
+        if not goodbye:
+            # Below TLS: only the kernel's own socket can be closed without a word.
+            with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as endpoint:
+                endpoint.shutdown(socket.SHUT_WR)
+            await reader.read()
+
+    async with (
+        running_backend(script=until_close, tls=papers.backend()) as backend,
+        running_plane(route(backend.port, **papers.upstream(backend.port)), listen=papers.door()) as plane,
+        raw(plane.port, papers.caller()) as caller,
+    ):
+        await caller.send(get())
+        if goodbye:
+            assert (await caller.answer()).body == b"all of it"
+        else:
+            with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+                await caller.answer()
+        outcome = await plane.outcomes.until(1)
+    assert outcome.reason == ("" if goodbye else "upstream_reset")
+
+
+async def test_an_upload_that_breaks_off(papers: Papers) -> None:
+    """A caller that hangs up in the middle of its body is heard of by a backend over TLS."""
+    heard = asyncio.Event()
+
+    async def patient(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        assert await reader.read() == b"half"
+        heard.set()
+        writer.write(OK)
+        await writer.drain()
+
+    async with (
+        running_backend(script=patient, tls=papers.backend()) as backend,
+        running_plane(route(backend.port, **papers.upstream(backend.port)), listen=papers.door()) as plane,
+    ):
+        async with raw(plane.port, papers.caller()) as caller:
+            await caller.send(post(b"half").replace(b"Length: 4", b"Length: 8"))
+            await until(lambda: backend.open)
+            caller.reset()
+        await heard.wait()
+        await plane.outcomes.until(1)
+        assert plane.gate.counted == [True]
+
+
+Change = Callable[[Papers, Papers], dict[str, object]]
+
+TRUSTS: list[tuple[str, Change, int]] = [
+    ("authority", lambda ours, theirs: {"ca": theirs.authority.certificate}, 200),
+    ("another authority", lambda ours, theirs: {"ca": ours.authority.certificate}, 502),
+    ("the system's", lambda ours, theirs: {"ca": None}, 502),
+    ("unverified", lambda ours, theirs: {"ca": None, "verify": False}, 200),
+    ("name", lambda ours, theirs: {"ca": theirs.authority.certificate, "server_name": "house.test"}, 200),
+    ("wrong name", lambda ours, theirs: {"ca": theirs.authority.certificate, "server_name": "not.test"}, 502),
+]
+
+
+@pytest.mark.parametrize(("change", "status"), [row[1:] for row in TRUSTS], ids=[row[0] for row in TRUSTS])
+async def test_backends_are_verified(papers: Papers, tmp_path: Path, change: Change, status: int) -> None:
+    """A backend must show a valid certificate for its name, unless the route says otherwise."""
+    theirs = make_papers(tmp_path)
+    async with (
+        running_backend(tls=theirs.backend()) as backend,
+        running_plane(
+            route(backend.port, **papers.upstream(backend.port, **change(papers, theirs)))
+        ) as plane,
+        raw(plane.port) as caller,
+    ):
+        await caller.send(get())
+        assert (await caller.answer()).status == status
+        outcome = await plane.outcomes.until(1)
+        assert outcome.reason == ("" if status == 200 else "upstream_unreachable")
+        assert len(backend.seen) == (status == 200)
+
+
+async def test_our_certificate_for_a_backend(papers: Papers) -> None:
+    """A backend that asks for a certificate gets the route's, and refuses without one."""
+    asks = papers.backend(client_ca=papers.authority.certificate, client_certificates="required")
+    ours = {"certificate": papers.client_certificate, "key": papers.client_key}
+    async with running_backend(tls=asks) as backend:
+        for shown, status in ((ours, 200), ({}, 502)):
+            rule = route(backend.port, **papers.upstream(backend.port, **shown))
+            async with running_plane(rule) as plane, raw(plane.port) as caller:
+                await caller.send(get())
+                assert (await caller.answer()).status == status
+
+
+async def test_a_backend_that_never_ends_the_handshake(papers: Papers) -> None:
+    """The time to connect covers the handshake: 504; one that speaks no TLS is 502."""
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(OK)
+
+    for script, status, reason in (
+        (silent, 504, "upstream_connect_timeout"),
+        (plain, 502, "upstream_unreachable"),
+    ):
+        async with running_backend(script=script) as backend:
+            rule = route(backend.port, connect_timeout_s=0.2, **papers.upstream(backend.port))
+            async with running_plane(rule) as plane, raw(plane.port) as caller:
+                await caller.send(get())
+                assert (await caller.answer()).status == status
+                assert (await plane.outcomes.until(1)).reason == reason
+            await until(lambda: not backend.open)
+
+
+async def test_connections_to_a_backend_are_kept(papers: Papers) -> None:
+    """One TLS connection serves many requests; one that the backend closed is replaced."""
+    answers = iter([OK, OK, OK + b"<close>", OK])
+
+    def reply(seen: Seen) -> bytes:
+        return next(answers)
+
+    async with (
+        running_backend(reply, tls=papers.backend()) as backend,
+        running_plane(route(backend.port, **papers.upstream(backend.port))) as plane,
+        raw(plane.port) as caller,
+    ):
+        for _ in range(4):
+            await caller.send(get())
+            assert (await caller.answer()).status == 200
+        assert backend.connections == 2
