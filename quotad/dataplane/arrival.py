@@ -104,7 +104,7 @@ class Arrival(asyncio.Protocol, Timed):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Gone before it had said who it is."""
-        self.leave()
+        self._failed(exc)
 
     def on_deadline(self, now_s: float) -> None:
         """It took too long."""
@@ -114,6 +114,9 @@ class Arrival(asyncio.Protocol, Timed):
         """End it."""
         self.leave()
         self._transport.abort()
+
+    def _failed(self, _: Exception | None) -> None:
+        self.leave()
 
     def leave(self) -> None:
         """It is no arrival any more."""
@@ -130,7 +133,7 @@ class Arrival(asyncio.Protocol, Timed):
         if context is None:
             following = self._greet()
         else:
-            following = Tls(context, None, self._greet, self.leave, self._porch.pace.enter)
+            following = Tls(context, None, self._greet, self._failed, self._porch.pace.enter)
         self._transport.set_protocol(following)
         following.connection_made(self._transport)
         if rest:

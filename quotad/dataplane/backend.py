@@ -1,6 +1,7 @@
 """Connections to backends: opened when needed, kept for the next request, bounded in number."""
 
 import asyncio
+import logging
 from math import inf
 from ssl import SSLContext
 
@@ -9,6 +10,11 @@ from quotad.core.pool import Pool, Todo
 from quotad.dataplane.flow import Timed, Wheel
 from quotad.dataplane.tls import Tls
 from quotad.dataplane.upstream import Connection, Responses, User
+
+COMPLAIN_EVERY_S = 60.0
+"""How often the log tells why a backend cannot be reached over TLS."""
+
+log = logging.getLogger("quotad.dataplane")
 
 
 class Trust:
@@ -90,6 +96,7 @@ class Backend:
         self._opening: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self.name = str(spec.address)
+        self._quiet_until_s = 0.0
 
     def acquire(self, user: User) -> Connection | None:
         """An idle connection, if there is one."""
@@ -153,14 +160,21 @@ class Backend:
                 connection = await self._dial()
         except TimeoutError:
             key = "upstream_connect_timeout"
-        except OSError:
-            pass
+        except OSError as error:
+            self._complain(error)
         finally:
             if connection is None:
                 self.left(None)
                 ticket.fail(key)
         if connection is not None:
             self._hand_over(connection, ticket)
+
+    def _complain(self, error: OSError) -> None:
+        """A certificate that is refused looks like a backend that is down: the log tells them apart."""
+        now_s = self.wheel.clock()
+        if self._spec.trust is not None and now_s >= self._quiet_until_s:
+            self._quiet_until_s = now_s + COMPLAIN_EVERY_S
+            log.warning("backend %s: %s", self.name, error)
 
     async def _dial(self) -> Connection:
         """Raises OSError."""
@@ -179,13 +193,15 @@ class Backend:
 
         def greet() -> Connection:
             connection = Connection(self)
-            if not ready.done():
+            if ready.done():
+                connection.disown()
+            else:
                 ready.set_result(connection)
             return connection
 
-        def failed() -> None:
+        def failed(error: Exception | None) -> None:
             if not ready.done():
-                ready.set_exception(ConnectionError("no TLS"))
+                ready.set_exception(ConnectionError(str(error or "closed in the TLS handshake")))
 
         _, tls = await self._loop.create_connection(
             lambda: Tls(trust.context, trust.server_name or address.host, greet, failed),
@@ -195,6 +211,8 @@ class Backend:
         try:
             return await ready
         except asyncio.CancelledError:
+            if ready.done() and not ready.cancelled() and ready.exception() is None:
+                ready.result().disown()
             tls.abort()
             raise
 

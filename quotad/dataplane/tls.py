@@ -53,7 +53,7 @@ class Tls(asyncio.Protocol):
         context: ssl.SSLContext,
         server_name: str | None,
         greet: Callable[[], asyncio.Protocol],
-        failed: Callable[[], None],
+        failed: Callable[[Exception | None], None],
         pace: "Callable[[Step], None] | None" = None,
     ) -> None:
         """``server_name``: None on the server's side.
@@ -124,7 +124,7 @@ class Tls(asyncio.Protocol):
         # They refer to what refers to this one.
         self._greet, self._failed = _nobody, _nothing
         if app is None:
-            failed()
+            failed(self._error or exc)
         else:
             app.connection_lost(self._error or exc)
 
@@ -285,7 +285,7 @@ def _nobody() -> asyncio.Protocol:
     return asyncio.Protocol()
 
 
-def _nothing() -> None:
+def _nothing(_: Exception | None) -> None:
     pass
 
 

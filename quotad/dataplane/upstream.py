@@ -173,6 +173,11 @@ class Connection(asyncio.Protocol, Timed):
         self._leave()
         self._transport.abort()
 
+    def disown(self) -> None:
+        """Nobody waits for it any more, and its place in the pool was given back: it is about to end."""
+        self._in_pool = False
+        self.closed = True
+
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

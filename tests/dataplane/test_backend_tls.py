@@ -85,8 +85,10 @@ TRUSTS: list[tuple[str, Change, int]] = [
 
 
 @pytest.mark.parametrize(("change", "status"), [row[1:] for row in TRUSTS], ids=[row[0] for row in TRUSTS])
-async def test_backends_are_verified(papers: Papers, tmp_path: Path, change: Change, status: int) -> None:
-    """A backend must show a valid certificate for its name, unless the route says otherwise."""
+async def test_backends_are_verified(
+    papers: Papers, tmp_path: Path, change: Change, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A backend must show a valid certificate for its name; the log says once what is wrong with it."""
     theirs = make_papers(tmp_path)
     async with (
         running_backend(tls=theirs.backend()) as backend,
@@ -100,6 +102,12 @@ async def test_backends_are_verified(papers: Papers, tmp_path: Path, change: Cha
         outcome = await plane.outcomes.until(1)
         assert outcome.reason == ("" if status == 200 else "upstream_unreachable")
         assert len(backend.seen) == (status == 200)
+        await caller.send(get())
+        assert (await caller.answer()).status == status
+    said = [
+        record.getMessage() for record in caplog.records if "certificate verify failed" in record.getMessage()
+    ]
+    assert len(said) == (status == 502)
 
 
 async def test_our_certificate_for_a_backend(papers: Papers) -> None:
