@@ -8,6 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from quotad.config.model import UpstreamAddress
+from quotad.core.response import ResponseHead
+from quotad.dataplane.backend import Backend, Spec, Trust
+from quotad.dataplane.flow import Wheel
+from quotad.dataplane.heads import Heads
+from quotad.dataplane.upstream import Connection
 from tests.support.backends import OK, Seen, read_request, running_backend
 from tests.support.dataplane import route, running_plane, until
 from tests.support.rawhttp import get, post, raw
@@ -161,3 +167,51 @@ async def test_connections_to_a_backend_are_kept(papers: Papers) -> None:
             await caller.send(get())
             assert (await caller.answer()).status == 200
         assert backend.connections == 2
+
+
+class Nobody:
+    """A request that waits for a connection, and gives it up at once."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.got: list[str] = []
+
+    def on_connection(self, connection: Connection) -> None:
+        self.got.append("connection")
+        connection.release(self._clock())
+
+    def on_interim(self, response: ResponseHead) -> None:
+        """None is asked for."""
+
+    def on_response(self, response: ResponseHead) -> None:
+        """None is asked for."""
+
+    def on_failure(self, key: str) -> None:
+        self.got.append(key)
+
+
+async def one_try(spec: Spec, wheel: Wheel) -> str:
+    """What came of one connection; whatever it was, it took one place, and gave back one."""
+    backend = Backend(spec, wheel, Heads(1000, 10).responses)
+    user = Nobody(wheel.clock)
+    assert backend.enter(user) is not None
+    await until(lambda: user.got and not backend._opening)
+    assert backend._pool.total == len(backend._pool.idle())
+    backend.close()
+    assert backend._pool.total == 0
+    return user.got[0]
+
+
+async def test_a_handshake_that_ends_at_its_deadline_gives_back_one_place(papers: Papers) -> None:
+    """Whenever the time is up, before, at or after the handshake's end, the pool's count stays right."""
+    wheel = Wheel(tick_s=0.005)
+    wheel.start(asyncio.get_running_loop())
+    trust = Trust(papers.caller(), "", "")
+    got = set()
+    async with running_backend(tls=papers.backend()) as place:
+        address = UpstreamAddress("127.0.0.1", place.port, tls=True)
+        for number in range(150):
+            got.add(await one_try(Spec(address, 3, 60.0, 0.0001 * number, trust), wheel))
+        await until(lambda: not place.open)
+    wheel.stop()
+    assert got == {"connection", "upstream_connect_timeout"}
