@@ -85,6 +85,7 @@ async def test_hop_by_hop_and_forged_fields_go() -> None:
     """RFC 9110, section 7.6.1: what Connection names and what is for one hop stays here, as do our names."""
     request = await forwarded(get("/", HOP_BY_HOP))
     assert sorted(name for name, _ in request.fields) == [
+        b"forwarded",
         b"host",
         b"via",
         b"x-forwarded-for",
