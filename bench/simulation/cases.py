@@ -30,7 +30,7 @@ class Case:
     """Zipf's exponent, over the sidecars."""
     uneven_subjects: float = 0.5
     """The same over the Subjects, the first asked for most."""
-    moves_s: float = 2.5
+    moves_s: float = 2.0
     """How often other sidecars get the large shares."""
     kills: tuple[tuple[float, int], ...] = ()
     """(when, how many) processes are killed and replaced."""
@@ -46,43 +46,43 @@ def _one(plan: UsagePlan) -> tuple[Subject, ...]:
 
 
 def _hot(by: int, plan: UsagePlan) -> Case:
-    """A day's quota for 7 of 10 seconds of what is asked."""
-    plan = replace(plan, day_quota_request=7 * DEMAND_RPS // by)
-    return Case("", "", _one(plan), DEMAND_RPS / by, 10.0, SIDECARS // by)
+    """A day's quota for 5 of 7 seconds of what is asked."""
+    plan = replace(plan, day_quota_request=5 * DEMAND_RPS // by)
+    return Case("", "", _one(plan), DEMAND_RPS / by, 7.0, SIDECARS // by)
 
 
 def _plans(by: int, lease: LeaseRule | None) -> Case:
-    """Fifty quotas, each for 7 of 10 seconds of what is asked of it."""
-    quota = 7 * DEMAND_RPS // by
+    """Fifty quotas, each for 5 of 7 seconds of what is asked of it."""
+    quota = 5 * DEMAND_RPS // by
     plans = [
         _subject(place, replace(FREE, day_quota_request=round(quota * share), lease=lease))
         for place, share in enumerate(zipf(50, 0.5))
     ]
-    return Case("", "", tuple(plans), DEMAND_RPS / by, 10.0, SIDECARS // by)
+    return Case("", "", tuple(plans), DEMAND_RPS / by, 7.0, SIDECARS // by)
 
 
 def _rated(by: int, demand_rps: int, lease: LeaseRule | None) -> Case:
     """A rate and a burst of 12,000, from the first full bucket on."""
     plan = replace(FREE, rate_rps=12_000 // by, burst=12_000 // by, lease=lease)
-    return Case("", "", _one(plan), demand_rps / by, 8.0, SIDECARS // by)
+    return Case("", "", _one(plan), demand_rps / by, 5.0, SIDECARS // by)
 
 
 def _crash(by: int) -> Case:
     """One in twenty dies while plenty is left, and again shortly before nothing is."""
     count = max(1, SIDECARS // by // 20)
-    return replace(_hot(by, replace(FREE, lease=LEASE)), kills=((3.5, count), (6.5, count)))
+    return replace(_hot(by, replace(FREE, lease=LEASE)), kills=((2.5, count), (4.5, count)))
 
 
 def _local(by: int) -> Case:
     """The store is away for ten seconds; the quota ends after it."""
     plan = replace(
         FREE,
-        day_quota_request=120_000 // by,
+        day_quota_request=100_000 // by,
         lease=LEASE,
         on_store_failure=StoreFailurePolicy("local", units=100),
     )
-    conditions = Conditions(outage_s=(4.0, 14.0))
-    return Case("", "", _one(plan), 8_000 / by, 25.0, SIDECARS // by, conditions=conditions)
+    conditions = Conditions(outage_s=(3.0, 13.0))
+    return Case("", "", _one(plan), 8_000 / by, 22.0, SIDECARS // by, conditions=conditions)
 
 
 _MADE: dict[str, tuple[str, Callable[[int], Case]]] = {

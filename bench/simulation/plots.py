@@ -22,7 +22,7 @@ def _calls(known: dict[str, Outcome]) -> Chart:
     shown = ("hot", "hot-strict", "plans", "plans-strict", "rate-idle", "rate")
     return Chart(
         "Script calls per second",
-        "Over time, of one store: with leases and without. The quotas of hot and plans last for 7 s.",
+        "Over time, of one store: with leases and without. The quotas of hot and plans last for 5 s.",
         "simulated seconds",
         "script calls per second",
         [(name, _rate([(at.at_s, at.calls) for at in known[name].samples])) for name in shown],

@@ -112,7 +112,6 @@ VARIANTS: dict[str, tuple[str, Callable[[], Any]]] = {
 
 TRIED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("hot", ("trim",)),
-    ("hot", ("trim", "believe")),
     ("hot", ("trim", "believe1s")),
     ("hot", ("trim", "believe1s", "whole")),
     ("plans", ("trim", "believe1s")),
