@@ -25,7 +25,7 @@ def test_an_idle_account_expires_and_its_limited_total_stays() -> None:
     reference = Reference()
     assert ask(reference, NOW_US, total=5, cost=3).granted == 3
     later_us = NOW_US + 40 * DAY_US
-    assert reference.usage(later_us, SUBJECT)[1:] == (0, 0, 0, 0, 0, 0, 3, 0, 0)
+    assert reference.usage(later_us, SUBJECT)[1:] == (0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0)
     assert not reference.accounts
     assert ask(reference, later_us + 500 * DAY_US, total=5, cost=3).granted == 2
 

@@ -3,7 +3,6 @@
 from quotad.core.plans import Subject, UsagePlan
 from quotad.core.quota import Answer, Call, DayNumbers, Limits, Terms, Windows
 from quotad.engine.entries import Entry, Heard
-from quotad.engine.leases import Stock
 
 DAY = 1_000_000
 NEXT_DAY = 2_000_000
@@ -22,19 +21,10 @@ def call(*, conditional: bool = True, cost: int = 0) -> Call:
     return Call(of, terms, cost, 0, 1, DayNumbers(), DayNumbers())
 
 
-def hear(
-    entry: Entry,
-    heard: Answer,
-    admitted: int,
-    *,
-    conditional: bool,
-    owed: int = 0,
-    stock: Stock | None = None,
-    cost: int | None = None,
-) -> Heard:
-    """The Entry hears of a Call whose cost was admitted, unless said otherwise."""
-    asked = call(conditional=conditional, cost=max(admitted, 0) if cost is None else cost)
-    return entry.hear(asked, heard, admitted, stock, owed)
+def hear(entry: Entry, heard: Answer, admitted: int, *, conditional: bool, owed: int = 0) -> Heard:
+    """The Entry hears of a Call whose cost was admitted."""
+    asked = call(conditional=conditional, cost=max(admitted, 0))
+    return entry.hear(asked, heard, admitted, None, owed)
 
 
 def test_a_grant_on_time_leaves_open_holds_and_nothing_to_give_back() -> None:

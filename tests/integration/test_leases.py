@@ -93,15 +93,14 @@ async def test_few_calls_and_an_exact_sum_while_the_quota_runs_out(store_server:
     before = script_calls(store_server)
     await asyncio.gather(*(each.serve(subjects, ROUNDS, seed) for seed, each in enumerate(sidecars)))
     calls, requests = script_calls(store_server) - before, sum(each.requests for each in sidecars)
-    print(
-        f"{requests} requests, {sum(e.admitted for e in sidecars)} admitted, {calls / requests:.4f} calls each"
-    )
+    admitted = sum(each.admitted for each in sidecars)
+    print(f"{requests} requests, {admitted} admitted, {calls / requests:.4f} calls each")
     for sidecar in sidecars:
         assert await sidecar.limiter.close(30.0)
     usages = await sidecars[0].store.usage(subjects)
     for sidecar in sidecars:
         await sidecar.store.close()
-    assert sum(usage.day_charged for usage in usages) == sum(each.admitted for each in sidecars)
+    assert sum(usage.day_charged for usage in usages) == admitted
     assert max(usage.day_charged for usage in usages) == QUOTA
     assert all(usage.day_charged <= QUOTA and not usage.leased and not usage.day_open for usage in usages)
     assert calls < 0.02 * requests
