@@ -8,7 +8,7 @@ from quotad.core.plans import LeaseRule, StoreFailurePolicy, Subject
 from quotad.engine.limiter import Limiter
 from quotad.engine.upkeep import OUTAGE_SETTLE_DELAY_S, REFILL_S
 from tests.support.elapsing import pass_s
-from tests.support.engines import START_US, Request, World, ask, get, subject, turns
+from tests.support.engines import HOLD_S, START_US, Request, World, ask, get, subject, turns
 
 DAY_US = 86_400_000_000
 PLAN = "usagePlan-test"
@@ -69,19 +69,11 @@ async def test_a_leased_unit_is_decided_at_once() -> None:
     await turns()
     assert first.admitted
     requests = ask(limiter, plan, FIRST)
+    assert [request.told.place for request in requests] == list(reversed(range(FIRST)))
     assert admitted(requests) == FIRST
     assert world.stores[0].submitted == 1
     (beyond,) = ask(limiter, plan)
     assert beyond.verdict is None
-
-
-async def test_remaining_falls_with_each_leased_unit() -> None:
-    """Each Verdict of one grant tells how many units of it come after."""
-    limiter = World().sidecar()
-    plan = leasing()
-    await get(limiter, plan)
-    places = [request.told.place for request in ask(limiter, plan, FIRST)]
-    assert places == list(reversed(range(FIRST)))
 
 
 async def test_a_lease_begins_small_doubles_under_load_and_never_passes_its_bound() -> None:
@@ -100,19 +92,22 @@ async def test_however_many_come_at_once_a_lease_keeps_its_bound() -> None:
     assert limiter.leased() == {PLAN: 20}
 
 
-async def test_a_lease_is_as_large_as_what_is_used_within_its_time() -> None:
-    """At an even 100 requests a second and 1 s it settles near 100, and the store is rarely asked."""
+@pytest.mark.parametrize(("most", "least", "submits"), [(5_000, 80, 50), (40, 30, 100)])
+async def test_a_lease_is_as_large_as_what_is_used_within_its_time(
+    most: int, least: int, submits: int
+) -> None:
+    """At 100 requests a second and 1 s it settles near 100, or at its bound; the store is rarely asked."""
     world = World()
     limiter = world.sidecar()
-    plan = leasing(most=5_000)
+    plan = leasing(most=most)
     largest = 0
     for tick in range(1_000):
         assert admitted(await get(limiter, plan)) == 1
         if tick > 300:
             largest = max(largest, limiter.leased().get(PLAN, 0))
         await pass_s(world, 0.01)
-    assert 80 <= largest <= 120
-    assert world.stores[0].submitted < 50
+    assert least <= largest <= min(most, 120)
+    assert world.stores[0].submitted < submits
 
 
 async def test_stocks_that_run_low_are_filled_in_one_call() -> None:
@@ -376,6 +371,18 @@ async def test_a_standby_is_spent_to_the_number_and_filled_again() -> None:
     assert leased(world, plan) == 5
     assert await limiter.close(1.0)
     assert world.used(plan) == (admitted(requests), 0) == (7, 0)
+
+
+async def test_a_standby_outlives_a_long_outage() -> None:
+    """What is left of it may still be spent when the store has been away for longer than the hold time."""
+    world = World()
+    limiter = world.sidecar()
+    plan = standing_by(5)
+    await get(limiter, plan)
+    world.stores[0].fault = "lose_call"
+    assert admitted(await get(limiter, plan)) == 1
+    await pass_s(world, 3 * HOLD_S)
+    assert admitted(await get(limiter, plan, 8)) == 4
 
 
 async def test_a_standby_next_to_a_lease_is_touched_last() -> None:
