@@ -1,8 +1,13 @@
 """What may go wrong in a run, and what was promised for it."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from quotad.core.plans import LeaseRule, StoreFailurePolicy
+
+CLOSED = StoreFailurePolicy()
+OPEN = StoreFailurePolicy("open", budget=4)
+LOCAL = StoreFailurePolicy("local", units=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class Case:
     resets: bool = False
     release: bool = False
     leases: bool = False
-    policy: StoreFailurePolicy = StoreFailurePolicy()
+    policy: StoreFailurePolicy = CLOSED
 
     @property
     def forgets(self) -> bool:
@@ -42,12 +47,10 @@ class Case:
 
 
 LEASES = (LeaseRule(max_units=8, ttl_ms=800), LeaseRule(max_units=20, ttl_ms=200))
-OPEN = StoreFailurePolicy("open", budget=4)
-LOCAL = StoreFailurePolicy("local", units=3)
 
 _STRICT = Case("strict")
 _LEASES = Case("leases", leases=True)
-_HARD = {"pauses": 0.5, "crashes": 0.5}
+_HARD: dict[str, Any] = {"pauses": 0.5, "crashes": 0.5}
 
 CASES = (
     _STRICT,

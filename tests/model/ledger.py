@@ -11,6 +11,7 @@ class Grant:
     """Units that one server granted to one Sidecar by one call."""
 
     sidecar_id: bytes
+    generation: int
     window: int
     units: int
     is_void: bool = False

@@ -187,9 +187,7 @@ class Process:
             self.journal.close()
 
     def at_risk(self, subject: Subject, entry: Entry) -> int:
-        """Units that the store keeps charged for this process although nobody used them, should its Entry
-        end now: ahead, held, not told of, on their way.
-        """
+        """Units ahead, held, not told of or on their way: charged unused, should its Entry end now."""
         lane = self.limiter._lanes.get(subject.tag)
         on_their_way = sum(
             max(0, call.cost) + call.ahead
@@ -216,6 +214,4 @@ def _noted_too_much(lane: Lane) -> int:
     """What the journal says beyond what is owed, since totals in it only grow."""
     if lane.debts is None:
         return 0
-    return sum(
-        max(0, debt.noted - debt.total) for debt in lane.debts._by_day.values()
-    )
+    return sum(max(0, debt.noted - debt.total) for debt in lane.debts._by_day.values())

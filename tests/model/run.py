@@ -62,6 +62,10 @@ def _error(context: dict[str, Any]) -> BaseException:
     return error if isinstance(error, BaseException) else RuntimeError(context["message"])
 
 
+def _do(what: Callable[[], object]) -> None:
+    what()
+
+
 async def _happen(world: World) -> None:
     dice, case = world.dice, world.case
     length_s = dice.uniform(4.0, 16.0)
@@ -69,7 +73,7 @@ async def _happen(world: World) -> None:
 
     def perhaps(chance: float, what: Callable[[], object]) -> None:
         if dice.random() < chance:
-            world.at(dice.uniform(0.1, length_s), lambda: what() and None)
+            world.at(dice.uniform(0.1, length_s), lambda: _do(what))
 
     for _ in range(3):
         perhaps(case.pauses, lambda: _one(world, lambda process: process.pause(_span_s(world))))
@@ -183,8 +187,14 @@ def _judge(world: World) -> Result:
             "over-admitted": slack + unknown + world.figures["unaccounted"],
             "over-granted": slack + unknown,
             "over the rate": ledger.lost + burst if case.forgets else 0,
-            "forgotten": slack + ledger.released + (_unheard(world) if case.forgets else 0),
-            "stranded": slack + ledger.stranded_at_most if not case.forgets else 2**53,
+            # What was replayed to a store that forgot it is told once: the journal has let go of it.
+            "forgotten": slack
+            + ledger.released
+            + (_unheard(world) + world.figures["unaccounted"] if case.forgets else 0),
+            # A standby is stranded when its Entry ends in an outage longer than the hold time.
+            "stranded": slack + ledger.stranded_at_most + case.policy.units * len(world.processes)
+            if not case.forgets
+            else 2**53,
         },
     )
 

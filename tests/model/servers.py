@@ -23,7 +23,7 @@ class Server:
         self.known = known
         """Grants that its counters hold: made here, taken over, or told by their Sidecars."""
         self.void = void
-        """Grants that it will never be told of: their Sidecar was silent until its Entry was ended."""
+        """Grants that it will never be told of: their Sidecar was silent for a hold time."""
         self.is_up = True
         self.replicates = True
 
@@ -44,6 +44,8 @@ class Server:
             return StoreError("readonly", "it is no primary", executed=False), None
         world = self.world
         before = self._entries(call.subject.tag)
+        if world.is_silent(sidecar_id):
+            self._forget(call.subject.tag, sidecar_id)
         serve = self.reference.settle if settle_only else self.reference.reserve
         answer = serve(world.now_us(), sidecar_id, world.hold_us, call)
         gone = before.keys() - self._entries(call.subject.tag).keys()
@@ -52,14 +54,14 @@ class Server:
                 world.reclaimed(call.subject, other, before[other])
                 self._forget(call.subject.tag, other)
         if answer.status == AnswerStatus.DECIDED and answer.generation:
-            self._learn(call.subject.tag, sidecar_id, sent_s)
+            self._learn(call, sidecar_id, sent_s)
         window, limit = window_of(world.kind, answer)
         ledger = world.ledgers[call.subject.tag]
         if answer.status == AnswerStatus.DECIDED:
             ledger.decided(window, limit)
         if not answer.granted:
             return self._told(answer), None
-        grant = Grant(sidecar_id, window, answer.granted)
+        grant = Grant(sidecar_id, answer.generation, window, answer.granted)
         self.known.add(grant)
         ledger.granted(grant, self.known)
         if not self.replicates:
@@ -71,10 +73,11 @@ class Server:
             return answer
         return StoreError("unreplicated", "no replica had it in time", executed=None)
 
-    def _learn(self, tag: str, sidecar_id: bytes, sent_s: float) -> None:
-        """Its Sidecar has restored what it had heard of when it sent the call."""
-        for grant in self._grants(tag, sidecar_id):
-            if grant.heard_s is not None and grant.heard_s <= sent_s and grant not in self.void:
+    def _learn(self, call: Call, sidecar_id: bytes, sent_s: float) -> None:
+        """Its Sidecar has restored its Entry: what it had heard of when it sent the call."""
+        for grant in self._grants(call.subject.tag, sidecar_id):
+            is_told = grant.heard_s is not None and grant.heard_s <= sent_s
+            if is_told and grant.generation == call.generation and grant not in self.void:
                 self.known.add(grant)
 
     def _forget(self, tag: str, sidecar_id: bytes) -> None:

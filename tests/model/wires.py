@@ -35,14 +35,15 @@ class Shipment:
     def arrive(self) -> None:
         """The server runs it; only what it answered first is ever heard."""
         process = self.wire.process
-        results = [
-            self.server.execute(process.sidecar_id, call, self.settle_only, self.sent_s) for call in self.calls
-        ]
+        execute, sidecar_id = self.server.execute, process.sidecar_id
+        results = [execute(sidecar_id, call, self.settle_only, self.sent_s) for call in self.calls]
         for call, (_, grant) in zip(self.calls, results, strict=True):
             if grant is not None and (self.is_done or process.is_gone):
                 grant.is_void = True
-                if process.is_gone:
-                    self.wire.world.ledgers[call.subject.tag].stranded_at_most += grant.units
+            if process.is_gone:
+                restored = 0 if call.memory is None else call.memory.granted
+                granted = 0 if grant is None else grant.units
+                self.wire.world.ledgers[call.subject.tag].stranded_at_most += granted + restored
         if self._answers is None:
             self._answers = [answer for answer, _ in results]
             self._grants = [grant for _, grant in results]
@@ -94,6 +95,8 @@ class Wire:
         self.open: set[Shipment] = set()
         self.is_cut = False
         self.reconnected = 0
+        self.heard_s = 0.0
+        """When it last heard an answer."""
         self._heard: tuple[int, float] | None = None
 
     # The way there and back.
@@ -122,11 +125,11 @@ class Wire:
         if fate == "repeated":
             self.world.figures["repeated"] += len(shipment.calls)
             self._carry(shipment, there_s, back_s)
-            self.world.at(dice.uniform(0.0, 4.0), shipment.arrive)
+            self.world.at(dice.uniform(0.0, self.world.oldest_s), shipment.arrive)
         elif fate == "reply late":
             self._carry(shipment, there_s, dice.uniform(0.03, 3.0))
         elif fate == "call late":
-            self._carry(shipment, dice.uniform(0.03, 3.0), back_s)
+            self._carry(shipment, dice.uniform(0.03, self.world.oldest_s), back_s)
         else:
             if fate == "reply lost":
                 self.world.at(there_s, shipment.arrive)
@@ -168,6 +171,7 @@ class Wire:
     def hear(self, now_us: int) -> None:
         """The store's time."""
         self._heard = now_us, self.process.monotonic_s()
+        self.heard_s = self.world.loop.time()
 
     # ``Store``.
 

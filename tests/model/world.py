@@ -34,6 +34,8 @@ class World:
         self.figures: Counter[str] = Counter()
         self.is_calm = False
         self.hold_us = dice.choice((2_000_000, 5_000_000))
+        self.oldest_s = 0.6 * self.hold_us / 1e6
+        """No call is run later than this after it was sent: less than it takes an idle Entry to leave."""
         self.kind = dice.choice(("day", "day", "month", "total"))
         before_midnight_s = dice.uniform(1, 12) if case.changes else 40_000
         self._begin_us = MIDNIGHT_US - round(before_midnight_s * 1e6)
@@ -86,6 +88,11 @@ class World:
         ]
 
     # What the servers tell.
+
+    def is_silent(self, sidecar_id: bytes) -> bool:
+        """Whether a Sidecar has heard no answer for a hold time."""
+        (process,) = [each for each in self.processes if each.sidecar_id == sidecar_id]
+        return self.loop.time() >= process.wire.heard_s + self.hold_us / 1e6
 
     def reclaimed(self, subject: Subject, sidecar_id: bytes, entry: Entry) -> None:
         """A server ended the Entry of a Sidecar that was silent for too long."""
