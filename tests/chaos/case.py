@@ -117,12 +117,14 @@ async def run(case: Case) -> Ended:
 async def _live(case: Case, world: World) -> dict[str, AtRest]:
     """Load, fault, load until nothing is admitted any more, rest."""
     world.load.start([plan.caller for plan in case.plans], CONNECTIONS)
+    watching = asyncio.ensure_future(world.watch_itself())
     try:
         await world.until_used(case.after)
         await case.hurt(world)
         await world.until_quiet(case.quiet_s)
     finally:
         await world.load.stop()
+        watching.cancel()
     at_rest = await world.at_rest()
     world.after = await world.metrics()
     world.fault.hits |= {sign: count() for sign, count in world.signs.items()}

@@ -50,6 +50,7 @@ def check(history: PlanHistory, bounds: Bounds, fault: Fault, exhausts: bool = T
         over = max(over, over_rate(history.asked, admitted, history.limits.rate_rps, history.limits.burst))
     lost, stranded = max(0, counted - used), max(0, used - counted)
     recover_s = recovery_s(history.asked, fault.ended_s)
+    late_s = (recover_s or 0.0) - fault.stood_still_s
     problems = [
         *_beyond("over-admitted", over, bounds.over),
         *_beyond("lost", lost, bounds.lost),
@@ -68,7 +69,7 @@ def check(history: PlanHistory, bounds: Bounds, fault: Fault, exhausts: bool = T
         problems.append(f"use at rest is {used - quota} above the quota")
     if recover_s is None:
         problems.append("nothing was decided after the fault")
-    elif bounds.recover_s is not None and recover_s > bounds.recover_s:
+    elif bounds.recover_s is not None and late_s > bounds.recover_s:
         problems.append(f"the first decision came {recover_s:.2f} s late, {bounds.recover_s:.2f} s promised")
     if not history.asked:
         problems.append("nothing was asked")

@@ -86,6 +86,8 @@ class Fault:
     hits: dict[str, int] = field(default_factory=dict)
     """What shows that it hit: each must have happened at least once."""
     note: str = ""
+    stood_still_s: float = 0.0
+    """How long the runner itself did, at the longest: by so much less is known of when things happened."""
 
 
 @dataclass(slots=True)

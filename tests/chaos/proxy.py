@@ -75,6 +75,10 @@ class FaultProxy:
         """The next thing that each client says reaches the server; the answer is lost with the connection."""
         return self._arm("cut after")
 
+    def disarm(self) -> None:
+        """Cut nothing that has not been cut yet."""
+        self._arm("")
+
     def stall(self) -> None:
         """Nothing goes on until ``resume``: the peers see neither an end nor a byte."""
         self.stalled = True

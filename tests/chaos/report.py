@@ -72,6 +72,9 @@ def markdown(runs: Sequence[Ended], command: str, store_versions: str) -> str:
     """The page for bench/results/."""
     problems = [f"- {problem}" for ended in runs for problem in complaints(ended)]
     notes = [f"- {ended.case.what}: {ended.fault.note}" for ended in runs if ended.fault.note]
+    notes += [
+        f"- {ended.case.what}: {_STILL.format(ended.fault.stood_still_s)}" for ended in runs if _stood(ended)
+    ]
     bounds = [f"- {why}" for why in _bounds(runs)]
     held = sum(not ended.failed for ended in runs)
     parts = [
@@ -101,6 +104,14 @@ Real processes and servers on loopback, nothing replaced. `plan` is `all` (every
 
 Load goes on until every quota is used up and refused: a quota that is refused early fails too.
 `tests/chaos/checker.py` decides."""
+
+
+STILL_S = 0.2
+_STILL = "the runner itself stood still for {:.2f} s: times are no better than that"
+
+
+def _stood(ended: Ended) -> bool:
+    return ended.fault.stood_still_s > STILL_S
 
 
 def _bounds(runs: Sequence[Ended]) -> list[str]:

@@ -86,6 +86,7 @@ async def cut_after_write(world: World) -> None:
     for _ in range(CUTS):
         proxy.cut_after_write()
         await wait(CUT_EVERY_S)
+    proxy.disarm()
     world.end_fault()
     world.signs["connections cut after the write"] = lambda: proxy.done["cut after"]
     world.signs["calls broken"] = lambda: world.grew(BROKEN)
@@ -98,6 +99,7 @@ async def cut_before_write(world: World) -> None:
     for _ in range(CUTS):
         proxy.cut_before_write()
         await wait(CUT_EVERY_S)
+    proxy.disarm()
     world.end_fault()
     world.signs["connections cut before the write"] = lambda: proxy.done["cut before"]
     world.signs["calls broken"] = lambda: world.grew(BROKEN)
@@ -232,6 +234,8 @@ CASES = (
         store={"journal": "journal"},
         bounds=budgets_and_a_crash,
         after=0.9,
+        # The dead process's Holds end with its hold time.
+        quiet_s=10.6,
     ),
     Case(
         "stop-local",

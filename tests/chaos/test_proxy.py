@@ -108,6 +108,17 @@ async def test_cut_before_the_write() -> None:
         assert proxy.done["cut before"] == 1
 
 
+async def test_what_is_disarmed_is_not_cut() -> None:
+    """A cut that has not happened yet does not happen any more."""
+    async with echoing() as (_, proxy):
+        reader, writer = await dial(proxy)
+        assert await say(b"one", reader, writer) == b"one"
+        proxy.cut_after_write()
+        proxy.disarm()
+        assert await say(b"two", reader, writer) == b"two"
+        writer.close()
+
+
 async def test_swallowed_replies() -> None:
     """The server hears everything, the client nothing, and the connection stays."""
     async with echoing() as (echo, proxy):

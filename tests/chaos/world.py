@@ -22,6 +22,8 @@ from tests.support.waiting import until
 LOAD_AT_MOST_S = 60.0
 """How long the load goes on at most until enough is used, and until nothing is admitted any more."""
 
+GRAIN_S = 0.02
+
 REST_WITHIN_S = 20.0
 REST_IS_S = 0.7
 """Counters that did not change for so long are at rest."""
@@ -89,6 +91,15 @@ class World:
             if asked.ended_s < since_s:
                 break
             self.exposed[asked.plan_id] += asked.sidecar == process and asked.plan_id in holding
+
+    async def watch_itself(self) -> None:
+        """Note how long this process stood still, as it may where it gets no processor time."""
+        fault, last_s = self.fault, monotonic_s()
+        while True:
+            await asyncio.sleep(GRAIN_S)
+            now_s = monotonic_s()
+            fault.stood_still_s = max(fault.stood_still_s, now_s - last_s - GRAIN_S)
+            last_s = now_s
 
     def failures(self) -> int:
         """Requests without a decision, sent after the fault began."""
