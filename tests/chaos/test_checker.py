@@ -201,7 +201,7 @@ def test_metrics_that_disagree_are_found(reported: int, fits: bool) -> None:
 
 
 def test_a_late_recovery_is_found() -> None:
-    """Where a time is promised, more than that is a breach, unless the runner itself stood still meanwhile."""
+    """Where a time is promised, more than that is a breach, unless the runner itself stood still."""
     said = "the first decision came 0.51 s late, 0.50 s promised"
     assert problems(history(), Bounds(recover_s=0.6)) == ""
     assert problems(history(), Bounds(recover_s=0.5)) == said
