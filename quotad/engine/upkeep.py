@@ -21,7 +21,9 @@ HEARTBEATS_PER_HOLD = 3
 """An Entry with Holds is renewed this often within the hold time: two may be lost."""
 
 REFILL_S = 0.05
-"""Stocks that run low wait so long for others to be filled in the same call."""
+"""Stocks that run low wait so long for others to be filled in the same call; those that last long wait
+longer: half a Lease is left then."""
+LONGEST_REFILL_S = 0.25
 
 TEND_S = 0.005
 """Stocks are not looked at more often."""
@@ -112,7 +114,8 @@ class Upkeep:
             return
         lane.wants = True
         if not self._low:
-            self._call_later(REFILL_S, self._refill)
+            ttl_s = 0.0 if lane.stock is None else lane.stock.ttl_s
+            self._call_later(min(max(REFILL_S, ttl_s / 20), LONGEST_REFILL_S), self._refill)
         self._low.append(lane)
 
     def _refill(self) -> None:

@@ -15,8 +15,8 @@ from tests.support.servers import StoreServer
 SIDECARS = 8
 CONNECTIONS = 32
 CALLERS = 200
-QUOTA = 400
-ROUNDS = 800
+QUOTA = 1500
+ROUNDS = 1000
 
 
 class Waiter:
@@ -83,7 +83,7 @@ async def test_few_calls_and_an_exact_sum_while_the_quota_runs_out(store_server:
         "leased",
         day_quota_request=QUOTA,
         scope="secret",
-        lease=LeaseRule(max_units=1000, ttl_ms=5000),
+        lease=LeaseRule(max_units=1000, ttl_ms=60_000),
     )
     subjects = [Subject(plan, "service-leases1", "release", f"AKID{index:04d}") for index in range(CALLERS)]
     sidecars = [Sidecar(store_server) for _ in range(SIDECARS)]
