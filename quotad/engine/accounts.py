@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from quotad.core.plans import Subject
@@ -20,6 +20,9 @@ ORPHANS_EVERY_S = 30.0
 
 RETRY_S = 1.0
 """What the store did not take is told again after this long, and so on."""
+
+FORGOTTEN_US = 60_000_000
+"""A new primary is behind the old one by less than this."""
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +63,14 @@ class Accounts:
             if not self._retries:
                 self._begin()
 
+    def tell_again(self, lanes: Iterable[Lane]) -> None:
+        """The store may have lost its last writes: it is told once more what it acknowledged lately."""
+        since_us = self._calendar.now_us() - FORGOTTEN_US
+        for lane in lanes:
+            if lane.debts is not None:
+                lane.debts.tell_again(since_us)
+                self.replay_soon(lane)
+
     def _begin(self) -> None:
         self._retries = False
         if self._due and (self._task is None or self._task.done()):
@@ -88,7 +99,7 @@ class Accounts:
         while (due := debts.next_replay()) is not None:
             debt, replay = due
             await self._tell(subject, replay, b"")
-            debts.acknowledged(debt, replay.total)
+            debts.acknowledged(debt, replay.total, self._calendar.now_us())
         journal = self._journal
 
         def settled(day_end_us: int, total: int) -> None:

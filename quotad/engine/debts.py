@@ -19,7 +19,7 @@ _MORE = ("timezone", "month_anchor_day", "version")
 class Debt:
     """One day's."""
 
-    __slots__ = ("day_end_us", "in_flight", "noted", "owed", "replayed", "told")
+    __slots__ = ("acknowledged_us", "day_end_us", "in_flight", "noted", "owed", "replayed", "told")
 
     def __init__(self, day_end_us: int) -> None:
         self.day_end_us = day_end_us
@@ -29,6 +29,8 @@ class Debt:
         """Counted, and neither paid for nor replayed yet."""
         self.replayed = 0
         """What the store has acknowledged; absolute since the process started."""
+        self.acknowledged_us = 0
+        """When the store said so last; 0: it is to be told again, since it may have forgotten."""
         self.told = 0
         """What the store was told at most, whether it heard or not: it may have counted so many."""
         self.noted = 0
@@ -43,6 +45,11 @@ class Debt:
     def payable(self) -> int:
         """What is owed and was never told: of the rest the store may have counted all."""
         return self.replayed + self.owed - self.told
+
+    @property
+    def is_untold(self) -> bool:
+        """Whether the store does not know of all, or may not."""
+        return bool(self.owed or (self.replayed and not self.acknowledged_us))
 
     def settle(self, counted: bool) -> None:
         """One admitted request's outcome is known."""
@@ -86,20 +93,27 @@ class Debts:
     @property
     def is_due(self) -> bool:
         """Whether the store is to be told something, or the journal may let go of what came to nothing."""
-        return any(debt.owed or (debt.noted and not debt.in_flight) for debt in self._by_day.values())
+        return any(debt.is_untold or (debt.noted and not debt.in_flight) for debt in self._by_day.values())
+
+    def tell_again(self, since_us: int) -> None:
+        """What the store has acknowledged since then it may have forgotten. Twice is once."""
+        for debt in self._by_day.values():
+            if debt.acknowledged_us >= since_us:
+                debt.acknowledged_us = 0
 
     def next_replay(self) -> tuple[Debt, Replay] | None:
         """What the store is to be told next, as an absolute total. From now on it may have heard it."""
         for debt in self._by_day.values():
-            if debt.owed:
+            if debt.is_untold:
                 debt.told = debt.replayed + debt.owed
                 return debt, Replay(debt.day_end_us, debt.told)
         return None
 
-    def acknowledged(self, debt: Debt, total: int) -> None:
+    def acknowledged(self, debt: Debt, total: int, now_us: int) -> None:
         """The store has counted so many of that day."""
         debt.owed -= total - debt.replayed
         debt.replayed = total
+        debt.acknowledged_us = now_us
 
     def close(self, settled: Callable[[int, int], None]) -> None:
         """Say of which days the journal may let go, and of which total.

@@ -63,6 +63,7 @@ class Limiter:
             call_later=call_later,
         )
         self._accounts = Accounts(store, self, call_later)
+        self._upkeep.on_new_connection = self._tell_again
         self.waiting = 0
         """Requests that wait for their Verdict."""
 
@@ -165,6 +166,9 @@ class Limiter:
         verdict = Verdict(lane.subject, False, answer)
         self._explain(verdict, answer)
         return verdict
+
+    def _tell_again(self) -> None:
+        self._accounts.tell_again(self._lanes.values())
 
     def _resolve(self, unit: Unaccounted, counted: bool) -> None:
         unit.debt.settle(counted)

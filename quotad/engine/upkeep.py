@@ -80,6 +80,8 @@ class Upkeep:
         self._reconnects = combiner.reconnects
         self._heartbeat: Timer | None = None
         self._watching: Timer | None = None
+        self.on_new_connection: Callable[[], None] | None = None
+        """Called when one was made in the place of an earlier one."""
         self.resolved = asyncio.Event()
         """Set whenever a call is resolved."""
 
@@ -211,6 +213,8 @@ class Upkeep:
         if reconnects != self._reconnects:
             self._reconnects = reconnects
             self.push()
+            if self.on_new_connection is not None:
+                self.on_new_connection()
 
     def beat(self) -> None:
         """Renew Entries that hold units and were silent, let go of those of which nothing is asked."""

@@ -1,4 +1,9 @@
-"""``python -m tests.model [--runs N] [--write]``: every case N times; 1 when a promise did not hold."""
+"""Thousands of runs of the protocol, and what they showed as a table.
+
+python -m tests.model [--runs 5000] [--first 0] [--only WORD] [--write FILE]
+
+Ends with 1 when a promise did not hold; the run is the same again for the same case and seed.
+"""
 
 import argparse
 import sys
@@ -6,53 +11,38 @@ from collections import Counter
 from pathlib import Path
 
 from tests.model.cases import CASES, Case
+from tests.model.report import Row, table
 from tests.model.run import run
-
-RESULTS = Path(__file__).resolve().parents[2] / "bench" / "results" / "model.md"
-COLUMNS = ("over-admitted", "over the rate", "forgotten", "stranded")
-
-
-def row(case: Case, runs: int) -> tuple[str, list[str]]:
-    """A table's line: the worst of each promise over all runs; and what was broken, with its seed."""
-    worst: Counter[str] = Counter()
-    figures: Counter[str] = Counter()
-    broken: list[str] = []
-    for seed in range(runs):
-        result = run(case, seed)
-        figures.update(result.figures)
-        for name in COLUMNS:
-            worst[name] = max(worst[name], result.found[name])
-        broken += [f"{case.name}, seed {seed}: {promise}" for promise in result.broken]
-    events = ", ".join(f"{count:,} {name}" for name, count in sorted(figures.items()) if count)
-    cells = " | ".join(f"{worst[name]:,}" for name in COLUMNS)
-    return f"| {case.name} | {runs:,} | {cells} | {len(broken)} | {events} |", broken
 
 
 def main() -> int:
-    """Run, print, perhaps write."""
+    """Run all cases in turn."""
     parser = argparse.ArgumentParser(prog="tests.model")
-    parser.add_argument("--runs", type=int, default=200)
-    parser.add_argument("--write", action="store_true")
-    options = parser.parse_args()
-    lines = [
-        "# The protocol model: seeded runs without sockets or real time",
-        "",
-        "| case | runs | "
-        + " | ".join(f"{name}, worst" for name in COLUMNS)
-        + " | bounds passed | what happened |",
-        "|---|---|---|---|---|---|---|---|",
+    parser.add_argument("--runs", type=int, default=5000, help="over all cases")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--only", default="", help="cases with this in their name")
+    parser.add_argument("--write", type=Path, help="where the table goes")
+    chosen = parser.parse_args()
+    cases = [case for case in CASES if chosen.only in case.name]
+    rows = [
+        _row(case, range(chosen.first, chosen.first + max(1, chosen.runs // len(cases)))) for case in cases
     ]
-    broken: list[str] = []
-    for case in CASES:
-        line, found = row(case, options.runs)
-        print(line, flush=True)
-        lines.append(line)
-        broken += found
-    lines += ["", "`make model`. What each case allows: tests/model/run.py.", ""]
-    if options.write:
-        RESULTS.write_text("\n".join(lines))
-    print("\n".join(broken) or "every promise held")
-    return 1 if broken else 0
+    text = table(rows)
+    print(text)
+    if chosen.write is not None:
+        chosen.write.write_text(text, encoding="utf-8")
+    return 1 if any(row.broken for row in rows) else 0
+
+
+def _row(case: Case, seeds: range) -> Row:
+    row = Row(case, Counter(), [], {})
+    for seed in seeds:
+        result = run(case, seed)
+        row.take(result)
+        for broken in result.broken:
+            row.broken.append(f"{case.name}, seed {seed}: {broken}")
+            print(row.broken[-1], file=sys.stderr, flush=True)
+    return row
 
 
 if __name__ == "__main__":

@@ -26,6 +26,10 @@ class Server:
         """Grants that it will never be told of: their Sidecar was silent for a hold time."""
         self.is_up = True
         self.replicates = True
+        self.replays: list[tuple[object, int]] = []
+        """Who told it of what was admitted without it, and how much, when no replica listened any more."""
+        self._left: dict[bytes, int] = {}
+        """The number of the call by which a Sidecar let its Entry go last."""
 
     def fork(self) -> "Server":
         """What a replica has of it now."""
@@ -42,7 +46,7 @@ class Server:
         """Run one Call, and tell the ledger what really happened."""
         if not self.is_up:
             return StoreError("readonly", "it is no primary", executed=False), None
-        world = self.world
+        world, ledger = self.world, self.world.ledgers[call.subject.tag]
         before = self._entries(call.subject.tag)
         if world.is_silent(sidecar_id):
             self._forget(call.subject.tag, sidecar_id)
@@ -53,10 +57,14 @@ class Server:
             if other != sidecar_id or call.cost != LEAVE:
                 world.reclaimed(call.subject, other, before[other])
                 self._forget(call.subject.tag, other)
+        if call.cost == LEAVE and not answer.generation:
+            self._left[sidecar_id] = call.number
+        elif call.memory is not None and call.number < self._left.get(sidecar_id, 0):
+            # Run after the Entry that it speaks of was let go: it is charged anew, to nobody.
+            ledger.stranded_at_most += call.memory.granted + call.memory.previous_granted
         if answer.status == AnswerStatus.DECIDED and answer.generation:
             self._learn(call, sidecar_id, sent_s)
         window, limit = window_of(world.kind, answer)
-        ledger = world.ledgers[call.subject.tag]
         if answer.status == AnswerStatus.DECIDED:
             ledger.decided(window, limit)
         if not answer.granted:

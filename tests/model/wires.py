@@ -198,6 +198,8 @@ class Wire:
             )
         except WindowsUnfitError:
             raise StoreError("script", "the windows do not fit", executed=False) from None
+        if not self.server.replicates:
+            self.server.replays.append((self, record.total))
         if spoils or (world.case.waits and not self.server.replicates):
             raise StoreError("broken", "its reply was lost", executed=None)
         await world.sleep(0.002)
