@@ -85,7 +85,18 @@ def _local(by: int) -> Case:
     return Case("", "", _one(plan), 8_000 / by, 22.0, SIDECARS // by, conditions=conditions)
 
 
+def _ample(by: int, lease: LeaseRule, seconds: float) -> Case:
+    """A quota of which nobody sees the end."""
+    plan = replace(FREE, day_quota_request=10**9, lease=lease)
+    return Case("", "", _one(plan), DEMAND_RPS / by, seconds, SIDECARS // by)
+
+
 _MADE: dict[str, tuple[str, Callable[[int], Case]]] = {
+    "ample": ("one plan, a quota without end, lease 500 for 1 s", lambda by: _ample(by, LEASE, 6.0)),
+    "ample-5s": (
+        "the same, lease 5,000 for 5 s",
+        lambda by: _ample(by, LeaseRule(5_000, 5_000), 12.0),
+    ),
     "hot": ("one plan, day quota, lease 500 for 1 s", lambda by: _hot(by, replace(FREE, lease=LEASE))),
     "hot-5s": (
         "the same, lease 2,500 for 5 s",

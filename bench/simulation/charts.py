@@ -55,11 +55,12 @@ def svg(chart: Chart) -> str:
 
 
 def nice(value: float) -> float:
-    """The smallest of 1, 2, 4, 5, 8 or 10 times a power of ten that is not below ``value``."""
+    """The smallest of 1, 2, 2.4, 3, 4, 5, 6, 8 or 10 times a power of ten that is not below ``value``."""
     if value <= 0:
         return 1.0
     power = 10 ** ceil(log10(value) - 1)
-    return float(next(step * power for step in (1, 2, 4, 5, 8, 10) if step * power >= value * 0.999999))
+    steps = (1, 2, 2.4, 3, 4, 5, 6, 8, 10)
+    return float(next(step * power for step in steps if step * power >= value * 0.999999))
 
 
 def _grid(chart: Chart, right: float, top: float) -> list[str]:

@@ -19,7 +19,7 @@ def pictures(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, str]]:
 
 
 def _calls(known: dict[str, Outcome]) -> Chart:
-    shown = ("hot", "hot-strict", "plans", "plans-strict", "rate-idle", "rate")
+    shown = ("hot", "hot-strict", "ample", "plans", "plans-strict", "rate-idle")
     return Chart(
         "Script calls per second",
         "Over time, of one store: with leases and without. The quotas of hot and plans last for 5 s.",

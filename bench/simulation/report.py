@@ -51,9 +51,9 @@ def costs(outcomes: Sequence[Outcome]) -> str:
         (
             of.name,
             f"{of.calls_per_request():.3f}",
-            f"{of.calls_per_request(0.0, 0.5):.3f}" if of.limit >= 0 else "-",
-            f"{of.calls_per_request(0.5, 0.9):.3f}" if of.limit >= 0 else "-",
-            f"{of.calls_per_request(0.9):.3f}" if of.limit >= 0 else "-",
+            _phase(of, 0.0, 0.5),
+            _phase(of, 0.5, 0.9),
+            _phase(of, 0.9, 1.1),
             f"{of.decisions / max(1, of.calls):.2f}",
             f"{of.peak_calls_per_s:,.0f}",
             f"{of.busy:.0%}",
@@ -105,6 +105,12 @@ def losses(outcomes: Sequence[Outcome]) -> str:
     return table(rows, names)
 
 
+def _phase(of: Outcome, least: float, most: float) -> str:
+    """Calls per request while these shares of the quota were admitted; a dash where that never was."""
+    reached = of.admitted / of.limit if of.limit > 0 else 0.0
+    return f"{of.calls_per_request(least, most):.3f}" if reached > max(least, 0.5) else "-"
+
+
 def _refused(of: Outcome) -> str:
     return ", ".join(f"{reason} {count:,}" for reason, count in of.refused.items())
 
@@ -120,7 +126,7 @@ def tried(outcomes: Sequence[Outcome], with_variants: Tried) -> str:
                     of.name,
                     " + ".join(names) or "as it is",
                     f"{of.calls_per_request():.3f}",
-                    f"{of.calls_per_request(0.9):.3f}" if of.limit >= 0 else "-",
+                    _phase(of, 0.9, 1.1),
                     f"{of.peak_calls_per_s:,.0f}",
                     f"{of.unsold:,}" if of.limit >= 0 else f"{1 - (of.rate_used or 0):.2%}",
                     f"{of.fairness:.3f}",
