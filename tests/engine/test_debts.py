@@ -90,7 +90,7 @@ def test_only_what_counted_is_told_and_the_rest_later() -> None:
     in_flight = admit(debts)
     debt, first = debts.next_replay() or pytest.fail("nothing is due")
     assert first.total == 2
-    debts.acknowledged(debt, first.total)
+    debts.acknowledged(debt, first.total, 1)
     assert debts.next_replay() is None
     in_flight.settle(counted=True)
     _, second = debts.next_replay() or pytest.fail("nothing is due")
@@ -112,7 +112,7 @@ def test_what_was_counted_while_a_replay_was_on_its_way_stays_owed() -> None:
     counted(debts, 2)
     debt, first = debts.next_replay() or pytest.fail("nothing is due")
     counted(debts, 3)
-    debts.acknowledged(debt, first.total)
+    debts.acknowledged(debt, first.total, 1)
     assert debt.owed == 3
     _, second = debts.next_replay() or pytest.fail("nothing is due")
     assert second.total == 5
@@ -148,7 +148,7 @@ def test_a_slot_is_let_go_of_once_all_is_counted(journal: Make) -> None:
     counted(debts, 2, own)
     in_flight = admit(debts, own)
     debt, replay = debts.next_replay() or pytest.fail("nothing is due")
-    debts.acknowledged(debt, replay.total)
+    debts.acknowledged(debt, replay.total, 1)
     debts.close(settled)
     assert noted(own) == {DAY_US: 3}
     in_flight.settle(counted=False)
@@ -163,7 +163,7 @@ def test_the_next_outage_of_the_day_goes_on_from_the_total(journal: Make) -> Non
     own, debts = journal(), Debts()
     debt = counted(debts, 2, own)
     debts.next_replay()
-    debts.acknowledged(debt, 2)
+    debts.acknowledged(debt, 2, 1)
     debts.close(lambda day_end_us, total: own.settled(OF.tag, day_end_us, total))
     admit(debts, own)
     assert noted(own) == {DAY_US: 3}
@@ -176,7 +176,7 @@ def test_days_are_told_apart(journal: Make) -> None:
     second = counted(debts, 1, own, DAY_US + 1)
     assert noted(own) == {DAY_US: 2, DAY_US + 1: 1}
     assert debts.next_replay() == (first, Replay(DAY_US, 2))
-    debts.acknowledged(first, 2)
+    debts.acknowledged(first, 2, 1)
     assert debts.next_replay() == (second, Replay(DAY_US + 1, 1))
 
 
