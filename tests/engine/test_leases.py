@@ -1,30 +1,23 @@
-"""Units taken ahead: how many, how they are spent, and that each one that is not spent goes back."""
-
-from dataclasses import replace
+"""Units ahead: spent at once, never beyond a limit or their end, and given back."""
 
 import pytest
 
 from quotad.core.plans import LeaseRule, StoreFailurePolicy, Subject
+from quotad.engine.leases import Stock, lease_us
 from quotad.engine.limiter import Limiter
-from quotad.engine.upkeep import OUTAGE_SETTLE_DELAY_S, REFILL_S
-from tests.support.elapsing import pass_s
-from tests.support.engines import HOLD_S, START_US, Request, World, ask, get, subject, turns
+from tests.support.engines import HOLD_S, Request, World, ask, get, subject, turns
 
-DAY_US = 86_400_000_000
-PLAN = "usagePlan-test"
-FIRST = 8
+DAY_S = 86_400
 
 
-def leasing(most: int = 20, ttl_ms: int = 1_000, **limits: object) -> Subject:
-    """A Subject whose plan lets so many units be taken ahead."""
-    return subject(lease=LeaseRule(most, ttl_ms), **{"day_quota_request": 10_000, **limits})
+def leased(max_units: int = 8, ttl_ms: int = 1_000, **limits: object) -> Subject:
+    """A Subject whose plan leases."""
+    return subject(lease=LeaseRule(max_units, ttl_ms), **limits)
 
 
-def standing_by(units: int, **limits: object) -> Subject:
-    """A Subject of which each process keeps so many units for when the store is away."""
-    return subject(
-        on_store_failure=StoreFailurePolicy("local", units=units), **{"day_quota_request": 10_000, **limits}
-    )
+def standing_by(units: int = 3, **limits: object) -> Subject:
+    """A Subject whose plan is ``local``."""
+    return subject(on_store_failure=StoreFailurePolicy("local", units=units), **limits)
 
 
 def admitted(requests: list[Request]) -> int:
@@ -32,368 +25,356 @@ def admitted(requests: list[Request]) -> int:
     return sum(request.admitted for request in requests)
 
 
-def leased(world: World, wanted: Subject) -> int:
-    """What the store counts as granted ahead and not spent."""
-    return world.reference.usage(world.now_us, wanted).leased
+def at_once(limiter: Limiter, wanted: Subject) -> bool | None:
+    """Whether a request goes on without waiting; None: it waits."""
+    verdict = limiter.reserve(wanted, Request())
+    return None if verdict is None else verdict.admitted
 
 
-async def spend_all(limiter: Limiter, wanted: Subject) -> int:
-    """Use up what is there ahead, and ask the store for one more; answers how many there were."""
-    ahead = limiter.leased().get(PLAN, 0)
-    at_once = ask(limiter, wanted, ahead)
-    assert admitted(at_once) == ahead
-    assert admitted(await get(limiter, wanted)) == 1
-    return ahead
-
-
-async def ask_for_s(world: World, limiters: list[Limiter], wanted: Subject, seconds: float) -> int:
-    """Ask each for one unit every 50 ms; answers how many were admitted."""
-    count = 0
-    for _ in range(round(seconds / 0.05)):
-        for limiter in limiters:
-            count += admitted(await get(limiter, wanted))
-        await pass_s(world, 0.05)
-    return count
-
-
-# Taken and spent.
-
-
-async def test_a_leased_unit_is_decided_at_once() -> None:
-    """The first request asks the store, the next ones hear their Verdict from ``reserve`` itself."""
+async def test_a_unit_ahead_is_decided_at_once() -> None:
+    """After the first answer, requests go on without a call, each with its place before those that follow."""
     world = World()
     limiter = world.sidecar()
-    plan = leasing()
-    (first,) = ask(limiter, plan)
-    assert first.verdict is None
-    await turns()
+    plan = leased(day_quota_request=100)
+    (first,) = await get(limiter, plan)
+    second = limiter.reserve(plan, Request())
+    third = limiter.reserve(plan, Request())
     assert first.admitted
-    requests = ask(limiter, plan, FIRST)
-    assert [request.told.place for request in requests] == list(reversed(range(FIRST)))
-    assert admitted(requests) == FIRST
+    assert second is not None
+    assert third is not None
+    assert second.admitted
+    assert (second.place, third.place) == (7, 6)
     assert world.stores[0].submitted == 1
-    (beyond,) = ask(limiter, plan)
-    assert beyond.verdict is None
+    assert limiter.leased() == {"usagePlan-test": 6}
 
 
-async def test_a_lease_begins_small_doubles_under_load_and_never_passes_its_bound() -> None:
-    """Used up within a moment it is wanted twice as large, up to ``lease.max``."""
-    limiter = World().sidecar()
-    plan = leasing(most=50)
-    assert admitted(await get(limiter, plan)) == 1
-    sizes = [await spend_all(limiter, plan) for _ in range(5)]
-    assert sizes == [FIRST, 16, 32, 50, 50]
+async def test_exactly_the_limit_passes_through_three_sidecars() -> None:
+    """All units are used, none twice; where few are left nobody holds them ahead of the others."""
+    world = World()
+    limiters = [world.sidecar() for _ in range(3)]
+    plan = leased(day_quota_request=101)
+    passed = [0, 0, 0]
+    for _ in range(60):
+        for index, limiter in enumerate(limiters):
+            passed[index] += admitted(await get(limiter, plan, 2))
+        await world.go_on(0.2)
+    assert sum(passed) == 101
+    assert min(passed) > 20
+    assert world.used(plan) == (101, 0)
 
 
-async def test_however_many_come_at_once_a_lease_keeps_its_bound() -> None:
-    """A burst of waiters does not make a Lease larger than ``lease.max``."""
-    limiter = World().sidecar()
-    assert admitted(await get(limiter, leasing(most=20), 500)) == 500
-    assert limiter.leased() == {PLAN: 20}
-
-
-@pytest.mark.parametrize(("most", "least", "submits"), [(5_000, 80, 50), (40, 30, 100)])
-async def test_a_lease_is_as_large_as_what_is_used_within_its_time(
-    most: int, least: int, submits: int
-) -> None:
-    """At 100 requests a second and 1 s it settles near 100, or at its bound; the store is rarely asked."""
+async def test_the_size_follows_the_demand() -> None:
+    """A stock that does not last is doubled up to the most that the plan allows, and shrinks with demand."""
     world = World()
     limiter = world.sidecar()
-    plan = leasing(most=most)
-    largest = 0
-    for tick in range(1_000):
-        assert admitted(await get(limiter, plan)) == 1
-        if tick > 300:
-            largest = max(largest, limiter.leased().get(PLAN, 0))
-        await pass_s(world, 0.01)
-    assert least <= largest <= min(most, 120)
-    assert world.stores[0].submitted < submits
+    plan = leased(max_units=64)
+    sizes = []
+    for _ in range(30):
+        await get(limiter, plan, 10)
+        await world.go_on(0.01)
+        stock = limiter._lanes[plan.tag].stock
+        assert stock is not None
+        sizes.append(stock.want)
+    assert sizes[0] == 10
+    assert max(sizes) == 64
+    for _ in range(20):
+        await get(limiter, plan)
+        await world.go_on(0.5)
+    assert stock.want <= 4
 
 
-async def test_stocks_that_run_low_are_filled_in_one_call() -> None:
-    """Two Subjects that run low within a moment cost the store one submit."""
+async def test_low_stocks_are_filled_before_they_are_empty_in_one_call() -> None:
+    """Lanes whose stocks run low share a call, and their requests go on at once all the time."""
     world = World()
     limiter = world.sidecar()
-    plans = [replace(leasing(), service_id=f"service-{name}") for name in "ab"]
+    plans = [Subject(leased(day_quota_request=10_000).plan, f"service-{name}", "release") for name in "abcd"]
     for plan in plans:
         await get(limiter, plan)
-    asked = world.stores[0].submitted
-    for plan in plans:
-        assert admitted(ask(limiter, plan, FIRST // 2)) == FIRST // 2
-        await pass_s(world, REFILL_S / 4)
-    assert world.stores[0].submitted == asked
-    await pass_s(world, REFILL_S)
-    assert world.stores[0].submitted == asked + 1
-    assert all(leased(world, plan) >= FIRST // 2 for plan in plans)
-    assert admitted(ask(limiter, plans[0], FIRST // 2 + 1)) == FIRST // 2 + 1
+    calls = world.stores[0].submitted
+    for _ in range(5):
+        assert all(at_once(limiter, plan) for plan in plans)
+    await world.go_on(0.05)
+    assert world.stores[0].submitted == calls + 1
+    assert all(at_once(limiter, plan) for plan in plans for _ in range(4))
 
 
-async def test_a_bucket_and_what_is_leased_never_pass_the_burst() -> None:
-    """In one instant no more than the burst is admitted, whoever leased what of it before."""
-    world = World()
-    limiters = [world.sidecar() for _ in range(3)]
-    plan = leasing(rate_rps=100, burst=100)
-    for limiter in limiters:
-        await get(limiter, plan)
-    await pass_s(world, 0.2)
-    total = 0
-    for limiter in limiters:
-        for _ in range(4):
-            total += admitted(await get(limiter, plan, 100))
-    assert total == 100
-
-
-# Exactly the quota.
-
-
-@pytest.mark.parametrize("limit", ["day_quota_request", "month_quota_request", "max_request_num"])
-async def test_three_leasing_sidecars_admit_exactly_the_quota(limit: str) -> None:
-    """With Leases as without, as many pass in all as the limit says, and none are stranded."""
-    world = World()
-    limiters = [world.sidecar() for _ in range(3)]
-    plan = leasing(**{"day_quota_request": -1, limit: 200})
-    count = await ask_for_s(world, limiters, plan, 8.0)
-    assert count == 200
-    assert world.used(plan) == (200, 0)
-    assert leased(world, plan) == 0
-
-
-@pytest.mark.parametrize("index", range(3))
-async def test_each_sidecar_can_have_the_last_unit(index: int) -> None:
-    """What the others took ahead and did not use comes back to the one that goes on asking."""
-    world = World()
-    limiters = [world.sidecar() for _ in range(3)]
-    plan = leasing(day_quota_request=60)
-    for limiter in limiters:
-        assert admitted(await get(limiter, plan)) == 1
-    assert await ask_for_s(world, [limiters[index]], plan, 6.0) == 57
-
-
-# Given back.
-
-
-async def test_an_idle_lease_goes_back() -> None:
-    """When nobody asks any more, the units ahead are the store's again within two of their times."""
+async def test_what_nobody_asks_for_goes_back() -> None:
+    """An idle process gives its units back, quota and tokens."""
     world = World()
     limiter = world.sidecar()
-    plan = leasing()
+    other = world.sidecar()
+    plan = leased(day_quota_request=40, rate_rps=1, burst=10)
     await get(limiter, plan)
-    assert leased(world, plan) == FIRST
-    await pass_s(world, 2.0)
-    assert leased(world, plan) == 0
-    assert limiter.leased() == {}
+    assert world.used(plan)[0] > 1
+    await world.go_on(2.0)
     assert world.used(plan) == (1, 0)
+    assert limiter.leased() == {}
+    assert admitted(await get(other, plan, 20)) == 10
 
 
 @pytest.mark.parametrize("conditional", [False, True])
-async def test_close_gives_back_what_was_not_spent(conditional: bool) -> None:
-    """After the close exactly what was admitted is charged, and nothing is leased."""
+async def test_close_gives_everything_back(conditional: bool) -> None:
+    """What a process that ends held ahead is everybody's, and its Entry is gone."""
     world = World()
     limiter = world.sidecar()
-    plan = leasing(quota_condition=frozenset({"2xx"} if conditional else ()))
-    requests = await get(limiter, plan) + ask(limiter, plan, 3)
-    for request in requests:
-        limiter.settle(request.told, counted=True)
+    plan = leased(day_quota_request=40, quota_condition=frozenset({"2xx"} if conditional else ()))
+    (request,) = await get(limiter, plan)
+    limiter.settle(request.told, counted=True)
     assert await limiter.close(1.0)
-    assert leased(world, plan) == 0
-    assert world.used(plan) == (4, 0)
+    await world.go_on(2.0)
+    assert world.used(plan) == (1, 0)
+    assert not world.reference.accounts[plan.tag].entries
 
 
-async def test_a_lease_ends_by_the_clock_although_no_timer_went_off() -> None:
-    """A process that was stopped spends nothing of an ended Lease; its units go back."""
+async def test_nothing_ahead_comes_while_a_process_closes() -> None:
+    """A grant that is on its way when a process ends goes back too."""
     world = World()
     limiter = world.sidecar()
-    plan = leasing(ttl_ms=1_000)
+    plan = leased(day_quota_request=40)
+    ask(limiter, plan)
+    await turns(1)
+    assert await limiter.close(1.0)
+    await world.go_on(1.0)
+    assert world.used(plan) == (1, 0)
+    assert world.reference.accounts[plan.tag].leased == 0
+
+
+async def test_nothing_is_spent_past_its_end_though_timers_stall() -> None:
+    """A process that stood still asks anew; what had ended goes back with that call."""
+    world = World()
+    limiter = world.sidecar()
+    plan = leased(day_quota_request=40)
     await get(limiter, plan)
-    world.now_us += 1_000_100
-    (request,) = ask(limiter, plan)
-    assert request.verdict is None
+    world.now_us += 1_000_000
+    assert at_once(limiter, plan) is None
     await turns()
-    assert request.admitted
-    assert leased(world, plan) == limiter.leased()[PLAN]
-    assert await limiter.close(1.0)
-    assert world.used(plan) == (2, 0)
+    account = world.reference.accounts[plan.tag]
+    stock = limiter._lanes[plan.tag].stock
+    assert stock is not None
+    assert account.day.charged == 2 + stock.left
 
 
-async def test_the_day_of_a_lease_ends_and_with_it_the_lease() -> None:
-    """Nothing that was charged to yesterday is spent today, and what was left of it goes back."""
-    day_end_us = (START_US // DAY_US + 1) * DAY_US
-    world = World(now_us=day_end_us - 100_000)
-    limiter = world.sidecar()
-    plan = leasing(ttl_ms=60_000)
-    (yesterday,) = await get(limiter, plan)
-    assert yesterday.told.answer is not None
-    assert yesterday.told.answer.day_end_us == day_end_us
-    world.now_us = day_end_us + 1
-    (today,) = ask(limiter, plan)
-    assert today.verdict is None
+async def test_nothing_of_yesterday_is_spent_today() -> None:
+    """The day's end ends what was ahead, by the process's own clock and by the store's answer."""
+    world = World()
+    limiter, other = world.sidecar(), world.sidecar()
+    plan = leased(ttl_ms=10_000, day_quota_request=40)
+    answer = (await get(limiter, plan))[0].told.answer
+    assert answer is not None
+    world.now_us = answer.day_end_us - 100_000
+    await get(limiter, plan)
+    assert limiter.leased()
+    world.now_us = answer.day_end_us
+    await get(other, plan)
+    assert at_once(limiter, plan) is None
     await turns()
-    assert today.told.answer is not None
-    assert today.told.answer.day_end_us == day_end_us + DAY_US
-    assert await limiter.close(1.0)
-    usage = world.reference.usage(world.now_us, plan)
-    assert (usage.day_charged, usage.total_charged, usage.leased) == (1, 2, 0)
+    used = world.used(plan)[0]
+    assert used == 2 + sum(limiter.leased().values()) + sum(other.leased().values())
 
 
-async def test_a_plan_that_becomes_strict_gives_its_lease_back() -> None:
-    """From the reload on each request is decided by the store, and nothing stays leased."""
+async def test_a_plan_that_is_strict_now_leases_nothing_any_more() -> None:
+    """A reload gives back what was ahead, and what is granted ahead meanwhile."""
     world = World()
     limiter = world.sidecar()
-    plan = leasing()
+    plan, strict = leased(day_quota_request=40), subject(day_quota_request=40)
     await get(limiter, plan)
-    strict = subject(day_quota_request=10_000)
-    for _ in range(3):
-        (request,) = ask(limiter, strict)
-        assert request.verdict is None
-        await turns()
-        assert request.admitted
+    ask(limiter, plan, 9)
+    await turns(1)
+    assert admitted(await get(limiter, strict)) == 1
+    await turns()
+    await world.go_on(0.1)
     assert limiter.leased() == {}
-    await pass_s(world, 0.1)
-    assert leased(world, strict) == 0
-    assert world.used(strict) == (4, 0)
+    assert world.used(plan) == (11, 0)
 
 
-async def test_a_lease_that_is_made_smaller_is_never_exceeded_again() -> None:
-    """After a reload with another ``lease`` the new bound holds from the next grant on."""
+async def test_a_call_that_came_after_the_end_renews_nothing() -> None:
+    """Units that the store had ended are given back, not spent: others have had their tokens."""
     world = World()
     limiter = world.sidecar()
-    await get(limiter, leasing(most=100), 60)
-    assert limiter.leased()[PLAN] > 4
-    smaller = leasing(most=4)
-    await get(limiter, smaller)
-    assert limiter.leased() == {PLAN: 4}
-    assert leased(world, smaller) == 4
-    assert await limiter.close(1.0)
-    assert world.used(smaller) == (61, 0)
-
-
-@pytest.mark.parametrize("fault", ["lose_reply", "hold_reply", "hold_call"])
-async def test_units_ahead_whose_answer_came_late_or_never_go_back(fault: str) -> None:
-    """Only what a process knows to have is spent; the store counts no other as leased for long."""
-    world = World()
-    limiter = world.sidecar()
-    plan = leasing()
-    world.stores[0].fault = fault
-    (lost,) = await get(limiter, plan)
-    assert lost.told.reason == "store"
+    plan = leased(rate_rps=10, burst=20)
+    await get(limiter, plan)
+    world.now_us += 900_000
+    stock = limiter._lanes[plan.tag].stock
+    assert stock is not None
+    assert stock.left == 8
+    # The call goes out in time, and is run when the Lease has ended.
+    world.stores[0].fault = "hold_call"
+    limiter._lanes[plan.tag].wants = True
+    limiter._combiner.send(limiter._lanes[plan.tag])
+    await turns()
+    world.now_us += 200_000
     world.stores[0].fault = "none"
     world.stores[0].let_go()
     await turns()
-    await pass_s(world, 1.0)
-    assert admitted(await get(limiter, plan)) == 1
-    await pass_s(world, 0.05)
-    assert leased(world, plan) == limiter.leased().get(PLAN, 0)
-    assert await limiter.close(1.0)
-    assert leased(world, plan) == 0
+    assert stock.left == 0
+    await world.go_on(1.0)
     assert world.used(plan) == (1, 0)
+    assert world.reference.accounts[plan.tag].leased == 0
 
 
-async def test_a_renewal_whose_answer_is_lost_leaves_nothing_behind() -> None:
-    """A stock refilled by a call that was executed unheard is neither spent twice nor stranded."""
+@pytest.mark.parametrize("fault", ["lose_reply", "hold_reply"])
+async def test_units_ahead_that_nobody_heard_of_go_back_with_their_tokens(fault: str) -> None:
+    """A lost or late grant is as if it never was but for the tokens of those who asked."""
     world = World()
     limiter = world.sidecar()
-    plan = leasing()
-    requests = await get(limiter, plan) + ask(limiter, plan, FIRST)
-    world.stores[0].fault = "lose_reply"
-    await pass_s(world, REFILL_S)
+    plan = leased(ttl_ms=5_000, day_quota_request=99, rate_rps=1, burst=20)
+    world.stores[0].fault = fault
+    await get(limiter, plan, 2)
+    account = world.reference.accounts[plan.tag]
+    assert account.leased == 8
     world.stores[0].fault = "none"
-    requests += await get(limiter, plan, 5)
-    await pass_s(world, OUTAGE_SETTLE_DELAY_S + 0.1)
-    assert leased(world, plan) == limiter.leased().get(PLAN, 0)
-    assert await limiter.close(1.0)
-    assert world.used(plan) == (admitted(requests), 0)
+    world.stores[0].let_go()
+    await world.go_on(1.0)
+    assert limiter.leased() == {}
+    assert account.leased == 0
+    assert world.used(plan) == (0, 0)
+    assert account.tokens_u >= 18_000_000
 
 
-async def test_a_leased_unit_that_does_not_count_goes_back_once() -> None:
-    """Where only 2xx count, leased requests that ended otherwise cost nothing, however often told."""
+async def test_a_unit_ahead_that_does_not_count_goes_back() -> None:
+    """Under a condition each outcome decides, also of a request that took its unit at once."""
     world = World()
     limiter = world.sidecar()
-    plan = leasing(quota_condition=frozenset({"2xx"}))
-    (first,) = await get(limiter, plan)
-    counted, failed, released, charged = ask(limiter, plan, 4)
-    for _ in range(2):
-        limiter.settle(first.told, counted=False)
-        limiter.settle(counted.told, counted=True)
-        limiter.settle(failed.told, counted=False)
-        limiter.release(released.told)
-        limiter.settle(charged.told, counted=True)
-    assert await limiter.close(1.0)
+    plan = leased(day_quota_request=40, quota_condition=frozenset({"2xx"}))
+    requests = [*await get(limiter, plan), *ask(limiter, plan, 3)]
+    for request, counted in zip(requests, (True, True, False, False), strict=True):
+        limiter.settle(request.told, counted)
+        limiter.release(request.told)
+    await world.go_on(3.0)
     assert world.used(plan) == (2, 0)
 
 
-async def test_a_released_leased_unit_goes_back_without_a_condition() -> None:
-    """A leased request that never went upstream costs nothing."""
+async def test_an_entry_lives_while_a_unit_ahead_may_go_back() -> None:
+    """However long the request takes, its unit is given back when it does not count."""
     world = World()
-    limiter = world.sidecar()
-    plan = leasing()
-    await get(limiter, plan)
-    (request,) = ask(limiter, plan)
-    limiter.release(request.told)
-    assert await limiter.close(1.0)
+    limiter, other = world.sidecar(), world.sidecar()
+    limiter.start()
+    plan = leased(day_quota_request=40, quota_condition=frozenset({"2xx"}))
+    (first,) = await get(limiter, plan)
+    (second,) = ask(limiter, plan)
+    limiter.settle(first.told, counted=True)
+    await world.go_on(3 * HOLD_S)
+    await get(other, plan, 0)
+    limiter.settle(second.told, counted=False)
+    await world.go_on(1.0)
     assert world.used(plan) == (1, 0)
-
-
-# The standby of ``local``.
-
-
-async def test_a_standby_is_kept_while_the_store_answers() -> None:
-    """Every request is decided by the store, and the units ahead stay whole."""
-    world = World()
-    limiter = world.sidecar()
-    plan = standing_by(5)
-    for count in range(1, 5):
-        (request,) = ask(limiter, plan)
-        assert request.verdict is None
-        await turns()
-        assert request.admitted
-        assert world.stores[0].submitted == count
-        assert limiter.leased() == {PLAN: 5}
-    assert leased(world, plan) == 5
-
-
-async def test_a_standby_is_spent_to_the_number_and_filled_again() -> None:
-    """While the store fails exactly ``units`` are admitted, then none; afterwards it is whole again."""
-    world = World()
-    limiter = world.sidecar()
-    plan = standing_by(5)
-    requests = await get(limiter, plan)
-    world.stores[0].fault = "lose_call"
-    for expected in (3, 2, 0, 0):
-        tried = await get(limiter, plan, 3)
-        assert admitted(tried) == expected
-        assert all(request.admitted or request.told.reason == "store" for request in tried)
-        requests += tried
-        await pass_s(world, 0.3)
-    world.stores[0].fault = "none"
-    requests += await get(limiter, plan)
-    assert limiter.leased() == {PLAN: 5}
-    await pass_s(world, 0.6)
-    assert leased(world, plan) == 5
     assert await limiter.close(1.0)
-    assert world.used(plan) == (admitted(requests), 0) == (7, 0)
+    assert not world.reference.accounts[plan.tag].entries
 
 
-async def test_a_standby_outlives_a_long_outage() -> None:
-    """What is left of it may still be spent when the store has been away for longer than the hold time."""
+async def test_units_of_an_entry_that_was_ended_are_void() -> None:
+    """They stay charged, and are not spent when their process comes back."""
+    world = World()
+    paused, other = world.sidecar(), world.sidecar()
+    plan = leased(ttl_ms=int(HOLD_S * 1000), day_quota_request=40)
+    await get(paused, plan)
+    world.now_us += int(HOLD_S * 1e6) + 1
+    await get(other, plan)
+    used = world.used(plan)[0]
+    assert at_once(paused, plan) is None
+    await turns()
+    stock = paused._lanes[plan.tag].stock
+    assert stock is not None
+    assert world.used(plan)[0] == used + 1 + stock.left
+
+
+async def test_a_standby_is_spent_to_the_number_and_only_without_the_store() -> None:
+    """While all is well it is not touched; then so many go on, then none; then it is filled again."""
     world = World()
     limiter = world.sidecar()
-    plan = standing_by(5)
+    plan = standing_by(3, day_quota_request=100)
+    assert admitted(await get(limiter, plan, 5)) == 5
+    assert world.used(plan) == (8, 0)
+    assert admitted(await get(limiter, plan, 2)) == 2
+    assert limiter.leased() == {"usagePlan-test": 3}
+    world.stores[0].fault = "lose_call"
+    assert admitted(await get(limiter, plan, 5)) == 3
+    assert admitted(await get(limiter, plan, 1)) == 0
+    assert limiter.outage.unaccounted == {}
+    world.stores[0].fault = "none"
+    assert admitted(await get(limiter, plan, 2)) == 2
+    assert limiter.leased() == {"usagePlan-test": 3}
+    assert world.used(plan) == (7 + 3 + 2 + 3, 0)
+
+
+async def test_a_standby_serves_while_a_call_is_late() -> None:
+    """Who waits for a call that misses its deadline, and who comes then, may have it."""
+    world = World()
+    limiter = world.sidecar()
+    plan = standing_by(3, day_quota_request=100)
+    await get(limiter, plan)
+    world.stores[0].fault = "hold_call"
+    waiting = ask(limiter, plan, 2)
+    await turns()
+    later = await get(limiter, plan, 2)
+    assert [request.admitted for request in waiting + later] == [True, True, True, False]
+    assert [request.told.place for request in waiting] == [2, 1]
+
+
+async def test_a_standby_with_a_rate_ends_and_one_without_lasts_the_day() -> None:
+    """Tokens are others' once the Lease has ended; quota alone stays charged until its day ends."""
+    for rates, expected in (({"rate_rps": 100}, 0), ({}, 2)):
+        world = World()
+        limiter = world.sidecar()
+        plan = standing_by(2, day_quota_request=100, **rates)
+        await get(limiter, plan)
+        world.stores[0].fault = "lose_call"
+        world.now_us += int(HOLD_S * 1e6)
+        assert admitted(await get(limiter, plan, 5)) == expected
+        world.now_us += DAY_S * 1_000_000
+        assert admitted(await get(limiter, plan, 5)) == 0
+
+
+async def test_a_standby_is_renewed_in_use_and_given_back_when_idle() -> None:
+    """It lasts as long as requests come; of a Subject that nobody asks for nothing stays charged."""
+    world = World()
+    limiter = world.sidecar()
+    plan = standing_by(2, day_quota_request=10_000)
+    for _ in range(30):
+        await get(limiter, plan)
+        await world.go_on(HOLD_S / 10)
+    assert limiter.leased() == {"usagePlan-test": 2}
+    await world.go_on(1.5 * HOLD_S)
+    assert limiter.leased() == {}
+    assert world.used(plan) == (30, 0)
+
+
+async def test_an_idle_standby_is_kept_while_the_store_is_away() -> None:
+    """It may be all that there is."""
+    world = World()
+    limiter = world.sidecar()
+    plan = standing_by(2, day_quota_request=100)
     await get(limiter, plan)
     world.stores[0].fault = "lose_call"
     assert admitted(await get(limiter, plan)) == 1
-    await pass_s(world, 3 * HOLD_S)
-    assert admitted(await get(limiter, plan, 8)) == 4
+    await world.go_on(2 * HOLD_S)
+    assert admitted(await get(limiter, plan, 3)) == 1
 
 
-async def test_a_standby_next_to_a_lease_is_touched_last() -> None:
-    """The Lease is spent at once, the standby only when the store does not answer."""
+async def test_a_standby_and_a_lease_lie_in_one_stock() -> None:
+    """Requests take of the Lease at once and leave the standby."""
     world = World()
     limiter = world.sidecar()
-    plan = standing_by(3, lease=LeaseRule(20))
+    plan = subject(lease=LeaseRule(4), on_store_failure=StoreFailurePolicy("local", units=3))
     await get(limiter, plan)
-    assert limiter.leased() == {PLAN: 3 + FIRST}
-    requests = ask(limiter, plan, FIRST)
-    assert admitted(requests) == FIRST
-    world.stores[0].fault = "lose_call"
-    assert admitted(await get(limiter, plan, 5)) == 3
-    assert limiter.leased() == {}
+    assert [at_once(limiter, plan) for _ in range(5)] == [True, True, True, True, None]
+    assert limiter.leased() == {"usagePlan-test": 3}
+
+
+def test_how_long_units_last() -> None:
+    """A Lease as its plan says; a standby must outlive an outage; a strict plan has none."""
+    assert lease_us(leased(ttl_ms=700).plan, 60_000_000) == 700_000
+    assert lease_us(standing_by().plan, 60_000_000) == 60_000_000
+    assert lease_us(subject().plan, 60_000_000) == 0
+
+
+def test_a_stock_that_is_retired_wants_nothing() -> None:
+    """A process that ends asks for nothing more."""
+    stock = Stock()
+    stock.rule(leased().plan, HOLD_S)
+    stock.measure(1, 5.0)
+    assert stock.is_wanted
+    assert stock.wanted() == 8
+    stock.retire()
+    assert not stock.is_wanted
+    assert stock.wanted() == 0

@@ -220,7 +220,7 @@ async def test_slots_that_move_all_at_once_lose_and_double_nothing() -> None:
             source.ask("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", first, last, "NODE", target.node_id)
             await asyncio.to_thread(until_owner, cluster, first, target)
             await heard_again(subjects, loads)
-            assert all(store.redirects for store in stores)
+            assert any(store.redirects for store in stores)
         assert await counted(cluster, subjects, loads) == [0] * len(subjects)
         assert not any(kind in ("tryagain", "ask") for load in loads for kind, _ in load.errors)
 

@@ -98,7 +98,7 @@ def test_use_reads_the_same_before_and_after(twins: Twins) -> None:
     before = contents(twins.client, twins)
     was = struct.unpack("<9q", old.run("usage"))
     reply = twins.client.evalsha(twins.scripts["usage"].sha.decode(), 2, *twins.keys(subject()))[0]
-    assert codec.unpack_usage(reply) == (*was, 0)
+    assert codec.unpack_usage(reply) == (*was, 0, 0, 0, 0)
     assert contents(twins.client, twins) == before
 
 

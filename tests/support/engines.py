@@ -65,6 +65,15 @@ class World:
             if not timer.cancelled:
                 timer.callback()
 
+    async def go_on(self, seconds: float) -> None:
+        """Let time pass: each timer goes off in its turn."""
+        end_us = self.now_us + int(seconds * 1e6)
+        while due := [timer.due_us for timer in self.timers if timer.due_us <= end_us]:
+            self.now_us = max(self.now_us, min(due))
+            self.fire()
+            await turns()
+        self.now_us = end_us
+
     def used(self, subject: Subject) -> tuple[int, int]:
         """(charged, open) of the day."""
         usage = self.reference.usage(self.now_us, subject)
