@@ -1,244 +1,399 @@
-"""Replays: the store counts what was admitted without it exactly once, whoever tells it and however often."""
+"""Replays over outages and deaths: every request admitted without the store is counted, once."""
 
-import asyncio
-from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from quotad.core.plans import StoreFailurePolicy, Subject
 from quotad.core.quota import Replay, Terms, Usage
+from quotad.core.reference import Reference, WindowsUnfitError
+from quotad.core.verdict import Verdict
 from quotad.engine import accounts
 from quotad.engine.journal import Journal
-from quotad.errors import StoreError
-from tests.support.engines import Request, World, get, subject, turns
-from tests.support.faulty_store import FaultyStore
-from tests.support.journals import Make
+from quotad.engine.limiter import Limiter
+from tests.support.dataplane import until
+from tests.support.engines import START_US, Request, World, get, subject, turns
+from tests.support.journals import NAMESPACE, Make, files, found, note
+
+DAY_US = 86_400_000_000
+OPEN = subject(day_quota_request=100, on_store_failure=StoreFailurePolicy("open", 50))
+CONDITIONAL = subject(
+    day_quota_request=100,
+    on_store_failure=StoreFailurePolicy("open", 50),
+    quota_condition=frozenset({"2xx"}),
+)
+OTHER = replace(OPEN, service_id="service-other")
+FIRST, SECOND = bytes(8), (1).to_bytes(8, "big")
+"""The ids of a World's sidecars, in order."""
 
 
-def opened(budget: int = 5, **limits: object) -> Subject:
-    """A Subject whose plan is ``open``."""
-    return subject(on_store_failure=StoreFailurePolicy("open", budget), **limits)
+class Told(Reference):
+    """A reference that remembers who told it which total, and cannot take those of broken Subjects."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[tuple[str, bytes, int]] = []
+        self.broken: set[str] = set()
+
+    def replay(
+        self, now_us: int, owner: bytes, hold_us: int, subject: Subject, terms: Terms, record: Replay
+    ) -> Usage:
+        """Remember it, then do it."""
+        if subject.tag in self.broken:
+            raise WindowsUnfitError
+        self.told.append((subject.tag, owner, record.total))
+        return super().replay(now_us, owner, hold_us, subject, terms, record)
 
 
-def admitted(requests: Sequence[Request]) -> list[Request]:
-    """Those that may go on."""
-    return [request for request in requests if request.admitted]
+class Noted(Request):
+    """A Waiter that looks into the journal when it hears that it may go on."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__()
+        self._journal = journal
+        self.seen = 0
+
+    def on_verdict(self, verdict: Verdict) -> None:
+        """What is in the journal by now."""
+        super().on_verdict(verdict)
+        self.seen = sum(record.total for record in self._journal.pending())
 
 
-async def until_adopted(journal: Journal, living: int) -> None:
-    """Let the thread look through the folder until only the journals of the living are there."""
-    for _ in range(2_000):
-        if len([path for path in journal._directory.iterdir() if path.suffix == ".journal"]) <= living:
-            return
-        await asyncio.sleep(0.001)
-    raise AssertionError("nobody took the journals over")
+@pytest.fixture
+def reference() -> Told:
+    """What the server knows."""
+    return Told()
 
 
-async def test_the_store_counts_exactly_what_counted(journal: Make) -> None:
-    """After the outage use is what was admitted and counts; the journal is empty then."""
-    world, book = World(), journal()
+@pytest.fixture
+def world(reference: Told) -> World:
+    """One server."""
+    return World(reference=reference)
+
+
+def sidecar(world: World, journal: Journal) -> Limiter:
+    """One with a journal, whose store is away."""
     limiter = world.sidecar()
-    limiter.start(book)
-    plan = opened(day_quota_request=100, quota_condition=frozenset({"2xx"}))
-    world.stores[0].fault = "lose_call"
-    requests = admitted(await get(limiter, plan, 9))
-    assert len(requests) == 5
-    assert [record.total for record in book.pending()] == [5]
-    for request, counted in zip(requests[:4], (True, True, True, False), strict=True):
-        limiter.settle(request.told, counted)
-    world.stores[0].fault = "none"
-    await world.go_on(2.0)
-    assert world.used(plan) == (3, 0)
-    assert [record.total for record in book.pending()] == [5]
-    limiter.settle(requests[4].told, counted=True)
-    await world.go_on(2.0)
-    assert world.used(plan) == (4, 0)
-    assert book.pending() == []
+    world.stores[-1].fault = "lose_call"
+    limiter.start(journal)
+    return limiter
+
+
+async def admit(limiter: Limiter, wanted: Subject, count: int) -> list[Request]:
+    """Requests that were all admitted without the store."""
+    requests = await get(limiter, wanted, count)
+    assert all(request.admitted and request.told.answer is None for request in requests)
+    return requests
+
+
+async def serve(limiter: Limiter, wanted: Subject, count: int) -> None:
+    """Requests that were admitted without the store and count."""
+    for request in await admit(limiter, wanted, count):
+        limiter.settle(request.told, counted=True)
+    await turns()
+
+
+async def come_back(world: World) -> None:
+    """Every store answers again, and what waits for that has its turn."""
+    for store in world.stores:
+        store.fault = "none"
+    for _ in range(3):
+        world.now_us += round(accounts.RETRY_S * 1e6)
+        world.fire()
+        await turns(12)
+
+
+def kill(world: World, journal: Journal) -> None:
+    """The only process so far is no more: nothing of it runs again, and the kernel lets go of its lock."""
+    world.timers.clear()
+    journal.close()
+
+
+async def test_it_is_in_the_journal_before_the_request_hears_of_it(journal: Make, world: World) -> None:
+    """Whoever may go on is noted, with all who went before."""
+    own = journal(FIRST)
+    limiter = sidecar(world, own)
+    requests = [Noted(own) for _ in range(3)]
+    for request in requests:
+        assert limiter.reserve(OPEN, request) is None
+    await turns()
+    assert [request.seen for request in requests] == [1, 2, 3]
+    for request in requests:
+        limiter.settle(request.told, counted=True)
+    await come_back(world)
     assert await limiter.close(1.0)
-    assert world.used(plan) == (4, 0)
 
 
-async def test_the_store_is_told_although_nobody_asks_any_more() -> None:
-    """No request has to come for what is owed to be told, nor must the outage be over."""
-    world = World()
-    limiter = world.sidecar()
-    plan = opened(day_quota_request=100)
-    world.stores[0].fault = "lose_call"
-    (request,) = await get(limiter, plan)
-    limiter.settle(request.told, counted=True)
-    await world.go_on(10 * accounts.RETRY_S)
-    assert world.used(plan) == (0, 0)
-    world.stores[0].fault = "none"
-    await world.go_on(2 * accounts.RETRY_S)
-    assert world.used(plan) == (1, 0)
-
-
-async def test_a_grant_that_lands_during_a_replay_pays_for_nothing_twice() -> None:
-    """What is on its way to the store is not paid for by a late grant as well."""
-    world = World()
-    limiter = world.sidecar()
-    plan = opened(day_quota_request=100)
-    store = world.stores[0]
-    store.fault = "hold_reply"
-    requests = await get(limiter, plan, 3)
-    gate, inner = asyncio.Event(), store.inner.replay
-
-    async def slow(subject: Subject, terms: Terms, record: Replay, owner: bytes = b"") -> Usage:
-        await gate.wait()
-        return await inner(subject, terms, record, owner)
-
-    store.replay = slow  # type: ignore[method-assign]
-    for request in requests:
-        limiter.settle(request.told, counted=True)
-    await turns()
-    store.fault = "none"
-    store.let_go()
-    await turns()
-    gate.set()
-    await world.go_on(2.0)
-    assert world.used(plan) == (3, 0)
-
-
-async def test_a_replay_whose_reply_was_lost_is_counted_once() -> None:
-    """It is told again as an absolute total, and no grant pays for what it told."""
-    world = World()
-    limiter = world.sidecar()
-    plan = opened(day_quota_request=100)
-    store = world.stores[0]
-    inner, lost = store.inner.replay, [True]
-
-    async def deaf(subject: Subject, terms: Terms, record: Replay, owner: bytes = b"") -> Usage:
-        usage = await inner(subject, terms, record, owner)
-        if lost.pop() if lost else False:
-            raise StoreError("broken", "its reply was lost", executed=None)
-        return usage
-
-    store.replay = deaf  # type: ignore[method-assign]
-    store.fault = "hold_call"
-    requests = await get(limiter, plan, 2)
-    for request in requests:
-        limiter.settle(request.told, counted=True)
-    store.fault = "none"
-    await turns()
-    assert world.used(plan) == (2, 0)
-    store.let_go()
-    await world.go_on(3.0)
-    assert lost == []
-    assert world.used(plan) == (2, 0)
-
-
-async def test_one_subject_that_cannot_be_told_does_not_keep_others_from_it() -> None:
-    """A broken Subject answers for itself; it is told again and again."""
-    world = World()
-    limiter = world.sidecar()
-    plans = [Subject(opened(9).plan, f"service-{name}", "release") for name in "abc"]
-    store = world.stores[0]
-    store.fault = "lose_call"
-    for plan in plans:
-        (request,) = await get(limiter, plan)
-        limiter.settle(request.told, counted=True)
-    inner, asked = store.inner.replay, []
-
-    async def picky(subject: Subject, terms: Terms, record: Replay, owner: bytes = b"") -> Usage:
-        asked.append(subject.tag)
-        if subject is plans[0]:
-            raise StoreError("script", "it cannot be read")
-        return await inner(subject, terms, record, owner)
-
-    store.replay = picky  # type: ignore[method-assign]
-    store.fault = "none"
-    await world.go_on(5.0)
-    assert [world.used(plan)[0] for plan in plans] == [0, 1, 1]
-    assert asked.count(plans[0].tag) > 2
-
-
-async def test_without_room_in_the_journal_the_policy_is_closed(journal: Make) -> None:
-    """What could not be remembered is not admitted."""
-    world, book = World(), journal()
-    limiter = world.sidecar()
-    limiter.start(book)
-    plan = opened(day_quota_request=100)
-    world.stores[0].fault = "lose_call"
-    assert len(admitted(await get(limiter, plan, 2))) == 2
-    book.close()
-    assert admitted(await get(limiter, plan, 2)) == []
-    assert limiter.outage.unaccounted == {"usagePlan-test": 2}
-    world.stores[0].fault = "none"
-    await limiter.close(1.0)
-
-
-async def test_what_a_dead_process_noted_is_counted_exactly_once(journal: Make) -> None:
-    """Two processes that start together find it; a restart later finds nothing."""
-    world, plan = World(), opened(day_quota_request=100)
-    dead, book = world.sidecar(), journal(b"departed")
-    dead.start(book)
-    world.stores[0].fault = "lose_call"
-    requests = admitted(await get(dead, plan, 3))
-    dead.settle(requests[0].told, counted=True)
-    dead._accounts._orphans.cancel()  # type: ignore[union-attr]
-    book.close()
-    later = [(world.sidecar(), journal()) for _ in range(2)]
-    for limiter, own in later:
-        limiter.start(own)
-    await asyncio.gather(*(until_adopted(own, 2) for _, own in later))
-    await turns()
-    assert world.used(plan) == (3, 0)
-    for limiter, own in later:
-        assert await limiter.close(1.0)
-        own.close()
-    again = world.sidecar()
-    again.start(journal())
-    await turns(50)
-    assert world.used(plan) == (3, 0)
-    assert await again.close(1.0)
-
-
-async def test_a_process_that_ends_without_the_store_leaves_its_journal(
-    journal: Make, monkeypatch: pytest.MonkeyPatch
+async def test_it_is_replayed_once_when_the_store_is_back(
+    journal: Make, world: World, reference: Told
 ) -> None:
-    """``close`` says so; the next process tells what it could not."""
-    monkeypatch.setattr(accounts, "RETRY_S", 0.001)
-    world, plan = World(), opened(day_quota_request=100)
-    limiter, book = world.sidecar(), journal(b"departed")
-    limiter.start(book)
+    """Use is what was admitted, and the journal is empty."""
+    own = journal(FIRST)
+    limiter = sidecar(world, own)
+    await serve(limiter, OPEN, 5)
+    assert world.used(OPEN) == (0, 0)
+    await come_back(world)
+    await come_back(world)
+    assert world.used(OPEN) == (5, 0)
+    assert reference.told == [(OPEN.tag, FIRST, 5)]
+    assert own.pending() == []
+    assert await limiter.close(1.0)
+    assert world.used(OPEN) == (5, 0)
+
+
+async def test_two_outages_of_a_day_add_up(journal: Make, world: World, reference: Told) -> None:
+    """The second total goes on from the first."""
+    own = journal(FIRST)
+    limiter = sidecar(world, own)
+    await serve(limiter, OPEN, 2)
+    await come_back(world)
     world.stores[0].fault = "lose_call"
-    (request,) = await get(limiter, plan)
-    limiter.settle(request.told, counted=True)
-    assert not await limiter.close(0.05)
-    book.close()
-    following = world.sidecar()
-    world.stores[1].fault = "lose_call"
-    own = journal()
-    following.start(own)
-    await asyncio.sleep(0.02)
-    assert world.used(plan) == (0, 0)
-    world.stores[1].fault = "none"
-    await until_adopted(own, 1)
+    await serve(limiter, OPEN, 3)
+    await come_back(world)
+    assert [total for _, _, total in reference.told] == [2, 5]
+    assert world.used(OPEN) == (5, 0)
+    assert await limiter.close(1.0)
+
+
+async def test_what_does_not_count_is_not_replayed(journal: Make, world: World, reference: Told) -> None:
+    """The condition holds without the store, too; the journal lets go of what came to nothing."""
+    own = journal(FIRST)
+    limiter = sidecar(world, own)
+    requests = await admit(limiter, CONDITIONAL, 3)
+    limiter.settle(requests[0].told, counted=True)
+    limiter.settle(requests[1].told, counted=False)
+    limiter.release(requests[2].told)
     await turns()
-    assert world.used(plan) == (1, 0)
-    assert await following.close(1.0)
+    await come_back(world)
+    assert reference.told == [(CONDITIONAL.tag, FIRST, 1)]
+    assert world.used(CONDITIONAL) == (1, 0)
+    assert own.pending() == []
+    assert await limiter.close(1.0)
 
 
-async def test_a_new_connection_is_told_what_the_old_one_took_lately() -> None:
-    """A primary that was behind has forgotten it; where it was not forgotten it is counted once."""
-    world = World()
+async def test_what_is_in_flight_is_replayed_when_it_is_known(
+    journal: Make, world: World, reference: Told
+) -> None:
+    """It stays in the journal until then, although the store is back."""
+    own = journal(FIRST)
+    limiter = sidecar(world, own)
+    *known, open_still = await admit(limiter, CONDITIONAL, 3)
+    for request in known:
+        limiter.settle(request.told, counted=True)
+    await turns()
+    await come_back(world)
+    assert [total for _, _, total in reference.told] == [2]
+    assert [record.total for record in own.pending()] == [3]
+    limiter.settle(open_still.told, counted=True)
+    await turns(12)
+    assert [total for _, _, total in reference.told] == [2, 3]
+    assert own.pending() == []
+    assert await limiter.close(1.0)
+
+
+async def test_a_late_grant_pays_and_nothing_is_replayed(
+    journal: Make, world: World, reference: Told
+) -> None:
+    """The units that the store granted to nobody stay charged, the rest goes back."""
+    own = journal(FIRST)
+    limiter = sidecar(world, own)
+    world.stores[0].fault = "hold_reply"
+    requests = await admit(limiter, OPEN, 4)
+    for request in requests[:3]:
+        limiter.settle(request.told, counted=True)
+    limiter.release(requests[3].told)
+    world.stores[0].fault = "none"
+    world.stores[0].let_go()
+    await turns()
+    assert await limiter.close(1.0)
+    assert reference.told == []
+    assert world.used(OPEN) == (3, 0)
+    assert own.pending() == []
+
+
+async def test_a_journal_that_cannot_be_written_closes_the_plan(journal: Make, world: World) -> None:
+    """What would be forgotten with the process is not admitted."""
+    own = journal(FIRST)
+    limiter = sidecar(world, own)
+    own.close()
+    (request,) = await get(limiter, OPEN)
+    assert not request.admitted
+    assert request.told.reason == "store"
+    await come_back(world)
+    assert await limiter.close(1.0)
+    assert world.used(OPEN) == (0, 0)
+
+
+async def test_a_full_journal_closes_for_new_subjects_only(tmp_path: Path, world: World) -> None:
+    """Whoever has a slot goes on in it."""
+    own = Journal(tmp_path / "j", NAMESPACE, FIRST, max_slots=1)
+    own.open()
+    limiter = sidecar(world, own)
+    await serve(limiter, OPEN, 1)
+    assert not any(request.admitted for request in await get(limiter, OTHER))
+    await serve(limiter, OPEN, 1)
+    await come_back(world)
+    assert await limiter.close(1.0)
+    own.close()
+    assert (world.used(OPEN), world.used(OTHER)) == ((2, 0), (0, 0))
+
+
+async def test_a_shadow_is_neither_admitted_nor_noted(journal: Make, world: World) -> None:
+    """It denies nobody, so nothing has to be made good."""
+    own = journal(FIRST)
+    limiter = sidecar(world, own)
+    await get(limiter, replace(OPEN, shadow=True))
+    assert own.pending() == []
+    await come_back(world)
+    assert await limiter.close(1.0)
+
+
+async def test_one_broken_subject_does_not_block_the_others(
+    journal: Make, world: World, reference: Told
+) -> None:
+    """It is told again until the store takes it; the others do not wait for it."""
+    own = journal(FIRST)
+    limiter = sidecar(world, own)
+    reference.broken = {OPEN.tag}
+    for wanted in (OPEN, OTHER):
+        await serve(limiter, wanted, 2)
+    await come_back(world)
+    assert world.used(OTHER) == (2, 0)
+    assert [record.tag for record in own.pending()] == [OPEN.tag]
+    reference.broken = set()
+    await come_back(world)
+    assert world.used(OPEN) == (2, 0)
+    assert own.pending() == []
+    assert await limiter.close(1.0)
+
+
+async def test_a_dead_process_is_made_good_by_another(
+    journal: Make, world: World, reference: Told, tmp_path: Path
+) -> None:
+    """In the dead one's name, so that its own replays before are not counted twice; its file goes."""
+    own = journal(FIRST)
+    limiter = sidecar(world, own)
+    await serve(limiter, OPEN, 2)
+    await come_back(world)
+    world.stores[0].fault = "lose_call"
+    await serve(limiter, OPEN, 1)
+    await admit(limiter, OPEN, 1)
+    kill(world, own)
+    heir = sidecar(world, journal(SECOND))
+    world.stores[1].fault = "none"
+    await until(lambda: len(files(tmp_path / "j")) == 1)
+    assert reference.told == [(OPEN.tag, FIRST, 2), (OPEN.tag, FIRST, 4)]
+    assert world.used(OPEN) == (4, 0)
+    assert await heir.close(1.0)
+
+
+async def test_of_two_heirs_one_replays(journal: Make, world: World, reference: Told, tmp_path: Path) -> None:
+    """The other leaves the file alone."""
+    own = journal(FIRST)
+    await serve(sidecar(world, own), OPEN, 3)
+    kill(world, own)
+    heirs = [sidecar(world, journal()) for _ in range(2)]
+    for store in world.stores:
+        store.fault = "none"
+    await until(lambda: len(files(tmp_path / "j")) == 2)
+    assert reference.told == [(OPEN.tag, FIRST, 3)]
+    for heir in heirs:
+        assert await heir.close(1.0)
+    assert len(reference.told) == 1
+    assert world.used(OPEN) == (3, 0)
+
+
+async def test_an_heir_tries_until_the_store_takes_it(
+    journal: Make, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was not taken stays in the file."""
+    own = journal(FIRST)
+    await serve(sidecar(world, own), OPEN, 3)
+    kill(world, own)
+    monkeypatch.setattr(accounts, "RETRY_S", 0.0)
+    heir = sidecar(world, journal(SECOND))
+    await turns(100)
+    assert len(files(tmp_path / "j")) == 2
+    world.stores[1].fault = "none"
+    await until(lambda: len(files(tmp_path / "j")) == 1)
+    assert world.used(OPEN) == (3, 0)
+    assert await heir.close(1.0)
+
+
+async def test_an_heir_of_yesterday_charges_nothing_today(
+    journal: Make, world: World, tmp_path: Path
+) -> None:
+    """A unit belongs to its day; the total knows no days."""
+    own = journal(FIRST)
+    await serve(sidecar(world, own), OPEN, 3)
+    kill(world, own)
+    world.now_us = START_US + DAY_US
+    heir = sidecar(world, journal(SECOND))
+    world.stores[1].fault = "none"
+    await until(lambda: len(files(tmp_path / "j")) == 1)
+    usage = world.reference.usage(world.now_us, OPEN)
+    assert (usage.day_charged, usage.total_charged) == (0, 3)
+    assert await heir.close(1.0)
+
+
+async def test_an_heir_keeps_what_it_cannot_read_or_place(
+    journal: Make, world: World, reference: Told, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The records beside it are replayed all the same."""
+    own = journal(FIRST)
+    limiter = sidecar(world, own)
+    note(own, 7)
+    reference.broken = {OPEN.tag}
+    for wanted in (OPEN, OTHER):
+        await serve(limiter, wanted, 2)
+    kill(world, own)
+    heir = sidecar(world, journal(SECOND))
+    world.stores[1].fault = "none"
+    await until(lambda: reference.told)
+    assert await heir.close(1.0)
+    (left,) = found(journal()).values()
+    assert sorted(left.values()) == [2, 7]
+    assert OPEN.tag in left
+    assert world.used(OTHER) == (2, 0)
+    assert "cannot be read; it is kept" in caplog.text
+
+
+async def test_closing_without_the_store_keeps_the_file(journal: Make, world: World, tmp_path: Path) -> None:
+    """It says so, and the next process replays it."""
+    own = journal(FIRST)
+    limiter = sidecar(world, own)
+    await serve(limiter, OPEN, 3)
+    assert not await limiter.close(0.01)
+    kill(world, own)
+    assert len(files(tmp_path / "j")) == 1
+    heir = sidecar(world, journal(SECOND))
+    world.stores[1].fault = "none"
+    await until(lambda: len(files(tmp_path / "j")) == 1)
+    await turns()
+    assert world.used(OPEN) == (3, 0)
+    assert await heir.close(1.0)
+
+
+async def test_closing_replays_without_waiting_for_the_next_try(
+    journal: Make, world: World, tmp_path: Path
+) -> None:
+    """The store came back a moment ago: nothing is left for an heir."""
+    own = journal(FIRST)
+    limiter = sidecar(world, own)
+    await serve(limiter, OPEN, 3)
+    world.stores[0].fault = "none"
+    assert await limiter.close(1.0)
+    own.close()
+    assert world.used(OPEN) == (3, 0)
+    assert files(tmp_path / "j") == []
+
+
+async def test_without_a_journal_it_is_replayed_by_the_same_process(world: World) -> None:
+    """The folder is for deaths only."""
     limiter = world.sidecar()
-    limiter.start()
-    plan = opened(day_quota_request=100)
-    store: FaultyStore = world.stores[0]
-    store.fault = "lose_call"
-    (request,) = await get(limiter, plan)
-    limiter.settle(request.told, counted=True)
-    store.fault = "none"
-    await world.go_on(2.0)
-    assert world.used(plan) == (1, 0)
-    store.reconnected += 1
-    await world.go_on(1.0)
-    assert world.used(plan) == (1, 0)
-    world.reference.accounts.clear()
-    world.reference.totals.clear()
-    world.reference.marks.clear()
-    store.reconnected += 1
-    await world.go_on(1.0)
-    assert world.used(plan)[0] >= 1
+    world.stores[0].fault = "lose_call"
+    await serve(limiter, OPEN, 3)
+    await come_back(world)
+    assert world.used(OPEN) == (3, 0)
     assert await limiter.close(1.0)

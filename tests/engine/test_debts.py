@@ -150,5 +150,5 @@ def test_a_later_process_knows_the_subject(secret_id: str, shadow: bool) -> None
 )
 def test_a_record_that_names_no_subject_is_refused(tag: str, about: bytes) -> None:
     """It is an error, and no guess."""
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError):  # noqa: PT011 - any of its kinds
         subject_of(Record(tag, "usagePlan-test", DAY_US, 1, about))
