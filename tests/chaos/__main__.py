@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -21,6 +22,8 @@ CASES = {
 
 def main() -> int:
     """Run what the command line says."""
+    # As Ctrl-C does: the run is cancelled, and ends every process that it started.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     options = _options()
     chosen = [CASES[name] for name in options.case] if options.case else list(CASES.values())
     if options.quick and not options.case:
