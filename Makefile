@@ -9,7 +9,7 @@ BIN := .venv/bin
 export PYTHON
 
 # What `make test-all` needs from Debian, as program:package. A missing one fails there.
-DEBIAN := redis-server:redis-server
+DEBIAN := redis-server:redis-server openssl:openssl
 # What `make bench` measures against and with.
 RIVALS := nginx:nginx redis-server:redis-server wrk:wrk
 # What `make chaos` needs besides: a Sidecar whose clock is an hour off.
@@ -30,12 +30,12 @@ lint: ## ruff, mypy --strict, import-linter
 	$(BIN)/lint-imports --no-logo
 
 test: lint ## lint, and all tests that need nothing but PyPI
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST)
 
 test-all: ## lint, and all tests, also those that need programs from Debian
 	@sh .ci/tools $(DEBIAN)
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -m "debian or not debian" $(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "debian or not debian" $(PYTEST)
 
 compiled: ## dist/compiled/: the wheel with its hot path in C; installs it in .venv-compiled (needs a C compiler)
 	@sh .ci/venv embedded
@@ -47,7 +47,7 @@ CPYTHON := $(CURDIR)/.venv-compiled/bin/python
 test-compiled: compiled ## the tests of the hot path and of the whole, on the compiled wheel
 	rm -rf $(COMPILED) && mkdir -p $(COMPILED) && cp -R tests lua docs pyproject.toml $(COMPILED)
 	cd $(COMPILED) && $(CPYTHON) -c 'import quotad.engine.limiter as it; assert it.__file__.endswith(".so"), it'
-	cd $(COMPILED) && $(CPYTHON) -m pytest -m "not debian and not pure" $(or $(PYTEST),tests/core tests/engine \
+	cd $(COMPILED) && $(CPYTHON) -m pytest -n 2 --dist worksteal -m "not debian and not pure" $(or $(PYTEST),tests/core tests/engine \
 		tests/store tests/dataplane tests/integration tests/test_app.py)
 
 chaos: ## faults against real processes and servers; writes bench/results/chaos.md (QUICK=1: three minutes, writes nothing)

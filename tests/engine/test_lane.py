@@ -8,13 +8,14 @@ from tests.support.engines import subject
 def test_a_lane_is_in_use_while_units_may_be_settled() -> None:
     """Holds, and requests on units ahead that may go back, keep its Entry alive."""
     lane = Lane(subject())
-    assert not lane.is_in_use
+    seen = [lane.is_in_use]
     hear(lane.entry, answer(granted=1, entry_granted=1), 1, conditional=True)
-    assert lane.is_in_use
+    seen.append(lane.is_in_use)
     lane.entry.close(1, lane.entry.day.end_us, counted=True)
-    assert not lane.is_in_use
+    seen.append(lane.is_in_use)
     lane.flying = 1
-    assert lane.is_in_use
+    seen.append(lane.is_in_use)
+    assert seen == [False, True, False, True]
 
 
 def test_a_grant_names_the_day_and_the_entry_of_its_units() -> None:

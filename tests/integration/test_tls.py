@@ -41,7 +41,7 @@ async def names_shown(quotad: Quotad, papers: Papers, first: bytes = b"") -> set
 async def test_certificates_change_at_sighup(tmp_path: Path, store_server: StoreServer, workers: int) -> None:
     """New callers see the new one on every worker; who is connected stays; a broken file changes nothing."""
     papers = make_papers(tmp_path)
-    papers.authority.issue("second", HOUSE + ",DNS:second.test")
+    papers.authority.issue("second", *HOUSE, "second.test")
     install(tmp_path, papers, "house")
     async with running_backend() as backend:
         path = write_config(tmp_path / "q.yaml", {"url": store_server.url}, backend.port, {}, workers)

@@ -43,10 +43,10 @@ class TlsServer:
 
 
 @contextlib.contextmanager
-def tls_server(folder: Path, *extra: str, alternative_name: str = "IP:127.0.0.1") -> Iterator[TlsServer]:
+def tls_server(folder: Path, *extra: str, identity: str = "127.0.0.1") -> Iterator[TlsServer]:
     """In this folder; ended afterwards."""
     authority = Authority(folder)
-    certificate, key = authority.issue("server", alternative_name)
+    certificate, key = authority.issue("server", identity)
     server = StoreServer(folder, ServerOptions("redis"))
     options = (
         "--port",
@@ -114,7 +114,7 @@ async def test_verification_can_be_switched_off(tls: TlsServer) -> None:
 
 async def test_the_certificates_name_must_be_the_servers(tmp_path: Path) -> None:
     """A certificate for another name is refused, unless the URL says that names are not checked."""
-    with tls_server(tmp_path, alternative_name="DNS:store.test") as tls:
+    with tls_server(tmp_path, identity="store.test") as tls:
         assert "IP address mismatch" in str(await refusal(tls.url()))
         async with running_link(tls.url(ssl_check_hostname="false")) as link:
             assert await ask(link, command("PING")) == b"PONG"

@@ -1,8 +1,8 @@
-"""A certificate authority for tests, made by openssl in a folder of theirs, and what it signs."""
+"""A certificate authority for tests, and what it signs, as files."""
 
-import shutil
-import subprocess
 from pathlib import Path
+
+import trustme
 
 
 class Authority:
@@ -11,30 +11,13 @@ class Authority:
     def __init__(self, folder: Path, name: str = "ca") -> None:
         self.folder = folder
         self.certificate = folder / f"{name}.crt"
-        self._key = folder / f"{name}.key"
-        _openssl(
-            *["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
-            *["-keyout", str(self._key), "-out", str(self.certificate), "-days", "2"],
-            *["-subj", f"/CN=quotad test {name}", "-addext", "keyUsage=critical,keyCertSign"],
-        )
+        self._authority = trustme.CA(organization_name=f"quotad test {name}")
+        self._authority.cert_pem.write_to_path(str(self.certificate))
 
-    def issue(self, name: str, alternative_name: str = "IP:127.0.0.1") -> tuple[Path, Path]:
-        """A certificate for this subject alternative name, and its key."""
+    def issue(self, name: str, *identities: str) -> tuple[Path, Path]:
+        """A certificate for these addresses and host names (127.0.0.1 if none), and its key."""
         certificate, key = self.folder / f"{name}.crt", self.folder / f"{name}.key"
-        request, extensions = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
-        extensions.write_text(f"subjectAltName={alternative_name}\n")
-        _openssl(
-            *["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
-            *["-keyout", str(key), "-out", str(request), "-subj", f"/CN={name}"],
-        )
-        _openssl(
-            *["x509", "-req", "-in", str(request), "-out", str(certificate), "-days", "2"],
-            *["-CA", str(self.certificate), "-CAkey", str(self._key), "-extfile", str(extensions)],
-        )
+        issued = self._authority.issue_cert(*(identities or ("127.0.0.1",)), common_name=name)
+        issued.private_key_pem.write_to_path(str(key))
+        certificate.write_bytes(b"".join(part.bytes() for part in issued.cert_chain_pems))
         return certificate, key
-
-
-def _openssl(*arguments: str) -> None:
-    program = shutil.which("openssl")
-    assert program is not None, "openssl is needed to make certificates"
-    subprocess.run([program, *arguments], check=True, capture_output=True, timeout=30)

@@ -9,7 +9,7 @@ from quotad.config.certificates import client_context, server_context
 from quotad.config.model import Address, Listen, ListenTls, UpstreamAddress, UpstreamTls
 from tests.support.certificates import Authority
 
-HOUSE = "IP:127.0.0.1,DNS:house.test"
+HOUSE = ("127.0.0.1", "house.test")
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,6 @@ class Papers:
 
 
 def make_papers(folder: Path) -> Papers:
-    """Made by openssl in ``folder``."""
+    """Issued in ``folder``."""
     authority = Authority(folder)
-    return Papers(
-        authority, *authority.issue("house", HOUSE), *authority.issue("visitor", "DNS:visitor.test")
-    )
+    return Papers(authority, *authority.issue("house", *HOUSE), *authority.issue("visitor", "visitor.test"))
