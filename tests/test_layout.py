@@ -2,6 +2,7 @@
 
 import ast
 import statistics
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -73,6 +74,55 @@ def test_every_module_has_its_mirror() -> None:
         if does_something(path)
     }
     assert not [f"{relative(path)} has no {relative(to)}" for path, to in mirrors.items() if not to.is_file()]
+
+
+def compiled_modules() -> dict[str, Path]:
+    """Dotted name to file of what the compiled wheel has as C."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    named = project["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["custom"]["modules"]
+    return {
+        f"quotad.{package}.{name}": ROOT / "quotad" / package / f"{name}.py"
+        for package, names in named.items()
+        for name in names
+    }
+
+
+def inherited(path: Path) -> Iterator[tuple[str, str]]:
+    """Module and name of each class that a class of this file inherits from by name."""
+    origins = {
+        alias.asname or alias.name: (node.module or "", alias.name)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ClassDef):
+            yield from (
+                origins[base.id] for base in node.bases if isinstance(base, ast.Name) and base.id in origins
+            )
+
+
+def test_whoever_inherits_from_compiled_code_is_compiled() -> None:
+    """An interpreted class cannot be made that inherits from a compiled one, but for types and protocols."""
+    compiled = compiled_modules()
+    interpreted = [path for path in SOURCES if path not in compiled.values()]
+    wrong = [
+        f"{relative(path)}: {module}.{name}"
+        for path in interpreted
+        for module, name in inherited(path)
+        if module in compiled and not is_protocol(compiled[module], name)
+    ]
+    assert not wrong
+
+
+def is_protocol(path: Path, name: str) -> bool:
+    """Whether a class of this file is a typing.Protocol, which stays interpreted."""
+    return any(
+        isinstance(node, ast.ClassDef)
+        and node.name == name
+        and any(isinstance(base, ast.Name) and base.id == "Protocol" for base in node.bases)
+        for node in tree(path).body
+    )
 
 
 def test_every_package_has_its_map() -> None:

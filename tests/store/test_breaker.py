@@ -4,6 +4,8 @@ from collections import deque
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from quotad.store.breaker import PROBE_S, Breaker
 
 DEADLINE_S = 0.05
@@ -14,6 +16,7 @@ def wire(*expires_s: float) -> Any:
     return SimpleNamespace(open=deque(SimpleNamespace(expires_s=each) for each in expires_s))
 
 
+@pytest.mark.pure
 def test_a_connection_that_owes_nothing_takes_every_call() -> None:
     """Nothing is open, or what is open is not late by a deadline: the breaker is closed."""
     breaker = Breaker(DEADLINE_S, 100.0)
@@ -21,6 +24,7 @@ def test_a_connection_that_owes_nothing_takes_every_call() -> None:
     assert not breaker.holds(wire(200.0), 200.0 + DEADLINE_S / 2)
 
 
+@pytest.mark.pure
 def test_a_silent_server_gets_a_call_now_and_then() -> None:
     """A deadline after the oldest call was late, one call per probe time goes out, the rest fails at once."""
     breaker = Breaker(DEADLINE_S, 100.0)
