@@ -53,7 +53,11 @@ def lines(path: Path) -> int:
 
 def committed_texts() -> Iterator[Path]:
     """Every text file that is or may be committed: environments, caches, builds and data left out."""
-    tops = (top for top in ROOT.iterdir() if top.is_file() or top.name == ".ci" or top.name[0] != ".")
+    tops = (
+        top
+        for top in ROOT.iterdir()
+        if top.name != ".git" and (top.is_file() or top.name == ".ci" or top.name[0] != ".")
+    )
     for top in sorted(tops):
         for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
             if SKIPPED.isdisjoint(path.relative_to(ROOT).parts) and path.suffix in TEXTS and path.is_file():
