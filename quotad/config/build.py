@@ -33,6 +33,7 @@ def listen_of(section: schema.ListenSection, folder: Path) -> Listen:
         trusted_proxies=tuple(section.trusted_proxies),
         trusted_header=section.trusted_header,
         proxy_protocol=section.proxy_protocol == "required",
+        max_tunnels=section.max_tunnels,
     )
 
 
@@ -130,6 +131,9 @@ def route_of(section: schema.RouteSection, service_id: str, folder: Path) -> Rou
         body_bytes=section.max_body_bytes,
         connect_timeout_s=section.connect_timeout_ms / 1000,
         response_timeout_s=section.response_timeout_ms / 1000,
+        stream_idle_s=section.stream_idle_ms / 1000,
+        tunnel_idle_s=section.tunnel_idle_ms / 1000,
+        upgrades=None if section.upgrades is None else tuple(name.lower() for name in section.upgrades),
         pool_connections=section.pool_connections,
         pool_idle_s=section.pool_idle_ms / 1000,
         upstream_tls=upstream_tls_of(section.upstream_tls, folder),

@@ -310,6 +310,14 @@ CertificateName = Annotated[str, Parsed(parse_certificate_name)]
 ServerName = Annotated[
     str, Matches(r"[A-Za-z0-9._:-]{1,253}", "must be a host name or an IP address, without port")
 ]
+Protocol = Annotated[
+    str,
+    Matches(
+        r"(?!(?:[hH][tT][tT][pP]|[hH]2[cC]?|[hH]3|[tT][lL][sS]|[sS][sS][lL])(?:/|$))"
+        r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}(?:/[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64})?",
+        "must be a protocol's name that carries no HTTP (not HTTP, h2, h2c, h3, TLS)",
+    ),
+]
 PathPrefix = Annotated[str, Parsed(parse_prefix)]
 Expiry = Annotated[float, Parsed(parse_expiry)]
 Day = Annotated[date, Parsed(parse_day, _DAY)]

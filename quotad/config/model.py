@@ -96,6 +96,8 @@ class Listen:
     """Without a byte moving while a body is owed or an answer cannot be written."""
     drain_s: float = 25.0
     """After SIGTERM: how long requests in flight may go on."""
+    max_tunnels: int = 10_000
+    """Of one process; requests that offer an upgrade beyond are 503."""
     tls: ListenTls | None = None
     """None: plain HTTP."""
     trusted_proxies: tuple[str, ...] = ()
@@ -141,6 +143,12 @@ class Route:
     """To the upstream (504)."""
     response_timeout_s: float = 60.0
     """From the request's end to the upstream's response head (504)."""
+    stream_idle_s: float = 60.0
+    """From one piece of an answer's body to the next."""
+    tunnel_idle_s: float = 300.0
+    """Without a byte either way after a 101."""
+    upgrades: tuple[str, ...] | None = None
+    """Protocols that may be offered to a backend, lower case; None: all but those that carry HTTP."""
     pool_connections: int = 128
     """Connections to one upstream; requests beyond wait in a queue of the same length (503)."""
     pool_idle_s: float = 60.0

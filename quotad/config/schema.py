@@ -77,7 +77,9 @@ class ListenSection(Section):
     body_idle_timeout_ms: kind.DurationMs = 30_000
     """How long no byte may move while a body is owed or an answer cannot be written."""
     drain_ms: kind.DurationMs = 25_000
-    """How long requests in flight may go on after SIGTERM."""
+    """How long requests in flight and tunnels may go on after SIGTERM."""
+    max_tunnels: Annotated[int, Field(ge=0, le=1_000_000), kind.WHOLE] = 10_000
+    """Upgraded connections (WebSocket) of one process; beyond, who asks for one gets 503."""
     tls: ListenTlsSection | None = None
     """Absent: plain HTTP."""
     trusted_proxies: Annotated[list[kind.Network], Field(max_length=1000)] = Field(default=[])
@@ -209,6 +211,12 @@ class RouteSection(Section):
     """To open a connection to the backend."""
     response_timeout_ms: kind.DurationMs = 60_000
     """From the request's end to the head of the backend's answer."""
+    stream_idle_ms: kind.DurationMs = 60_000
+    """From one piece of an answer's body to the next; a stream that is silent for longer is cut."""
+    tunnel_idle_ms: kind.DurationMs = 300_000
+    """Without a byte either way after an upgrade; then the tunnel is closed."""
+    upgrades: Annotated[list[kind.Protocol], Field(max_length=32)] | None = None
+    """Protocols that callers may upgrade to; absent: all but those that carry HTTP; []: none."""
     pool_connections: Annotated[int, Field(ge=1, le=65_535), kind.WHOLE] = 128
     """Connections to one backend; as many requests more may wait for one."""
     pool_idle_ms: kind.DurationMs = 60_000

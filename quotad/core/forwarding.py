@@ -2,6 +2,7 @@
 
 from quotad.config.model import AuthRules, Route
 from quotad.core.credentials import is_basic, is_hmac
+from quotad.core.http import UPGRADE_LINES
 from quotad.core.request import RequestFields, RequestLine
 
 VIA = (b"Via: 1.0 quotad\r\n", b"Via: 1.1 quotad\r\n")
@@ -20,10 +21,11 @@ def standing_lines(
     host = line.authority or fields.host
     shown_host = said_host or host
     sent_host = upstream_host if rule.host_header == "upstream" or not host else host
-    return b"Host: %b\r\n%b%b%b%b%b" % (
+    return b"Host: %b\r\n%b%b%b%b%b%b" % (
         sent_host,
         passed_lines(fields, rule.auth),
         framing_lines(fields, line.minor),
+        upgrade_lines(offered(line, fields, rule.upgrades)) if fields.upgrades else b"",
         fields.max_forwards_line and max_forwards_line(line, fields),
         b"X-Forwarded-Host: %b\r\n" % shown_host if shown_host else b"",
         VIA[line.minor],
@@ -35,6 +37,38 @@ def max_forwards_line(line: RequestLine, fields: RequestFields) -> bytes:
     if line.method == b"OPTIONS" and fields.max_forwards:
         return b"Max-Forwards: %d\r\n" % (fields.max_forwards - 1)
     return fields.max_forwards_line
+
+
+def offered(line: RequestLine, fields: RequestFields, allowed: tuple[str, ...] | None) -> tuple[bytes, ...]:
+    """The protocols that a backend is offered to go on with (RFC 9110, section 7.8), as the caller wrote.
+
+    ``allowed``: names in lower case, with or without a version; None: all that carry no HTTP. None of
+    HTTP/1.0, whose Upgrade must be ignored.
+    """
+    if not line.minor:
+        return ()
+    if allowed is None:
+        return fields.upgrades
+    names = [name.encode() for name in allowed]
+    return tuple(
+        each
+        for each in fields.upgrades
+        if (lower := each.lower()) in names or lower.partition(b"/")[0] in names
+    )
+
+
+def upgrade_lines(protocols: tuple[bytes, ...]) -> bytes:
+    """The offer as it goes on; empty when there is none."""
+    return UPGRADE_LINES % b", ".join(protocols) if protocols else b""
+
+
+def is_answer_to(switched: tuple[bytes, ...], offers: tuple[bytes, ...]) -> bool:
+    """Whether a 101 names only what was offered (RFC 9110, section 7.8: names are compared without case).
+
+    An offer without a version may be answered with one.
+    """
+    lower = [offer.lower() for offer in offers]
+    return all((name := each.lower()) in lower or name.partition(b"/")[0] in lower for each in switched)
 
 
 def framing_lines(fields: RequestFields, minor: int) -> bytes:

@@ -8,6 +8,8 @@ What is read here was checked by llhttp too (``dataplane.heads``); the rules bel
 does not keep, and those where its own error would not say which status fits.
 """
 
+import re
+
 (
     KEEP,
     DROP,
@@ -25,7 +27,8 @@ does not keep, and those where its own error would not say which status fits.
     MAX_FORWARDS,
     CONTENT_TYPE,
     HOP,
-) = range(16)
+    UPGRADE,
+) = range(17)
 
 HOP_BY_HOP = {
     # RFC 9110, section 7.6.1. Trailer goes because trailers do.
@@ -33,11 +36,14 @@ HOP_BY_HOP = {
     b"proxy-connection": DROP,
     b"te": DROP,
     b"trailer": DROP,
-    b"upgrade": DROP,
+    b"upgrade": UPGRADE,
     b"connection": CONNECTION,
     b"content-length": LENGTH,
     b"transfer-encoding": CODING,
 }
+
+UPGRADE_LINES = b"Connection: Upgrade\r\nUpgrade: %b\r\n"
+"""RFC 9110, section 7.8: the two go together, or an intermediary would pass on what it does not speak."""
 
 _SPACE = b" \t"
 
@@ -91,6 +97,27 @@ def content_length(before: int, value: bytes) -> int:
 def tokens(value: bytes) -> list[bytes]:
     """The members of a comma list, lower case, empty ones left out (RFC 9110, section 5.6.1)."""
     return [token for part in value.lower().split(b",") if (token := part.strip(_SPACE))]
+
+
+_PROTOCOL = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:/[!#$%&'*+\-.^_`|~0-9A-Za-z]+)?")
+
+_NEVER = frozenset((b"http", b"h2c", b"h2", b"h3", b"tls", b"ssl"))
+"""Inside these go requests again, past every rule and limit here."""
+
+
+def members(value: bytes) -> tuple[bytes, ...]:
+    """The members of a comma list as written, empty ones left out (RFC 9110, section 5.6.1)."""
+    return tuple(member for part in value.split(b",") if (member := part.strip(_SPACE)))
+
+
+def protocols(named: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """Of what Upgrade names (RFC 9110, section 7.8) that which may go on.
+
+    Not what is no protocol, nor those that carry HTTP: they would be a way around us.
+    """
+    return tuple(
+        name for name in named if _PROTOCOL.fullmatch(name) and name.lower().partition(b"/")[0] not in _NEVER
+    )
 
 
 def without(lines: list[bytes], nominated: list[bytes]) -> list[bytes]:

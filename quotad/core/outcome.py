@@ -32,6 +32,7 @@ class Outcome:
         "status",
         "store_s",
         "target",
+        "tunnel_s",
         "upstream",
         "upstream_s",
         "verdict",
@@ -69,6 +70,8 @@ class Outcome:
         self.upstream = ""
         self.upstream_s = 0.0
         """From dispatch to the upstream's response head."""
+        self.tunnel_s = 0.0
+        """After a 101: how long bytes went both ways; they are in ``bytes_in`` and ``bytes_out``."""
         self.store_s = 0.0
         """From asking for a unit to the Verdict; 0 when it was at hand."""
         self.bytes_in = 0

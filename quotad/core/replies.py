@@ -137,6 +137,7 @@ ROWS: dict[str, Row] = {
     "upstream_busy": Row(
         503, "Too many requests wait for a connection to the backend.", "connection_limit_reached"
     ),
+    "too_many_tunnels": Row(503, "Too many upgraded connections are open.", "connection_limit_reached"),
     "draining": Row(503, "This proxy is shutting down.", _INTERNAL),
     "upstream_connect_timeout": Row(504, "The backend took no connection in time.", "connection_timeout"),
     "upstream_timeout": Row(504, "The backend did not answer in time.", "http_response_timeout"),

@@ -20,9 +20,12 @@ from quotad.core.http import (
     PREFLIGHT,
     SECRET_ID,
     SECRET_KEY,
+    UPGRADE,
     HeadError,
     Kinds,
     content_length,
+    members,
+    protocols,
     tokens,
     without,
 )
@@ -178,6 +181,7 @@ class RequestFields:
         "secret_key",
         "secret_keys",
         "secret_lines",
+        "upgrades",
     )
 
     def __init__(self, block: bytes) -> None:
@@ -209,6 +213,9 @@ class RequestFields:
         """X-Secret-Id and X-Secret-Key as they came, for a route that passes credentials."""
         self.hops: Said = ()
         """What it says of hops before us: dropped unless the peer is trusted."""
+        self.upgrades: tuple[bytes, ...] = ()
+        """Protocols that the caller offers to go on with, as written (``core.http.protocols``); HTTP/1.0
+        offers none, whatever it says."""
         self.has_body = False
         self.plain = False
         """True: no rule of ``check_request`` is about it."""
@@ -247,8 +254,7 @@ def read_request_fields(block: bytes, header_count: int) -> RequestFields:
             _request_field(fields, kind, line, value.strip(b" \t"))
             if kind == CONNECTION:
                 nominated += tokens(value)
-    fields.close = b"close" in nominated
-    fields.keep_alive = b"keep-alive" in nominated
+    _connection(fields, nominated)
     fields.kept = b"\r\n".join(without(kept, nominated))
     if b"authorization" in nominated:
         fields.authorization_line = b""
@@ -281,8 +287,18 @@ def _request_field(fields: RequestFields, kind: int, line: bytes, value: bytes) 
         fields.max_forwards_line += line + b"\r\n"
     elif kind == HOP:
         fields.hops += ((line.partition(b":")[0].lower(), value),)
+    elif kind == UPGRADE:
+        fields.upgrades += members(value)
     elif kind != CONNECTION:
         _credential(fields, kind, line, value)
+
+
+def _connection(fields: RequestFields, nominated: list[bytes]) -> None:
+    fields.close = b"close" in nominated
+    fields.keep_alive = b"keep-alive" in nominated
+    # RFC 9110, section 7.8: not named in Connection, it is not meant for us.
+    if fields.upgrades:
+        fields.upgrades = protocols(fields.upgrades) if b"upgrade" in nominated else ()
 
 
 def _credential(fields: RequestFields, kind: int, line: bytes, value: bytes) -> None:

@@ -12,9 +12,13 @@ from quotad.core.http import (
     KEEP,
     LENGTH,
     LIMITS,
+    UPGRADE,
+    UPGRADE_LINES,
     HeadError,
     Kinds,
     content_length,
+    members,
+    protocols,
     tokens,
     without,
 )
@@ -39,6 +43,11 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t \x21-\x7e\x8
 
 _BAD = "upstream_bad_response"
 
+SWITCHING = 101
+"""The only final status below 200: what follows is another protocol (RFC 9110, section 15.2.2)."""
+
+_UPGRADE_REQUIRED = 426
+
 VERSION = b"HTTP/1."
 
 FIELD_COUNT = 256
@@ -57,6 +66,7 @@ class ResponseHead:
         "lines",
         "persistent",
         "status",
+        "upgrades",
     )
 
     def __init__(self, status: int) -> None:
@@ -74,6 +84,8 @@ class ResponseHead:
         """Whether the connection may serve another request (RFC 9112, section 9.3)."""
         self.framing = UNTIL_CLOSE
         """Of its body, unless the request was HEAD."""
+        self.upgrades: tuple[bytes, ...] = ()
+        """Of a 101: the protocols that follow. Of a 426: those that the backend asks for."""
 
 
 def read_response(head: bytes) -> ResponseHead:
@@ -102,18 +114,22 @@ def read_response(head: bytes) -> ResponseHead:
         elif kind == CONNECTION:
             nominated += tokens(value)
         elif kind != DROP:
-            _framing(response, kind, value)
+            _field(response, kind, value)
     _check(response, found[1] == b"1", nominated)
+    if response.upgrades or response.status == SWITCHING:
+        _upgrade(response, nominated)
     response.framing = response_framing(response.status, response.length, response.chunked)
     response.limit_lines = b"\r\n".join([*limits, b""])
     response.lines = b"\r\n".join(without(kept, nominated))
+    if response.upgrades:
+        response.lines += UPGRADE_LINES % b", ".join(response.upgrades)
     # RFC 9110, section 8.6: none with 1xx and 204.
     if response.length >= 0 and response.status >= 200 and response.status != 204:
         response.lines += b"Content-Length: %d\r\n" % response.length
     return response
 
 
-def _framing(response: ResponseHead, kind: int, value: bytes) -> None:
+def _field(response: ResponseHead, kind: int, value: bytes) -> None:
     if kind == LENGTH:
         try:
             response.length = content_length(response.length, value.strip(b" \t"))
@@ -123,6 +139,8 @@ def _framing(response: ResponseHead, kind: int, value: bytes) -> None:
         if response.chunked or value.strip(b" \t").lower() != b"chunked":
             raise HeadError(_BAD)
         response.chunked = True
+    elif kind == UPGRADE:
+        response.upgrades += members(value)
 
 
 def _check(response: ResponseHead, version_1_1: bool, nominated: list[bytes]) -> None:
@@ -131,12 +149,21 @@ def _check(response: ResponseHead, version_1_1: bool, nominated: list[bytes]) ->
         raise HeadError(_BAD)
     # RFC 9110, section 8.6; RFC 9112, section 6.1: who says that a body comes where none may be is
     # answered by 502, or what it sends next would be read as the next answer.
+    if response.status == SWITCHING and not version_1_1:
+        raise HeadError(_BAD)
     if (response.status < 200 or response.status == 204) and (response.chunked or response.length > 0):
         raise HeadError(_BAD)
-    # Upgrade is never forwarded, so nobody was asked to switch protocols.
-    if response.status == 101:
-        raise HeadError(_BAD)
     response.persistent = version_1_1 and b"close" not in nominated
+
+
+def _upgrade(response: ResponseHead, nominated: list[bytes]) -> None:
+    """RFC 9110, section 7.8: a 101 names what follows, a 426 what is asked for; others may, to no end."""
+    named = protocols(response.upgrades)
+    if response.status == SWITCHING and (
+        not named or named != response.upgrades or b"upgrade" not in nominated
+    ):
+        raise HeadError(_BAD)
+    response.upgrades = named if response.status in (SWITCHING, _UPGRADE_REQUIRED) else ()
 
 
 CONNECTION_LINES = (

@@ -10,6 +10,7 @@
 ``backend``     connections to backends, kept and bounded; ``upstream`` is one of them
 ``tls``         between a connection and who speaks over it, for callers and backends alike
 ``relay``       bodies on their way through
+``switch``      what becomes of an exchange after a 101; ``tunnel`` joins the two connections then
 ``heads``       llhttp checks, ``core`` reads, equal bytes are read once
 ``snapshot``    the configuration in force; ``plane`` what a listener's connections share
 ``flow``        waiting without a Future, deadlines without a timer each

@@ -17,6 +17,7 @@ RESPONSE: Final = 3
 BODY: Final = 4
 DISCARD: Final = 5
 USE: Final = 6
+TUNNEL: Final = 7
 """What an exchange waits for. Plain numbers: each request passes most of them."""
 
 
@@ -35,6 +36,9 @@ class Client(Caller, Protocol):
 
     wake: Wake
     """Lets the waiting exchange go on, with an event."""
+
+    def write_eof(self) -> None:
+        """Say that no more will be sent; what comes is still taken."""
 
     def interrupt(self, error: Exception) -> None:
         """Let the waiting exchange go on by raising ``error`` in it."""

@@ -237,6 +237,11 @@ class Connection(asyncio.Protocol, Timed):
             endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.transport.abort()
 
+    def write_eof(self) -> None:
+        """Say that no more will be sent; what comes is still taken."""
+        if not self.transport.is_closing():
+            self.transport.write_eof()
+
     def interrupt(self, error: Exception) -> None:
         """Let the exchange go on by raising ``error`` in it."""
         self._coroutine.throw(error)

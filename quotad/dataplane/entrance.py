@@ -4,6 +4,7 @@ Each raises ``RefusedError``; none of them costs the caller anything.
 """
 
 from quotad.core.credentials import AuthRefusal, authenticate, check_key_pair
+from quotad.core.forwarding import offered
 from quotad.core.http import HeadError
 from quotad.core.outcome import Outcome
 from quotad.core.replies import Refusal
@@ -45,6 +46,12 @@ def route(plane: Plane, line: RequestLine, fields: RequestFields, outcome: Outco
     outcome.environment = entry.environment
     if fields.length > entry.body_bytes > 0:
         raise RefusedError(Refusal("body_too_large"))
+    if (
+        fields.upgrades
+        and plane.recorder.tunnels >= plane.listen.max_tunnels
+        and offered(line, fields, entry.rule.upgrades)
+    ):
+        raise RefusedError(Refusal("too_many_tunnels"))
     return entry
 
 

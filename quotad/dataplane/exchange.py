@@ -2,7 +2,8 @@
 
 An exchange waits for one kind of event at a time: a Verdict, a connection, a response head, the end
 of a body. Protocol callbacks resume it directly. Whatever happens, an admitted request is settled or
-released exactly once, and every request is counted once (``account``). Step 6 is in ``forward``.
+released exactly once, and every request is counted once (``account``). Step 6 is in ``forward``, what
+follows a 101 in ``switch``.
 """
 
 from quotad.core.framing import CHUNKED, UNTIL_CLOSE, FramingError, body_of
@@ -10,13 +11,14 @@ from quotad.core.limit_headers import limit_headers
 from quotad.core.outcome import Outcome
 from quotad.core.quota import Usage
 from quotad.core.replies import Refusal, refusal_of, render, render_json, render_options, status_of
-from quotad.core.response import CONNECTION_LINES, ResponseHead
+from quotad.core.response import CONNECTION_LINES, SWITCHING, ResponseHead
 from quotad.core.verdict import Verdict
 from quotad.dataplane.caller import (
     BODY,
     BUSY,
     DISCARD,
     RESPONSE,
+    TUNNEL,
     USE,
     VERDICT,
     BrokeOffError,
@@ -26,20 +28,20 @@ from quotad.dataplane.caller import (
 )
 from quotad.dataplane.entrance import authenticate_caller, parse, route
 from quotad.dataplane.flow import EMPTY, pause
-from quotad.dataplane.forward import Forward
 from quotad.dataplane.own_use import OwnUse
 from quotad.dataplane.own_view import own_view
 from quotad.dataplane.plane import Plane
 from quotad.dataplane.relay import Discard, Download
 from quotad.dataplane.shadow import Shadow
 from quotad.dataplane.snapshot import Caller
+from quotad.dataplane.switch import Switch
 from quotad.dataplane.upstream import Connection
 
 
-class Exchange(Forward):
+class Exchange(Switch):
     """One request and its answer. Also the engine's Waiter, and the user of a backend's connection."""
 
-    __slots__ = ("_answered", "_owed", "keep")
+    __slots__ = ("keep",)
 
     def __init__(self, plane: Plane, client: Client, started_s: float) -> None:
         self._plane = plane
@@ -54,9 +56,7 @@ class Exchange(Forward):
         """Whether the connection may serve another request afterwards."""
         self._behind = None
         self._owed = True
-        """Whether the caller may send bytes of a body (``_upload`` knows better when it is there)."""
         self._answered = False
-        """Whether a byte of the final answer went to the caller."""
         self._ticket = None
         self._connection = None
         self._upload = None
@@ -75,6 +75,9 @@ class Exchange(Forward):
             if fields.hops:
                 self._believe(fields.hops)
             self.keep = (not fields.close if line.minor else fields.keep_alive) and not plane.draining
+            if fields.upgrades:
+                # Whether what comes next is HTTP depends on the answer, so after this one nothing does.
+                self.keep = False
             if line.may_end_here and await self._ends_here():
                 return
             self._entry = entry = route(plane, line, fields, outcome)
@@ -86,6 +89,9 @@ class Exchange(Forward):
                     self._shadow = shadow = Shadow(plane, outcome)
                     shadow.ask(caller.shadow)
             response = await self._forward(caller)
+            if response.status == SWITCHING:
+                await self._switch(response)
+                return
             self.settle(response.status)
             download = self._respond(response)
             if download is not None:
@@ -133,6 +139,8 @@ class Exchange(Forward):
         """
         if not self.dispatched or not self._uploaded or self._stage == DISCARD:
             self.client_left()
+        elif self._stage == TUNNEL:
+            self._tunnel.on_caller_end()
 
     def abandon(self) -> None:
         """End it now, wherever it waits."""
@@ -231,18 +239,13 @@ class Exchange(Forward):
 
     def _answer_head(self, response: ResponseHead, chunked: bool) -> bytes:
         """The backend's lines that go on, then ours."""
-        entry = self._entry
         last = CONNECTION_LINES[self._line.minor][self.keep]
         if chunked:
             last = b"Transfer-Encoding: chunked\r\n" + last
         if not response.dated:
             # RFC 9110, section 6.6.1.
             last = b"Date: %b\r\n%b" % (self._plane.date.now(), last)
-        if not entry.shows_limits:
-            limits = response.limit_lines
-        else:
-            limits = EMPTY if self.verdict is None else limit_headers(self.verdict)
-        return b"%b%bX-Request-Id: %b\r\n%b\r\n" % (response.lines, limits, self._request_id, last)
+        return self._head(response, last)
 
     def _give_back(self, connection: Connection, response: ResponseHead) -> None:
         """The answer is over: its connection may serve another, when it is in order."""
@@ -270,7 +273,7 @@ class Exchange(Forward):
         if download.done:
             self._end_download(connection, download)
             return None
-        connection.stream(download, self._plane.listen.body_idle_timeout_s)
+        connection.stream(download, self._entry.rule.stream_idle_s)
         return download
 
     def _end_download(self, connection: Connection, download: Download) -> None:

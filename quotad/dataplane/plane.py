@@ -19,6 +19,9 @@ from quotad.dataplane.snapshot import SnapshotHolder
 class Recorder(Protocol):
     """Who counts."""
 
+    tunnels: int
+    """Upgraded connections that are open now; whoever opens or ends one says so here."""
+
     def record(self, outcome: Outcome) -> None:
         """One request has ended, in whichever way. Called once for each."""
 

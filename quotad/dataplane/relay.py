@@ -120,6 +120,10 @@ class Download:
         if self._body.done:
             self._owner.on_body_over(whole=True)
 
+    def on_end(self) -> bool:
+        """The backend will send no more: with nothing left to send it, the connection ends (``on_lost``)."""
+        return False
+
     def on_lost(self, clean: bool) -> None:
         """The backend's connection has ended."""
         whole = clean and self._ends_by_close

@@ -30,6 +30,7 @@ class Tls(asyncio.Protocol):
     __slots__ = (
         "_app",
         "_context",
+        "_ending",
         "_error",
         "_failed",
         "_greet",
@@ -77,6 +78,8 @@ class Tls(asyncio.Protocol):
         self._paused = False
         self._waiting = False
         """A look at what came while reading was paused is under way."""
+        self._ending = False
+        """``write_eof`` waits until what has come is read."""
         self._leaving = False
         """Nothing more is sent: the peer was told so."""
         self._over = False
@@ -158,13 +161,16 @@ class Tls(asyncio.Protocol):
         return True
 
     def write_eof(self) -> None:
-        """Say that no more will be sent; what comes is still read by a client, and dropped by a server."""
-        if not self._leaving:
-            self._say_goodbye()
-            if self._is_server:
-                self._over = True
-            if self._raw.can_write_eof() and not self._raw.is_closing():
-                self._raw.write_eof()
+        """Say that no more will be sent, once what has come is read; what comes later is read too."""
+        if self._leaving:
+            return
+        if self._paused and (self._incoming.pending or self._object.pending()):
+            # OpenSSL looks for the peer's goodbye when it says ours, and drops what stands before it.
+            self._ending = True
+            return
+        self._say_goodbye()
+        if self._raw.can_write_eof() and not self._raw.is_closing():
+            self._raw.write_eof()
 
     def close(self) -> None:
         """Send what waits, then end."""
@@ -254,6 +260,9 @@ class Tls(asyncio.Protocol):
                     self.close()
                 return
             app.data_received(data)
+        if self._ending and not self._paused:
+            self._ending = False
+            self.write_eof()
         if self._outgoing.pending and not self._leaving:
             self._flush()
             if self._raw.get_write_buffer_size() > _REPLY_BYTES:

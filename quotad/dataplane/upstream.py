@@ -6,7 +6,7 @@ from math import inf
 from typing import Protocol, cast
 
 from quotad.core.http import HeadError, has_stray
-from quotad.core.response import VERSION, ResponseHead
+from quotad.core.response import SWITCHING, VERSION, ResponseHead
 from quotad.dataplane.flow import EMPTY, Flow, Timed, Wheel
 
 HEAD_BYTES = 64 * 1024
@@ -40,6 +40,9 @@ class Sink(Protocol):
 
     def on_data(self, data: bytes) -> None:
         """Bytes of the body, framed as they came."""
+
+    def on_end(self) -> bool:
+        """The backend will send no more; answers whether it may still be sent something."""
 
     def on_lost(self, clean: bool) -> None:
         """The connection ended: by an orderly close of the backend, or in any other way."""
@@ -173,6 +176,19 @@ class Connection(asyncio.Protocol, Timed):
         self._leave()
         self._transport.abort()
 
+    def leave_pool(self) -> None:
+        """It will serve this exchange for long: its place in the pool is for others."""
+        self._leave()
+
+    def finish(self, within_s: float) -> None:
+        """The exchange is over: close it once what was written has gone out, or after so many seconds."""
+        self.user = self.sink = self.giver = None
+        self.closed = True
+        self._leave()
+        if not self._transport.is_closing():
+            self._transport.close()
+            self.answer_by(self._wheel.clock() + within_s)
+
     def disown(self) -> None:
         """Nobody waits for it any more, and its place in the pool was given back: it is about to end."""
         self._in_pool = False
@@ -196,9 +212,10 @@ class Connection(asyncio.Protocol, Timed):
             self.ahead = self.ahead + data if self.ahead else data
             self._read_heads(self.user)
 
-    def eof_received(self) -> None:
-        """The backend will send no more."""
+    def eof_received(self) -> bool:
+        """The backend will send no more; answers whether the connection stays open the other way."""
         self._clean = self.closed = True
+        return self.sink is not None and self.sink.on_end()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended, by whomever."""
@@ -251,7 +268,7 @@ class Connection(asyncio.Protocol, Timed):
                 self._fail(user, error.key)
                 return
             self.ahead = data[end + 4 :]
-            if response.status >= 200:
+            if response.status >= 200 or response.status == SWITCHING:
                 self._interims = 0
                 user.on_response(response)
                 return

@@ -40,6 +40,16 @@ FAMILIES = {
     "quotad_upstream_duration_seconds": Family(
         "histogram", "From sending a request upstream to the head of the answer."
     ),
+    "quotad_tunnels": Family("level", "Upgraded connections (WebSocket and others) that are open."),
+    "quotad_tunnels_ended": Family("counter", "Upgraded connections that have ended."),
+    "quotad_tunnel_seconds": Family(
+        "counter", "How long the upgraded connections that have ended were open, all together."
+    ),
+    "quotad_tunnel_bytes": Family(
+        "counter",
+        "Bytes of upgraded connections that have ended, from callers (in) or to them.",
+        ("direction",),
+    ),
     "quotad_unaccounted": Family(
         "counter", "Requests admitted without the store under onStoreFailure: open.", ("plan",)
     ),

@@ -88,6 +88,10 @@ class Recorder:
         "auth_failures",
         "request_duration",
         "table",
+        "tunnel_bytes",
+        "tunnel_s",
+        "tunnels",
+        "tunnels_ended",
         "upstream_duration",
     )
 
@@ -103,6 +107,13 @@ class Recorder:
         """By the refusal's key in ``core.replies``."""
         self.request_duration = Histogram()
         self.upstream_duration = Histogram()
+        self.tunnels = 0
+        """Open now (``dataplane.plane.Recorder``)."""
+        self.tunnels_ended = 0
+        self.tunnel_s = 0.0
+        """Of those that have ended, all together."""
+        self.tunnel_bytes = {"in": 0, "out": 0}
+        """Likewise: from callers, and to them."""
 
     def configure(self, routes: tuple[RoutePlace, ...], table: PlanTable) -> None:
         """Take over a (changed) configuration. What was counted stays."""
@@ -123,6 +134,10 @@ class Recorder:
         if row.secrets is not None:
             row.secrets.add(outcome.secret_id)
         duration_s = outcome.ended_s - outcome.started_s
+        if outcome.tunnel_s:
+            self._tunnel(outcome)
+            # The answer was the 101: hours of a tunnel would say nothing of how quickly callers are served.
+            duration_s -= outcome.tunnel_s
         histogram = self.request_duration
         histogram.counts[bisect_left(BOUNDS_S, duration_s)] += 1
         histogram.sum_s += duration_s
@@ -209,6 +224,12 @@ class Recorder:
         if row is None and len(self._shadows) < MAX_ROWS:
             row = self._shadows[key] = ShadowRow(subject)
         return row
+
+    def _tunnel(self, outcome: Outcome) -> None:
+        self.tunnels_ended += 1
+        self.tunnel_s += outcome.tunnel_s
+        self.tunnel_bytes["in"] += outcome.bytes_in
+        self.tunnel_bytes["out"] += outcome.bytes_out
 
     def _refused(self, row: Row, outcome: Outcome) -> None:
         reason = outcome.reason

@@ -45,6 +45,10 @@ class Sources:
         figures.put_each("quotad_auth_failures", recorder.auth_failures)
         figures.put_histogram("quotad_request_duration_seconds", recorder.request_duration)
         figures.put_histogram("quotad_upstream_duration_seconds", recorder.upstream_duration)
+        figures.put("quotad_tunnels", recorder.tunnels)
+        figures.put("quotad_tunnels_ended", recorder.tunnels_ended)
+        figures.put("quotad_tunnel_seconds", recorder.tunnel_s)
+        figures.put_each("quotad_tunnel_bytes", recorder.tunnel_bytes)
         for script, histogram in self.store_durations().items():
             figures.put_histogram("quotad_store_duration_seconds", histogram, (script,))
         figures.put_each("quotad_store_errors", self.store_errors())

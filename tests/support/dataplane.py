@@ -102,6 +102,7 @@ class Outcomes:
     def __init__(self) -> None:
         self.all: list[Outcome] = []
         self.shadows: list[tuple[Subject, str]] = []
+        self.tunnels = 0
         self._event = asyncio.Event()
 
     def record(self, outcome: Outcome) -> None:
