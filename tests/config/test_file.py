@@ -67,6 +67,7 @@ def test_defaults_are_those_of_the_model() -> None:
     route = load(HERE / "valid/twenty_lines.yaml", ENVIRON).routes[0]
     assert (route.auth, route.host, route.path_prefix, route.body_bytes) == (AuthRules(), "", "/", 0)
     assert (route.connect_timeout_s, route.response_timeout_s, route.pool_idle_s) == (3.0, 60.0, 60.0)
+    assert (route.stream_idle_s, route.tunnel_idle_s, route.upgrades) == (60.0, 300.0, None)
 
 
 def test_process_sections() -> None:
@@ -77,6 +78,7 @@ def test_process_sections() -> None:
         trusted_proxies=("10.0.0.0/8", "fd00::1/128"),
         trusted_header="forwarded",
         proxy_protocol=True,
+        max_tunnels=100,
     )
     assert config.telemetry.address == Address("", 9090)
     assert config.telemetry.access_log == str(HERE / "valid/access.log")
@@ -121,6 +123,8 @@ def test_routes() -> None:
     assert (first.strip_prefix, first.preflight_pass, first.limit_headers) == (True, True, False)
     assert (first.host_header, first.body_bytes, first.pool_connections) == ("upstream", 1_048_576, 16)
     assert (first.connect_timeout_s, first.response_timeout_s, first.pool_idle_s) == (1.5, 30.0, 5.0)
+    assert (first.stream_idle_s, first.tunnel_idle_s) == (20.0, 90.0)
+    assert (first.upgrades, second.upgrades) == (("websocket", "spdy/3.1"), None)
     assert (second.service_id, second.environment) == ("service-maps", "test")
 
 

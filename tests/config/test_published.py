@@ -41,6 +41,7 @@ SEEN_BY_AN_EDITOR = [
     "plan_shadow",
     "plan_starts_on",
     "route_no_upstream",
+    "route_upgrades",
     "secret_id_not_ascii",
     "secret_key_short",
     "store_journal",

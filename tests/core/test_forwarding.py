@@ -3,7 +3,15 @@
 import pytest
 
 from quotad.config.model import AuthRules, Route, UpstreamAddress
-from quotad.core.forwarding import framing_lines, max_forwards_line, passed_lines, standing_lines
+from quotad.core.forwarding import (
+    framing_lines,
+    is_answer_to,
+    max_forwards_line,
+    offered,
+    passed_lines,
+    standing_lines,
+    upgrade_lines,
+)
 from quotad.core.request import read_request_fields, read_request_line
 
 RULE = Route("", "/", "s", "release", (UpstreamAddress("b", 1),))
@@ -72,3 +80,44 @@ def test_max_forwards(method: bytes, sent: bytes, line: bytes) -> None:
     """OPTIONS loses a hop; with other methods the field means nothing (RFC 9110, section 7.6.2)."""
     start = read_request_line(method + b" / HTTP/1.1", 99)
     assert max_forwards_line(start, read_request_fields(sent, 9)) == line
+
+
+@pytest.mark.parametrize(
+    ("version", "allowed", "offers"),
+    [
+        ("1.1", None, (b"WebSocket", b"Foo/2")),
+        ("1.1", ("foo",), (b"Foo/2",)),
+        ("1.1", ("foo/2", "websocket"), (b"WebSocket", b"Foo/2")),
+        ("1.1", ("foo/1",), ()),
+        ("1.1", (), ()),
+        ("1.0", None, ()),
+    ],
+)
+def test_offered(version: str, allowed: tuple[str, ...] | None, offers: tuple[bytes, ...]) -> None:
+    """What the caller names and the route allows is offered, as it was written; HTTP/1.0 offers nothing."""
+    line = read_request_line(f"GET / HTTP/{version}".encode(), 99)
+    block = b"Upgrade: WebSocket, h2c\r\nConnection: close, UPGRADE\r\nUpgrade: Foo/2\r\n"
+    assert offered(line, read_request_fields(block, 9), allowed) == offers
+
+
+def test_upgrade_lines() -> None:
+    """An offer names Upgrade in Connection; no offer is no line."""
+    assert upgrade_lines((b"a", b"b/1")) == b"Connection: Upgrade\r\nUpgrade: a, b/1\r\n"
+    assert upgrade_lines(()) == b""
+
+
+@pytest.mark.parametrize(
+    ("switched", "answers"),
+    [
+        ((b"websocket",), True),
+        ((b"Foo/2",), True),
+        ((b"Foo/2", b"WEBSOCKET"), True),
+        ((b"websocket/13",), True),
+        ((b"foo",), False),
+        ((b"foo/3",), False),
+        ((b"websocket", b"bar"), False),
+    ],
+)
+def test_is_answer_to(switched: tuple[bytes, ...], answers: bool) -> None:
+    """A 101 may name less than was offered, or the version of what was offered without one; never more."""
+    assert is_answer_to(switched, (b"WebSocket", b"foo/2")) == answers

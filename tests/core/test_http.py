@@ -2,7 +2,18 @@
 
 import pytest
 
-from quotad.core.http import DROP, KEEP, HeadError, Kinds, content_length, has_stray, tokens, without
+from quotad.core.http import (
+    DROP,
+    KEEP,
+    HeadError,
+    Kinds,
+    content_length,
+    has_stray,
+    members,
+    protocols,
+    tokens,
+    without,
+)
 
 KINDS = Kinds({b"te": DROP, b"x-real-ip": DROP}, forged=(b"x-quotad-",))
 
@@ -55,6 +66,13 @@ def test_length() -> None:
 def test_lists() -> None:
     """Lists are read without case, white space and empty members."""
     assert tokens(b" Close, ,\tKeep-Alive,") == [b"close", b"keep-alive"]
+    assert members(b" Close, ,\tKeep-Alive,") == (b"Close", b"Keep-Alive")
+
+
+def test_protocols() -> None:
+    """What is no protocol, and what carries HTTP in whatever version and spelling, does not go on."""
+    named = members(b"WebSocket, h2c, H2C, HTTP/2.0, a/1, a/b/c, a b, tls/1.3, h2, h3, ssl, /1, x/, HTTPX/1")
+    assert protocols(named) == (b"WebSocket", b"a/1", b"HTTPX/1")
 
 
 def test_without() -> None:

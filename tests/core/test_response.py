@@ -70,3 +70,20 @@ def test_fields_are_bounded() -> None:
     read_response(b"HTTP/1.1 200 OK\r\n" + b"a:\r\n" * FIELD_COUNT)
     with pytest.raises(HeadError, match="upstream_head_too_large"):
         read_response(b"HTTP/1.1 200 OK\r\n" + b"a:\r\n" * (FIELD_COUNT + 1))
+
+
+@pytest.mark.parametrize(
+    ("status", "upgrade", "upgrades"),
+    [
+        (b"101", b"WebSocket, a/1", (b"WebSocket", b"a/1")),
+        (b"426", b"websocket, h2c", (b"websocket",)),
+        (b"426", b"h2c", ()),
+        (b"200", b"h2, websocket", ()),
+    ],
+)
+def test_upgrade(status: bytes, upgrade: bytes, upgrades: tuple[bytes, ...]) -> None:
+    """101 names what follows, 426 what is asked for; beside another answer Upgrade is dropped."""
+    head = read_response(b"HTTP/1.1 %b X\r\nConnection: upgrade\r\nUpgrade: %b\r\n" % (status, upgrade))
+    named = b"Connection: Upgrade\r\nUpgrade: " + b", ".join(upgrades) + b"\r\n"
+    assert head.upgrades == upgrades
+    assert head.lines == b"HTTP/1.1 %b X\r\n%b" % (status, named if upgrades else b"")

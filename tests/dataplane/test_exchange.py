@@ -212,7 +212,7 @@ async def test_a_broken_answer_does_not_look_whole(answer: bytes) -> None:
     """An answer that breaks off, or stalls, ends in an abort; its head's status is what counts."""
     async with (
         running_backend(lambda seen: answer) as backend,
-        running_plane(route(backend.port), condition=ONLY_2XX, listen=QUICK) as plane,
+        running_plane(route(backend.port, stream_idle_s=0.05), condition=ONLY_2XX) as plane,
     ):
         async with raw(plane.port) as caller:
             await caller.send(get())

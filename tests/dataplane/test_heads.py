@@ -2,7 +2,7 @@
 
 import httptools
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from quotad.core.http import HeadError
@@ -73,6 +73,8 @@ _VALUE = st.binary(max_size=8)
 def test_both_readers_see_the_same_lines(pairs: list[tuple[bytes, bytes]]) -> None:
     """Where our reading takes a block, llhttp has seen exactly the same fields in it."""
     block = b"".join(b"%b:%b\r\n" % pair for pair in pairs)
+    # A head ends at its first empty line, so no block has one.
+    assume(b"\r\n\r\n" not in block)
     try:
         fields = Heads(100, 100).request_fields[block]
     except HeadError:

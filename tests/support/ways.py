@@ -24,7 +24,7 @@ from quotad.core.plans import (
 )
 from quotad.core.table import PlanTable
 from quotad.dataplane import arrival as arriving
-from quotad.dataplane.caller import BODY, CONNECTION, DISCARD, RESPONSE
+from quotad.dataplane.caller import BODY, CONNECTION, DISCARD, RESPONSE, TUNNEL
 from quotad.dataplane.flow import Wheel
 from quotad.dataplane.listener import Listener
 from quotad.dataplane.own_use import OwnUse
@@ -36,6 +36,7 @@ from tests.support.cancelling import FLUSHING, Watch, Watched
 from tests.support.dataplane import LISTEN, Outcomes, route
 from tests.support.engines import World
 from tests.support.rawhttp import SECRET_ID, SECRET_KEY, get, post, post_chunked
+from tests.support.upgrades import SWITCHED, upgrade
 
 ONLY_2XX: dict[str, Any] = {"quota_condition": frozenset[StatusClass]({"2xx"})}
 ONLY_4XX: dict[str, Any] = {"quota_condition": frozenset[StatusClass]({"4xx"})}
@@ -132,7 +133,7 @@ class Run:
             elif b"Content-Length: " in head:
                 await reader.readexactly(int(head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0]))
             await self._answer(head, writer)
-            if b"/until-close" in head:
+            if b"/until-close" in head or b"/talk" in head:
                 return
 
     async def _answer(self, head: bytes, writer: asyncio.StreamWriter) -> None:
@@ -145,6 +146,10 @@ class Run:
                 writer.write(later)
         elif path == b"/slow":
             await self.reached(CONNECTION, times=2)
+            writer.write(OK)
+        elif path == b"/talk":
+            writer.write(SWITCHED)
+            await self.reached(TUNNEL)
             writer.write(OK)
         elif self.way.status == 200 or path == b"/after":
             writer.write(OK)
@@ -245,6 +250,7 @@ WAYS = {
         lives_on=False,
     ),
     "leased-if-2xx": Way(one(*[get("/ok")] * 4, answers=4), LEASED_2XX, statuses=(200,) * 4),
+    "tunnel": Way(one(upgrade(), b"early", TUNNEL, b"late", answers=1), ONLY_2XX, statuses=(200,)),
     "slow-caller": Way(
         one(get("/big") + get("/ok"), FLUSHING, answers=2), ONLY_2XX, statuses=(200, 200), narrow=True
     ),

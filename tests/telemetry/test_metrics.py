@@ -51,6 +51,19 @@ def test_a_request_is_counted_once_in_the_class_of_its_status(
     assert row(recorder, SHARED.usage_plan_id).classes == expected
 
 
+def test_a_tunnel_is_told_apart(recorder: Recorder) -> None:
+    """A request that became a tunnel was quick if its 101 was; its time and bytes are told by themselves."""
+    tunnel = outcome(101)
+    tunnel.tunnel_s, tunnel.ended_s = 3600.0, tunnel.ended_s + 3600.0
+    tunnel.bytes_in, tunnel.bytes_out = 10, 2000
+    recorder.record(tunnel)
+    recorder.record(outcome())
+    assert (recorder.tunnels_ended, recorder.tunnel_s) == (1, 3600.0)
+    assert recorder.tunnel_bytes == {"in": 10, "out": 2000}
+    assert recorder.request_duration.sum_s == pytest.approx(0.004)
+    assert row(recorder, SHARED.usage_plan_id).classes == [2, 0, 0, 0, 0]
+
+
 def test_durations_are_observed(recorder: Recorder) -> None:
     """The whole request, and the upstream's part only when there was one, enter the histograms."""
     recorder.record(outcome())
