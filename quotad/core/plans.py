@@ -5,7 +5,7 @@ Everything here is immutable; a changed configuration is a new ``PlanTable``.
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal
+from typing import Literal, Protocol
 
 UNLIMITED = -1
 """A limit of -1 never denies; its use is counted and reported all the same. 0 denies everything."""
@@ -98,6 +98,14 @@ class Binding:
     environments: tuple[tuple[str, Environment], ...]
     shadow: bool = False
     """True: the plan is computed and reported there, and denies nobody."""
+
+
+class Tagged(Protocol):
+    """What has keys of its own in the store, all in one slot of a Cluster."""
+
+    @property
+    def tag(self) -> str:
+        """What stands in braces in each of its keys."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from quotad.core.plans import Subject
+from quotad.core.plans import Tagged
 from quotad.errors import StoreError
 from quotad.store import passwords, topology
 from quotad.store.endpoint import Endpoint
@@ -100,7 +100,7 @@ class Cluster:
         self._last_us = max(self._last_us, now_us or 0)
         return self._last_us or None
 
-    def post(self, subject: Subject, payload: bytes, sink: Sink, durable: bool = True) -> None:
+    def post(self, subject: Tagged, payload: bytes, sink: Sink, durable: bool = True) -> None:
         """See ``Route.post``."""
         expires_s = self._loop.time() + self._options.deadline_s
         self._send(Passage(self, self._slots.slot(subject), payload, sink, expires_s, durable))
@@ -119,13 +119,19 @@ class Cluster:
             self._flush_due = True
             self._loop.call_soon(self.flush)
 
+    def way(self, subject: Tagged) -> tuple[object, ...]:
+        """See ``Route.way``."""
+        address = self._map.owners[self._slots.slot(subject)]
+        node = self._nodes.get(address)
+        return (address, node.link.reconnects if node is not None else 0, self.redirects)
+
     def links(self) -> Sequence[Link]:
         """See ``Route.links``: one per primary."""
         if not self.ready:
             raise _never("clusterdown", "not every node of the Cluster can be reached")
         return [self._nodes[address].link for address in self._map.addresses]
 
-    def renew(self, subject: Subject, kind: str) -> None:
+    def renew(self, subject: Tagged, kind: str) -> None:
         """See ``Route.renew``."""
         self._overview.ask()
         node = self._nodes.get(self._map.owners[self._slots.slot(subject)])

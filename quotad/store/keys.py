@@ -3,10 +3,27 @@
 import re
 from typing import NamedTuple
 
-from quotad.core.plans import Subject
+from quotad.core.plans import Subject, Tagged
 
 _NAMESPACE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _TAG = re.compile(r"[A-Za-z0-9_./-]{1,250}")
+# No slash: a user that may write "NS:{*/*}:*" (docs/operations.md) must not reach these by any name.
+_CONTROL_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,250}")
+
+
+class _ControlTag:
+    """Whose keys hold the control records."""
+
+    __slots__ = ()
+
+    @property
+    def tag(self) -> str:
+        """No Subject has it: a Subject's has slashes."""
+        return ".control"
+
+
+CONTROL: Tagged = _ControlTag()
+"""Where the control records lie: on a Cluster all in one slot."""
 
 
 class SubjectKeys(NamedTuple):
@@ -25,9 +42,21 @@ def subject_keys(namespace: str, subject: Subject) -> SubjectKeys:
     (a brace would move it to another slot, white space and control characters hide in logs).
     """
     tag = subject.tag
-    if not _NAMESPACE.fullmatch(namespace):
-        raise ValueError(f"namespace {namespace!r} has characters outside A-Z a-z 0-9 _ . : -")
+    _check_namespace(namespace)
     if not _TAG.fullmatch(tag):
         raise ValueError(f"subject {tag!r} has characters outside A-Z a-z 0-9 _ . / -")
     prefix = f"{namespace}:{{{tag}}}"
     return SubjectKeys(f"{prefix}:s".encode("ascii"), f"{prefix}:t".encode("ascii"))
+
+
+def control_key(namespace: str, name: str) -> bytes:
+    """``NS:{.control}:NAME``. Raises ValueError for characters that must not stand in it."""
+    _check_namespace(namespace)
+    if not _CONTROL_NAME.fullmatch(name):
+        raise ValueError(f"{name!r} has characters outside A-Z a-z 0-9 _ . : -")
+    return f"{namespace}:{{{CONTROL.tag}}}:{name}".encode("ascii")
+
+
+def _check_namespace(namespace: str) -> None:
+    if not _NAMESPACE.fullmatch(namespace):
+        raise ValueError(f"namespace {namespace!r} has characters outside A-Z a-z 0-9 _ . : -")

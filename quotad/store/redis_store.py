@@ -13,18 +13,15 @@ from quotad.core.history import History, Portion
 from quotad.core.plans import Subject
 from quotad.core.quota import Replay, Reset, Terms, TopUp, Usage
 from quotad.errors import StoreError
-from quotad.store import scripts, topology
+from quotad.store import access, scripts, topology
 from quotad.store.archive import Archive
-from quotad.store.cluster import Cluster
 from quotad.store.codec import pack_adjustment, pack_replay, unpack_usage
 from quotad.store.erase import Doomed, erase
 from quotad.store.flight import Flight, Gathering, Listener, Part, understand, unreadable
 from quotad.store.inquiry import Inquiry
 from quotad.store.interface import Batch
 from quotad.store.link import LinkOptions
-from quotad.store.locator import locator
 from quotad.store.payload import PayloadBuilder
-from quotad.store.route import OneServer, Route
 from quotad.store.stats import StoreStats
 
 _ASKED_S = 2.0
@@ -49,7 +46,7 @@ class RedisStore:
             stuck_s=max(1.0, 2 * config.deadline_s),
             min_replicas=config.min_replicas,
         )
-        self._route = _route(self._loop, url, config, options)
+        self._route = access.route(self._loop, url, config, options)
         self._at_most = self._route.subjects_per_call
         self._namespace = config.namespace
         self._archive = Archive(self._route, self._payloads, self._scripts, self.stats, self._ask)
@@ -214,15 +211,3 @@ class RedisStore:
         except TimeoutError:
             self.stats.failed("deadline")
             raise StoreError("deadline", "the store did not answer in time", executed=None) from None
-
-
-def _route(loop: asyncio.AbstractEventLoop, url: str, config: StoreConfig, options: LinkOptions) -> Route:
-    if "+cluster://" in url.partition("@")[0]:
-        return Cluster(
-            loop,
-            topology.parse_cluster(url),
-            options,
-            password_file=config.password_file,
-            allow_eviction=config.allow_eviction,
-        )
-    return OneServer(loop, locator(url, config), options, allow_eviction=config.allow_eviction)

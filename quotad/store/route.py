@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from quotad.core.plans import Subject
+from quotad.core.plans import Tagged
 from quotad.errors import StoreError
 from quotad.store import topology
 from quotad.store.endpoint import Endpoint
@@ -46,7 +46,7 @@ class Route(Protocol):
     def redirects(self) -> int:
         """How often a call was sent on from one node to another."""
 
-    def post(self, subject: Subject, payload: bytes, sink: Sink, durable: bool = True) -> None:
+    def post(self, subject: Tagged, payload: bytes, sink: Sink, durable: bool = True) -> None:
         """Send one script call to where ``subject`` lives; it goes out with the next ``flush``.
 
         ``durable``: see ``Link.send``. The call's other Subjects must live there too. Never raises,
@@ -59,10 +59,13 @@ class Route(Protocol):
     def flush_soon(self) -> None:
         """``flush`` at the end of this tick."""
 
+    def way(self, subject: Tagged) -> tuple[object, ...]:
+        """Where calls for ``subject`` go: another value once they may go to another server or connection."""
+
     def links(self) -> Sequence[Link]:
         """A connection to each server that keys may lie on. Raises StoreError where one is missing."""
 
-    def renew(self, subject: Subject, kind: str) -> None:
+    def renew(self, subject: Tagged, kind: str) -> None:
         """The server that ``subject`` lives on only refuses (``StoreError.kind``): look for another."""
 
     async def start(self) -> None:
@@ -114,7 +117,7 @@ class OneServer:
         """See ``Route.redirects``."""
         return 0
 
-    def post(self, subject: Subject, payload: bytes, sink: Sink, durable: bool = True) -> None:
+    def post(self, subject: Tagged, payload: bytes, sink: Sink, durable: bool = True) -> None:
         """See ``Route.post``."""
         self._link.post(payload, sink, durable)
 
@@ -126,11 +129,15 @@ class OneServer:
         """See ``Route.flush_soon``."""
         self._link.flush_soon()
 
+    def way(self, subject: Tagged) -> tuple[object, ...]:
+        """See ``Route.way``."""
+        return (self._link.reconnects,)
+
     def links(self) -> Sequence[Link]:
         """See ``Route.links``."""
         return (self._link,)
 
-    def renew(self, subject: Subject, kind: str) -> None:
+    def renew(self, subject: Tagged, kind: str) -> None:
         """See ``Route.renew``."""
         self._link.renew(kind)
 

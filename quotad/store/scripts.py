@@ -8,6 +8,7 @@ function of that name, which makes the file's functions when it is called, and c
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha1
 from pathlib import Path
@@ -15,7 +16,9 @@ from pathlib import Path
 from quotad.errors import StoreError
 
 VERBS = ("reserve", "settle", "usage", "adjust", "replay", "history", "attribute", "attributed")
-"""Every script that the store runs."""
+"""Every script that the store of counters runs."""
+CONTROL_VERBS = ("commit", "tally")
+"""Those of the control records, which only admin processes run."""
 
 _INCLUDE = re.compile(r"^--@(include|rare) ([a-z]+)$", re.MULTILINE)
 _CONSTANT = re.compile(r"^local ([A-Z][A-Z_]*) = ('[^']*'|\d+)\n", re.MULTILINE)
@@ -63,9 +66,9 @@ def load(name: str, clock_text: str | None = None) -> Script:
     return Script(name, text, sha1(text.encode(), usedforsecurity=False).hexdigest().encode())
 
 
-def load_all(clock_text: str | None = None) -> dict[str, Script]:
-    """Every verb by its name."""
-    return {name: load(name, clock_text) for name in VERBS}
+def load_all(clock_text: str | None = None, verbs: Sequence[str] = VERBS) -> dict[str, Script]:
+    """Each of these verbs by its name."""
+    return {name: load(name, clock_text) for name in verbs}
 
 
 def _inline(text: str) -> str:

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
-from quotad.core.plans import Subject
+from quotad.core.plans import Tagged
 
 SLOTS = REDIS_CLUSTER_HASH_SLOTS
 
@@ -154,7 +154,7 @@ class SlotBook:
     def __init__(self) -> None:
         self._known: dict[str, int] = {}
 
-    def slot(self, subject: Subject) -> int:
+    def slot(self, subject: Tagged) -> int:
         """The slot of all keys of a Subject: that of its tag, which stands in braces in each of them."""
         slot = self._known.get(subject.tag)
         if slot is None:

@@ -1,7 +1,7 @@
 import pytest
 
 from quotad.core.plans import Subject, UsagePlan
-from quotad.store.keys import subject_keys
+from quotad.store.keys import CONTROL, control_key, subject_keys
 
 PLAN = UsagePlan("usagePlan-aaaaaaaa", "plan")
 
@@ -21,3 +21,18 @@ def test_characters_that_could_move_a_key_are_refused(odd: str) -> None:
     if odd:
         with pytest.raises(ValueError, match="characters"):
             subject_keys("quotad", Subject(PLAN, odd, "test"))
+
+
+def test_control_keys_share_a_tag_that_no_subject_has() -> None:
+    """A Subject's tag has slashes; no control key has one anywhere."""
+    assert control_key("shop.eu", "members:usagePlan-a") == b"shop.eu:{.control}:members:usagePlan-a"
+    assert "/" not in CONTROL.tag
+
+
+@pytest.mark.parametrize("odd", ["", "a{b", "a}b", "a/b", "a b", "a\n", "\u00e4", "a\x00b", "x" * 300])
+def test_odd_control_keys_are_refused(odd: str) -> None:
+    """Neither by the namespace nor by the name may a key leave its place."""
+    with pytest.raises(ValueError, match="characters"):
+        control_key("quotad", odd)
+    with pytest.raises(ValueError, match="characters"):
+        control_key(odd, "meta")

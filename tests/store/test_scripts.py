@@ -12,7 +12,9 @@ def test_every_verb_is_assembled_whole() -> None:
     """No include is left, and the SHA1 is that of the text."""
     loaded = scripts.load_all()
     assert sorted(loaded) == sorted(scripts.VERBS)
-    for script in loaded.values():
+    control = scripts.load_all(verbs=scripts.CONTROL_VERBS)
+    assert sorted(control) == sorted(scripts.CONTROL_VERBS)
+    for script in [*loaded.values(), *control.values()]:
         assert "--@include" not in script.text
         assert script.sha == hashlib.sha1(script.text.encode(), usedforsecurity=False).hexdigest().encode()
 
@@ -20,7 +22,7 @@ def test_every_verb_is_assembled_whole() -> None:
 def test_servers_know_a_script_by_the_same_name(store_server: StoreServer) -> None:
     """SCRIPT LOAD compiles every verb and answers the SHA1 that EVALSHA is sent."""
     with store_server.client() as client:
-        for script in scripts.load_all().values():
+        for script in scripts.load_all(verbs=scripts.VERBS + scripts.CONTROL_VERBS).values():
             assert client.script_load(script.text) == script.sha.decode()
 
 
