@@ -2,14 +2,14 @@
 # Variables: PYTHON=/path/to/python3.12  CHECK=1  QUICK=1  PYTEST="-k link"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint compiled test-compiled chaos model bench clean
+.PHONY: help demo test test-all lint compiled test-compiled chaos model smuggling fuzz bench clean
 SHELL := /bin/sh
 
 BIN := .venv/bin
 export PYTHON
 
 # What `make test-all` needs from Debian, as program:package. A missing one fails there.
-DEBIAN := redis-server:redis-server openssl:openssl
+DEBIAN := redis-server:redis-server openssl:openssl nginx:nginx node:nodejs
 # What `make bench` measures against and with.
 RIVALS := nginx:nginx redis-server:redis-server wrk:wrk
 # What `make chaos` needs besides: a Sidecar whose clock is an hour off.
@@ -58,6 +58,15 @@ chaos: ## faults against real processes and servers; writes bench/results/chaos.
 model: ## the protocol in thousands of seeded runs; writes bench/results/model.md (RUNS=200 a case)
 	@sh .ci/venv embedded,dev
 	$(BIN)/python -m tests.model --runs $(or $(RUNS),200) --write
+
+smuggling: ## 50,000 mutated requests, read by quotad and three servers; writes bench/results/smuggling.md (REQUESTS=50000)
+	@sh .ci/tools $(DEBIAN)
+	@sh .ci/venv embedded,dev
+	$(BIN)/python -m tests.smuggling --requests $(or $(REQUESTS),50000) --write
+
+fuzz: ## random bytes from callers and backends, led by coverage; writes bench/results/fuzz.md (MINUTES=30)
+	@sh .ci/venv embedded,dev,fuzz
+	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),30) --write
 
 bench: ## quotad and its rivals on one core; writes bench/results/ (QUICK=1: two minutes, writes nothing)
 	@sh .ci/tools $(RIVALS)
