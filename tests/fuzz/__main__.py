@@ -5,17 +5,16 @@ keeps every input that reaches something new. What broke a promise is kept in ``
 """
 
 import argparse
-import asyncio
-import multiprocessing
-import os
 import re
+import subprocess
 import sys
 from pathlib import Path
+
+from bench.machine import description, today
 
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / "build" / "fuzz"
 RESULTS = ROOT / "bench" / "results" / "fuzz.md"
-LONGEST_BYTES = 4096
 SIDES = ("caller", "backend")
 
 _DONE = re.compile(r"#(\d+)\s+DONE\s+cov: (\d+) ft: (\d+) corp: (\d+)")
@@ -47,8 +46,6 @@ def main() -> int:
 
 
 def _page(rows: list[str]) -> str:
-    from bench.machine import description, today
-
     table = "\n".join(rows)
     return f"""# Fuzzing: any bytes, from callers and from backends
 
@@ -65,43 +62,13 @@ unit that was granted is settled or released (`tests/fuzz/shells.py`).
 
 
 def _run(side: str, seconds: int) -> tuple[int, str]:
-    """Fuzz one side in a process of its own, which libFuzzer ends; its exit status and what it said."""
+    """Fuzz one side in a process of its own; its exit status and what it said."""
     log = KEPT / f"{side}.log"
-    for folder in ("corpus", "broken"):
-        (KEPT / folder / side).mkdir(parents=True, exist_ok=True)
-    process = multiprocessing.get_context("spawn").Process(target=_fuzz, args=(side, seconds, log))
-    process.start()
-    process.join()
-    return process.exitcode or 0, log.read_text(encoding="utf-8", errors="replace")
-
-
-def _fuzz(side: str, seconds: int, log: Path) -> None:
-    # libFuzzer writes to the process's own streams.
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    import atheris
-
-    with atheris.instrument_imports(include=["quotad.core", "quotad.dataplane"]):
-        from tests.fuzz.inputs import from_backend, from_caller, seeds
-
-    for number, seed in enumerate(seeds(side)):
-        (KEPT / "corpus" / side / f"seed-{number}").write_bytes(seed)
-    options = [
-        f"-max_total_time={seconds}",
-        f"-max_len={LONGEST_BYTES}",
-        "-timeout=20",
-        f"-artifact_prefix={KEPT / 'broken' / side}/",
-        "-print_final_stats=1",
-    ]
-
-    async def fuzz() -> None:
-        # The loop has nothing to do, it only has to be there: all of a conversation happens in one call.
-        atheris.Setup([sys.argv[0], *options, str(KEPT / "corpus" / side)], one)
-        atheris.Fuzz()
-
-    one = from_caller if side == "caller" else from_backend
-    asyncio.run(fuzz())
+    KEPT.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "tests.fuzz.driver", side, str(seconds)]
+    with log.open("wb") as said:
+        done = subprocess.run(command, cwd=ROOT, stdout=said, stderr=said, check=False)
+    return done.returncode, log.read_text(encoding="utf-8", errors="replace")
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from quotad.dataplane.backend import Spec
+from quotad.dataplane.connection import HEAD, Crowd
 from quotad.dataplane.connection import Connection as CallerConnection
-from quotad.dataplane.connection import Crowd
 from quotad.dataplane.flow import Wheel
 from quotad.dataplane.plane import Plane
 from quotad.dataplane.snapshot import SnapshotHolder
@@ -127,6 +127,11 @@ class World:
         self.caller = CallerConnection(self.plane, self.crowd)
         self.wire = Wire()
         self.caller.connection_made(self.wire)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the caller has nothing to wait for and may ask again."""
+        return self.caller._phase == HEAD and not self.caller.ahead and not self.wire.closed
 
     def feed(self, pieces: list[bytes], between: Callable[[], None]) -> None:
         """The caller sends; ``between`` lets the backends do something after each piece."""
