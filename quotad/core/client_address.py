@@ -10,7 +10,8 @@ to what it was told by the one before it; the caller is the first that is not tr
 
 import re
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 MAX_HOPS = 32
 """Hops beyond these, the farthest, are left out."""
@@ -68,6 +69,17 @@ def plain_address(text: str) -> str:
     except ValueError:
         return text
     return str(address.ipv4_mapped or address)
+
+
+@lru_cache(_MEMORY)
+def network_of(address: str) -> str:
+    """Whom an address is counted with: itself, or for IPv6 its /64, which one host has whole."""
+    if ":" not in address:
+        return address
+    try:
+        return str(IPv6Network((int(IPv6Address(address)) >> 64 << 64, 64)))
+    except ValueError:
+        return address
 
 
 class Origin:

@@ -85,6 +85,7 @@ ROWS: dict[str, Row] = {
     "hmac_unverified": Row(401, "HMAC signature cannot be verified.", _DENIED),
     "hmac_mismatch": Row(401, "HMAC signature does not match.", _DENIED),
     "secret_invalid": Row(401, "Secret id or key is invalid.", _DENIED),
+    "auth_slowed": Row(429, "Authentication failed too often from this address.", _DENIED),
     # What the caller may use.
     "no_plan": Row(403, "Found no validate usage plan.", _DENIED),
     "no_route": Row(404, "Found no api.", "destination_not_found"),

@@ -81,7 +81,7 @@ class Exchange(Switch):
             if line.may_end_here and await self._ends_here():
                 return
             self._entry = entry = route(plane, line, fields, outcome)
-            caller = authenticate_caller(entry, line, fields, plane.wall(), outcome)
+            caller = authenticate_caller(plane, entry, line, fields, outcome)
             if caller is not None:
                 verdict = self._reserve(caller)
                 self._decided(await pause() if verdict is None else verdict)

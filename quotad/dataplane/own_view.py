@@ -11,6 +11,7 @@ from quotad.core.replies import Refusal
 from quotad.core.request import RequestFields, RequestLine
 from quotad.core.usage_rows import Page, document
 from quotad.dataplane.caller import RefusedError
+from quotad.dataplane.entrance import hold_back, note_failure
 from quotad.dataplane.own_use import OwnUse
 from quotad.dataplane.plane import Plane
 from quotad.dataplane.snapshot import Entry, Snapshot
@@ -45,7 +46,9 @@ def own_view(plane: Plane, own_use: OwnUse, request: tuple[RequestLine, RequestF
     entries = snapshot.router.routes(outcome.host)
     if not entries:
         raise RefusedError(Refusal("no_route"))
-    found = _subjects(entries, fields, plane.wall(), outcome)
+    if plane.auth_failures is not None:
+        hold_back(plane, plane.auth_failures, outcome)
+    found = _subjects(plane, entries, fields, outcome)
     if not own_use.admits(outcome.secret_id):
         raise RefusedError(Refusal("own_use_rate", retry_after_s=1))
     if not found:
@@ -54,10 +57,10 @@ def own_view(plane: Plane, own_use: OwnUse, request: tuple[RequestLine, RequestF
 
 
 def _subjects(
-    entries: Sequence[Entry], fields: RequestFields, now_s: float, outcome: Outcome
+    plane: Plane, entries: Sequence[Entry], fields: RequestFields, outcome: Outcome
 ) -> list[Subject]:
     """The Subjects that the caller of these routes uses. Raises RefusedError when none knows it."""
-    headers = tuple(fields.pairs())
+    headers, now_s = tuple(fields.pairs()), plane.wall()
     refusal: Refusal | None = None
     found: dict[str, Subject] = {}
     proven = {
@@ -74,5 +77,6 @@ def _subjects(
         if caller is not None:
             found[caller.subject.tag] = caller.subject
     if refusal is not None and not outcome.secret_id:
+        note_failure(plane, refusal.key, outcome)
         raise RefusedError(refusal)
     return list(found.values())
