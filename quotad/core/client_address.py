@@ -96,6 +96,11 @@ class Origin:
         self.about = lines_about([address] if address else [], 0, proto)
         """Header lines of a request that says nothing to be believed."""
 
+    @property
+    def bounded_as(self) -> str:
+        """The address whose connections are bounded in number; none for a trusted one, which has many callers."""
+        return self.address if self.networks is None else ""
+
     def behind(self, said: Said) -> "Behind | None":
         """Who is behind the peer, as its request says; None: nobody that is to be believed."""
         if self.networks is None or not said:

@@ -98,10 +98,6 @@ class Connection(asyncio.Protocol, Timed):
         self.inlet: Inlet | None = None
         self.source: Flow | None = None
 
-    def _bounded_as(self) -> str:
-        """The address that its number is bounded for: none for a trusted proxy, which has many callers."""
-        return "" if self.origin.networks is not None else self.origin.address
-
     # The coroutine.
 
     async def _serve(self) -> None:
@@ -251,7 +247,7 @@ class Connection(asyncio.Protocol, Timed):
         address = self._address or (peer[0] if isinstance(peer, tuple) else "")
         self.origin = self._plane.origin(address, transport.get_extra_info("ssl_object") is not None)
         self._begun_s = self._plane.clock()
-        if self._crowd.join(self, self._bounded_as()):
+        if self._crowd.join(self, self.origin.bounded_as):
             self.wake(None)
         else:
             self._phase = CLOSING

@@ -90,7 +90,7 @@ class Listener:
         They stay the caller's, who may have others accept from them too: what is let go of is not closed
         for those who wait there.
         """
-        porch = self._porch or self._open()
+        porch = self._open() if self._porch is None else self._porch
         for number in self._doors.keys() - {each.fileno() for each in listening}:
             self._doors.pop(number).server.close()
         for each in listening:

@@ -107,6 +107,7 @@ class Crew:
             if old is not None:
                 old.retired = True
                 self._run(self._retire(old))
+        self._cover()
 
     async def refresh(self) -> None:
         """Hear from every worker, unless one takes too long: then its last report stands."""
@@ -210,7 +211,6 @@ class Crew:
         child.listens = True
         child.is_ready()
         self._run(self._keep(child, pause_s))
-        self._cover()
 
     def _cover(self) -> None:
         """Have who is there accept callers at the places of who is not, and at no place too many."""
@@ -271,6 +271,7 @@ class Crew:
                 await self._retire(successor)
             else:
                 self._seat(successor, pause_s)
+                self._cover()
             return
 
     async def _is_settled(self, number: int, pause_s: float) -> bool:

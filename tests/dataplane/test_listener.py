@@ -119,6 +119,28 @@ async def test_sockets_that_are_handed_over() -> None:
             await draining
 
 
+async def test_sockets_come_and_go() -> None:
+    """More sockets, then fewer: all of them lead to the same data plane, and who is served is not disturbed."""
+    place = (socket.AF_INET, ("127.0.0.1", 0))
+    with sockets.bind(place, 0, shared=True) as one, sockets.bind(place, 0, shared=True) as other:
+        port = other.getsockname()[1]
+        async with running_backend() as backend, running_plane(route(backend.port), listening=[one]) as plane:
+            await plane.listener.serve_on([one, other])
+            async with raw(port) as kept:
+                ids = []
+                for _ in range(2):
+                    async with raw(one.getsockname()[1]) as caller:
+                        for connection in (caller, kept):
+                            await connection.send(get())
+                            ids += (await connection.answer()).values(b"x-request-id")
+                    await plane.listener.serve_on([one])
+                assert len(set(ids)) == 4
+                assert {number[:12] for number in ids} == {plane.listener.id_prefix.encode()}
+            other.listen()
+            socket.create_connection(("127.0.0.1", port)).close()
+            assert len(plane.outcomes.all) == 4
+
+
 async def test_a_port_that_is_taken() -> None:
     """The error is the system's, and nothing is left open."""
     async with running_plane(route(UNUSED_PORT)) as plane:
