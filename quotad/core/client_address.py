@@ -98,7 +98,7 @@ class Origin:
 
     @property
     def bounded_as(self) -> str:
-        """The address whose connections are bounded in number; none for a trusted one, which has many callers."""
+        """The address whose connections are bounded in number; none for a trusted one, of many callers."""
         return self.address if self.networks is None else ""
 
     def behind(self, said: Said) -> "Behind | None":

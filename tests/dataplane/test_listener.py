@@ -120,7 +120,7 @@ async def test_sockets_that_are_handed_over() -> None:
 
 
 async def test_sockets_come_and_go() -> None:
-    """More sockets, then fewer: all of them lead to the same data plane, and who is served is not disturbed."""
+    """More sockets, then fewer: all lead to the same data plane, and who is served is not disturbed."""
     place = (socket.AF_INET, ("127.0.0.1", 0))
     with sockets.bind(place, 0, shared=True) as one, sockets.bind(place, 0, shared=True) as other:
         port = other.getsockname()[1]

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from quotad.dataplane.flow import Wheel
 from quotad.dataplane.connection import Connection
+from quotad.dataplane.flow import Wheel
 from tests.support.backends import running_backend
 from tests.support.dataplane import LISTEN, route, running_plane, until
 from tests.support.rawhttp import Raw, raw
