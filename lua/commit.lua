@@ -2,6 +2,8 @@
 -- was computed. The same change sent again is found by its uid and made once.
 --
 -- KEYS   1   NS:{.control}:meta (the other keys are made of it: README.md)
+--        2   NS:{.control}:scratch, which is never there: a Cluster whose slot is moving has it on neither node,
+--            so it lets the call wait (TRYAGAIN) instead of making keys on one node that are still on the other
 -- ARGV   1   uid of the change
 --        2   version and
 --        3   uid of what it was computed from (0 and '': there were no records)
@@ -37,14 +39,17 @@ local function whole(number) return string.format('%.0f', number) end
 local function entry_version(entry) return tonumber(string.match(entry[1], '^%d+')) end
 
 -- A command that this user may not run, and memory that is used up, must show before anything is changed.
+-- The first is one that needs memory: once a script has written, no server refuses it memory. A key per type,
+-- since one that was left behind must not be in the way when the right is there.
 local function check_rights()
-  local scratch = prefix .. 'scratch'
-  call('HSET', scratch, 'x', '1')
-  call('HDEL', scratch, 'x')
-  call('SADD', scratch, 'x')
-  call('SREM', scratch, 'x')
-  call('SET', scratch, 'x')
-  call('UNLINK', scratch)
+  local hash = KEYS[2]
+  local set, text = hash .. ':set', hash .. ':text'
+  call('HSET', hash, 'x', '1')
+  call('HDEL', hash, 'x')
+  call('SADD', set, 'x')
+  call('SREM', set, 'x')
+  call('SET', text, 'x')
+  call('UNLINK', hash, set, text)
   call('XTRIM', log, 'MINID', '0')
 end
 

@@ -145,7 +145,7 @@ class ControlStore:
                 return Head(0, "")
             case [b"1", bytes(version), bytes(uid)] if version.isdigit():
                 return Head(int(version), uid.decode("ascii", "replace"))
-            case [bytes(other), *_] if other != b"1":
+            case [bytes(other), _, _] if other != b"1":
                 raise records.other_format()
             case _:
                 raise records.unreadable()
@@ -227,6 +227,7 @@ class ControlStore:
 
     async def note(self, record: Mapping[str, Any]) -> None:
         """Add to the audit what is no change: who read a SecretKey."""
+        self._check_writes()
         key, about = self._key("audit"), ("MAXLEN", "~", self._audit_records)
         await self._run(
             command("XADD", key, *about, "*", "record", records.pack(record, records.AUDIT_BYTES))
@@ -267,9 +268,12 @@ class ControlStore:
         return control_key(self._namespace, name)
 
     def _sha(self, verb: str) -> bytes:
+        self._check_writes()
+        return self._shas[verb]
+
+    def _check_writes(self) -> None:
         if not self._writes:
             raise StoreError("noperm", "this process may only read the control records", executed=False)
-        return self._shas[verb]
 
     def _packed(self, change: Change) -> bytes:
         """The script call that makes a change."""
@@ -288,7 +292,8 @@ class ControlStore:
             words += _write_words(write)
         for plan_id, secret_id, added in change.members:
             words += [records.known_id(plan_id), records.known_id(secret_id), int(added)]
-        payload = command("EVALSHA", self._sha("commit"), 1, self._key("meta"), *words)
+        keys = (self._key("meta"), self._key("scratch"))
+        payload = command("EVALSHA", self._sha("commit"), len(keys), *keys, *words)
         if len(payload) > records.COMMIT_BYTES:
             raise ValueError(f"a commit has at most {records.COMMIT_BYTES} bytes")
         return payload

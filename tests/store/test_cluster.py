@@ -94,8 +94,9 @@ async def test_moved_is_learned_at_once() -> None:
     """The call goes on to the new owner, the next ones go there straight; the whole map is asked for soon."""
     async with running(lambda _: OK) as (fake, route):
         fake.answer = lambda place, _: OK if place else moved(fake, 1)
-        surveys = fake.surveys
+        surveys, way = fake.surveys, route.way(ONE)
         assert [await send(route).end() for _ in range(3)] == [b"OK"] * 3
+        assert route.way(ONE) != way
         assert (len(fake.heard(0)), len(fake.heard(1)), route.redirects) == (1, 3, 1)
         other = next(each for each in map(subject, range(99)) if SlotBook().slot(each) != SLOT)
         assert await send(route, other).end() == b"OK"

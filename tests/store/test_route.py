@@ -29,8 +29,11 @@ async def test_all_subjects_take_one_connection(store_server: StoreServer) -> No
     route.flush()
     assert await inquiry.all == [b"%d" % number for number in range(SUBJECTS_PER_CALL)]
     assert route.now_us() is not None
+    way = route.way(subject(1))
+    assert way == route.way(subject(2))
     route.renew(subject(1), "readonly")
     await until(lambda: route.reconnects == 1 and route.ready)
+    assert route.way(subject(1)) != way
     await route.close()
     assert not route.ready
 

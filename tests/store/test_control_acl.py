@@ -1,0 +1,183 @@
+"""The rights that docs/operations.md gives sidecars and admin processes over the control records."""
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from quotad.errors import StoreError
+from quotad.store import scripts
+from quotad.store.control import Change, Head
+from quotad.store.redis_store import RedisStore
+from tests.support.batches import call, subject, submit, terms
+from tests.support.control import all_members, committed, control_store, everything, secret, whole_log
+from tests.support.servers import Engine, StoreServer, every_engine, running_server
+
+DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "operations.md"
+SECTION = "### Users for the control records"
+PASSWORD = "of-the-test"
+CONNECTING = {"evalsha", "script|load", "time", "ping", "info", "select", "client|setname"}
+READING = {"hmget", "hscan", "sscan", "xread"}
+WORDS = {"count", "maxlen", "minid", "pxat"}
+"""Of the scripts' commands, which are their parameters."""
+NEWER = [engine for engine in every_engine() if engine != "redis-6.2"]
+
+
+def documented(user: str) -> list[str]:
+    """The words of the line for this user in the section about control records."""
+    section = DOCUMENT.read_text(encoding="utf-8").partition(SECTION)[2]
+    (line,) = re.findall(rf"^ACL SETUSER {user} .*$", section, re.MULTILINE)
+    words: list[str] = line.replace("PASSWORD", PASSWORD).split()
+    return words
+
+
+def run(client: Any, words: Sequence[str]) -> object:
+    """One command as it stands."""
+    return client.execute_command(*words)
+
+
+@contextlib.contextmanager
+def secured(engine: Engine) -> Iterator[StoreServer]:
+    """A server that knows both users."""
+    with running_server(engine) as started, started.client() as client:
+        for user in ("quotad", "quotad-admin"):
+            run(client, documented(user))
+        yield started
+
+
+@pytest.fixture(scope="module", params=NEWER)
+def server(request: pytest.FixtureRequest) -> Iterator[StoreServer]:
+    """One of each kind that can tell reading from writing."""
+    with secured(request.param) as started:
+        yield started
+
+
+def by(user: str, server: StoreServer) -> str:
+    """The server's URL for a user."""
+    return f"redis://{user}:{PASSWORD}@127.0.0.1:{server.port}/0"
+
+
+async def use_counters(url: str) -> None:
+    """Reserve and read as a sidecar does."""
+    store = RedisStore.from_url(url)
+    await store.start()
+    try:
+        (answer,) = await submit(store, [call(subject(1), terms())]).answers()
+        assert answer.granted == 1
+        assert (await store.usage([subject(1)]))[0].total_charged >= 1
+        assert not store.stats.errors
+    finally:
+        await store.close()
+
+
+async def test_the_documented_rights_are_enough(server: StoreServer) -> None:
+    """The admin's user changes, the sidecar's follows; both use the counters."""
+    server.flush()
+    async with (
+        control_store(by("quotad-admin", server)) as admin,
+        control_store(by("quotad", server), writes=False) as sidecar,
+    ):
+        members = [("usagePlan-a", secret(1).id, True), ("usagePlan-a", secret(2).id, False)]
+        change = Change(Head(0, ""), [secret(1)], members, {"by": "me"}, ("d1", {"ok": True}))
+        made = await admin.commit(change)
+        assert made is not None
+        made = await committed(admin, secret(2))
+        made = await committed(admin, secret(2)._replace(record=None))
+        await admin.note({"read": "it"})
+        assert len(await admin.audit("", 10)) == 2
+        assert await admin.once("d1") == {"ok": True}
+        assert await admin.tally("x", 1000) == 1
+        for store in (admin, sidecar):
+            assert await store.head() == made
+            assert list(await everything(store, "secret")) == [secret(1).id]
+            assert await store.get("secret", [secret(1).id]) == [secret(1).record]
+            assert await all_members(store, "usagePlan-a") == {secret(1).id}
+            assert len(await whole_log(store)) == 3
+            assert await store.since(made.version, 1) == []
+    for user in ("quotad", "quotad-admin"):
+        await use_counters(by(user, server))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["HSET", "quotad:{.control}:plan", "usagePlan-a", "{}"],
+        ["HDEL", "quotad:{.control}:secret", "AKID00000001"],
+        ["SET", "quotad:{.control}:once:d1", "{}"],
+        ["HSET", "quotad:{.control}:meta", "version", "1"],
+        ["XADD", "quotad:{.control}:log", "*", "prev", "", "uid", "x", "writes", "[]"],
+        ["SADD", "quotad:{.control}:members:usagePlan-a", "AKID00000001"],
+        ["EVAL", "return 1", "0"],
+    ],
+    ids=lambda words: words[0] + " " + words[1].rpartition(":")[2],
+)
+def test_a_sidecars_user_changes_no_control_record(server: StoreServer, command: list[str]) -> None:
+    """Not with any command that it may otherwise use."""
+    with (
+        redis.Redis.from_url(by("quotad", server)) as client,
+        pytest.raises(redis.exceptions.NoPermissionError),
+    ):
+        run(client, command)
+
+
+@pytest.mark.parametrize("keys", [0, 1])
+def test_a_sidecars_user_changes_nothing_through_a_script(server: StoreServer, keys: int) -> None:
+    """It may load and run scripts: whatever it names as their keys, they run with its own rights."""
+    place = "quotad:{.control}:plan"
+    with redis.Redis.from_url(by("quotad", server)) as client:
+        sha = client.script_load(f"return redis.call('HSET', '{place}', 'usagePlan-a', '{{}}')")
+        with pytest.raises(redis.exceptions.ResponseError, match=r"(?i)permission|access"):
+            client.evalsha(sha, keys, *[place][:keys])
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            client.evalsha(client.script_load(scripts.load("commit").text), 2, place, place)
+
+
+async def test_a_store_that_only_reads_says_so_itself(server: StoreServer) -> None:
+    """Before the server has to."""
+    async with control_store(by("quotad", server), writes=False) as sidecar:
+        with pytest.raises(StoreError) as refusal:
+            await sidecar.commit(Change(Head(0, ""), [secret(1)]))
+        assert (refusal.value.kind, refusal.value.executed) == ("noperm", False)
+        with pytest.raises(StoreError, match="only read"):
+            await sidecar.tally("x", 1000)
+        with pytest.raises(StoreError, match="only read"):
+            await sidecar.note({})
+
+
+def test_no_right_is_given_that_nothing_uses() -> None:
+    """Beside those for connecting: what scripts call, and what the control store asks by itself."""
+
+    def called(*verbs: str) -> set[str]:
+        texts = "\n".join(script.text for script in scripts.load_all(verbs=verbs).values())
+        return {name.lower() for name in re.findall(r"'([A-Z]{3,})'", texts)} - WORDS
+
+    def given(user: str) -> set[str]:
+        return {word[1:] for word in documented(user) if word.startswith("+")}
+
+    counting = CONNECTING | called(*scripts.VERBS)
+    assert given("quotad") == counting | READING
+    assert given("quotad-admin") == counting | READING | called(*scripts.CONTROL_VERBS) | {"scan"}
+
+
+@pytest.mark.parametrize("engine", [engine for engine in every_engine() if engine == "redis-6.2"])
+async def test_redis_6_2_cannot_tell_reading_from_writing(engine: Engine) -> None:
+    """The sidecar's line is refused there; with one pattern it reads, and could write."""
+    with running_server(engine) as server, server.client() as client:
+        with pytest.raises(redis.exceptions.ResponseError, match="Syntax error"):
+            run(client, documented("quotad"))
+        patterns = [word for word in documented("quotad") if "~" in word]
+        run(client, [word for word in documented("quotad") if word != patterns[1]])
+        run(client, ["ACL", "SETUSER", "quotad", "~quotad:*"])
+        run(client, documented("quotad-admin"))
+        async with (
+            control_store(by("quotad-admin", server)) as admin,
+            control_store(by("quotad", server), writes=False) as sidecar,
+        ):
+            made = await committed(admin, secret(1))
+            assert await sidecar.head() == made
+            assert list(await everything(sidecar, "secret")) == [secret(1).id]
+        await use_counters(by("quotad", server))
