@@ -1,0 +1,229 @@
+"""All that can be done to keys, plans, services and bindings: what every dialect translates to.
+
+Each method raises OperationError (nothing was changed; the reason is in one table) and StoreError (the
+store is away; ``executed`` says whether a change may have been made all the same). A change is made whole
+or not at all, also against other admin processes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from quotad.catalog.vault import Vault
+from quotad.controlplane import plans, secrets, services
+from quotad.controlplane.desk import Asker, Control, Desk
+from quotad.controlplane.refusal import OperationError, Reason, no_plan, no_secret, no_service
+from quotad.controlplane.replica import Page, Reach, Record, Replica, SecretRow, Where
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many there may be of each; 0: any number. The clouds' own numbers are in docs/dialects.md."""
+
+    services: int = 0
+    plans: int = 0
+    secrets: int = 0
+    secrets_per_plan: int = 0
+    plans_per_secret: int = 0
+
+
+class Operations:
+    """The control plane without any wire format."""
+
+    def __init__(self, control: Control, vault: Vault | None, limits: Limits = Limits()) -> None:
+        self._desk = Desk(control, vault)
+        self._limits = limits
+
+    async def records(self) -> Replica:
+        """All records as they are now, for reading only, and only until the next await."""
+        return (await self._desk.read()).replica
+
+    async def now_us(self) -> int:
+        """The store's time."""
+        return (await self._desk.read()).now_us
+
+    # Services and environments.
+
+    async def create_service(self, asker: Asker, given: Mapping[str, Any]) -> Record:
+        """Its record."""
+        return await self._change(asker, "CreateService", services.create_service(given, self._limits.services))
+
+    async def modify_service(
+        self, asker: Asker, service_id: str, given: Mapping[str, Any], tag: str = ""
+    ) -> Record:
+        """Its new record."""
+        return await self._change(asker, "ModifyService", services.modify_service(service_id, given, tag))
+
+    async def delete_service(self, asker: Asker, service_id: str, tag: str = "") -> None:
+        """Only one that is published nowhere and has no plans."""
+        await self._change(asker, "DeleteService", services.delete_service(service_id, tag))
+
+    async def publish(
+        self, asker: Asker, service_id: str, environment: str, desc: str = "", version: str = ""
+    ) -> Record:
+        """The service's new record."""
+        decide = services.publish(service_id, environment, desc, version)
+        return await self._change(asker, "ReleaseService", decide)
+
+    async def unpublish(self, asker: Asker, service_id: str, environment: str) -> Record:
+        """The service's new record."""
+        return await self._change(asker, "UnReleaseService", services.unpublish(service_id, environment))
+
+    async def set_throttle(
+        self, asker: Asker, service_id: str, environments: Sequence[str], given: Mapping[str, Any] | None
+    ) -> Record:
+        """The service's new record."""
+        decide = services.set_throttle(service_id, environments, given)
+        return await self._change(asker, "ModifyServiceEnvironmentStrategy", decide)
+
+    async def set_default_plan(
+        self, asker: Asker, service_id: str, environment: str, plan_id: str | None
+    ) -> Record:
+        """The service's new record."""
+        decide = services.set_default_plan(service_id, environment, plan_id)
+        return await self._change(asker, "SetDefaultPlan", decide)
+
+    async def service(self, service_id: str) -> Record:
+        """Its record."""
+        record = (await self.records()).service(service_id)
+        if record is None:
+            raise no_service(service_id)
+        return record
+
+    async def services(self, where: Where, page: Page) -> tuple[int, list[Record]]:
+        """How many match, and a page of them."""
+        return (await self.records()).services(where, page)
+
+    # Plans.
+
+    async def create_plan(self, asker: Asker, given: Mapping[str, Any]) -> Record:
+        """Its record."""
+        decide = plans.create_plan(given, asker.name, self._limits.plans)
+        return await self._change(asker, "CreateUsagePlan", decide)
+
+    async def modify_plan(self, asker: Asker, plan_id: str, given: Mapping[str, Any], tag: str = "") -> Record:
+        """Its new record; what was used stays used."""
+        decide = plans.modify_plan(plan_id, given, asker.name, tag)
+        return await self._change(asker, "ModifyUsagePlan", decide)
+
+    async def delete_plan(self, asker: Asker, plan_id: str, tag: str = "") -> None:
+        """Only one that is bound to nothing; its counters go with it."""
+        await self._change(asker, "DeleteUsagePlan", plans.delete_plan(plan_id, tag))
+
+    async def plan(self, plan_id: str) -> Record:
+        """Its record."""
+        record = (await self.records()).plan(plan_id)
+        if record is None:
+            raise no_plan(plan_id)
+        return record
+
+    async def plans(self, where: Where, page: Page) -> tuple[int, list[Record]]:
+        """How many match, and a page of them."""
+        return (await self.records()).plans(where, page)
+
+    # Bindings.
+
+    async def bind_secrets(self, asker: Asker, plan_id: str, secret_ids: Sequence[str]) -> None:
+        """All or none."""
+        decide = plans.bind_secrets(
+            plan_id, secret_ids, self._limits.secrets_per_plan, self._limits.plans_per_secret
+        )
+        await self._change(asker, "BindSecretIds", decide)
+
+    async def unbind_secrets(self, asker: Asker, plan_id: str, secret_ids: Sequence[str]) -> None:
+        """All or none."""
+        await self._change(asker, "UnBindSecretIds", plans.unbind_secrets(plan_id, secret_ids))
+
+    async def bind_environment(
+        self,
+        asker: Asker,
+        plan_ids: Sequence[str],
+        service_id: str,
+        environment: str,
+        *,
+        shadow: bool = False,
+    ) -> None:
+        """All plans or none."""
+        decide = plans.bind_environment(plan_ids, service_id, environment, shadow=shadow)
+        await self._change(asker, "BindEnvironment", decide)
+
+    async def unbind_environment(
+        self, asker: Asker, plan_ids: Sequence[str], service_id: str, environment: str
+    ) -> None:
+        """All plans or none."""
+        decide = plans.unbind_environment(plan_ids, service_id, environment)
+        await self._change(asker, "UnBindEnvironment", decide)
+
+    async def reaches(
+        self, page: Page | None = None, *, plan_id: str = "", service_id: str = "", environment: str = ""
+    ) -> tuple[int, list[Reach]]:
+        """Where plans are bound."""
+        replica = await self.records()
+        return replica.reaches(plan_id, service_id, environment, page)
+
+    # Secrets.
+
+    async def create_secret(self, asker: Asker, given: Mapping[str, Any]) -> Record:
+        """Its record without sealed keys, and ``secretKey`` in clear: the one time that a list may show it."""
+        decide = secrets.create_secret(given, self._limits.secrets)
+        return await self._change(asker, "CreateApiKey", decide)
+
+    async def import_secrets(self, asker: Asker, given: Sequence[Mapping[str, Any]]) -> list[Record]:
+        """All or none, at most 500 at once; as ``create_secret``."""
+        decide = secrets.import_secrets(given, self._limits.secrets)
+        found: list[Record] = await self._change(asker, "ImportApiKeys", decide)
+        return found
+
+    async def update_secret(
+        self, asker: Asker, secret_id: str, given: Mapping[str, Any], tag: str = ""
+    ) -> Record:
+        """Its new record without keys."""
+        return await self._change(asker, "ModifyApiKey", secrets.update_secret(secret_id, given, tag))
+
+    async def rotate_secret(self, asker: Asker, secret_id: str, given: Mapping[str, Any]) -> Record:
+        """Its new record, and the new ``secretKey`` in clear."""
+        return await self._change(asker, "UpdateApiKey", secrets.rotate_secret(secret_id, given))
+
+    async def enable_secret(self, asker: Asker, secret_id: str) -> Record:
+        """Its new record without keys."""
+        return await self._change(asker, "EnableApiKey", secrets.set_enabled(secret_id, enabled=True))
+
+    async def disable_secret(self, asker: Asker, secret_id: str) -> Record:
+        """Its new record without keys."""
+        return await self._change(asker, "DisableApiKey", secrets.set_enabled(secret_id, enabled=False))
+
+    async def delete_secret(self, asker: Asker, secret_id: str, tag: str = "") -> None:
+        """Only one that is disabled and bound to no plan."""
+        await self._change(asker, "DeleteApiKey", secrets.delete_secret(secret_id, tag))
+
+    async def secret(self, secret_id: str) -> SecretRow:
+        """What may be shown of it."""
+        row = (await self.records()).secret(secret_id)
+        if row is None:
+            raise no_secret(secret_id)
+        return row
+
+    async def secrets(self, where: Where, page: Page) -> tuple[int, list[SecretRow]]:
+        """How many match, and a page of them."""
+        return (await self.records()).secrets(where, page)
+
+    async def reveal_secret_key(self, asker: Asker, secret_id: str) -> str:
+        """The SecretKey in clear. That it was shown stands in the audit log before it is."""
+        return str(await self._change(asker, "RevealSecretKey", secrets.reveal_key(secret_id)))
+
+    async def reseal(self, asker: Asker) -> int:
+        """Seal every SecretKey with the newest master key; how many were sealed with another."""
+        count, last = 0, ""
+        while True:
+            # Ids in order, 200 at a time: a change in between moves none of them.
+            where = Where().add("id > ?", last) if last else Where()
+            ids = sorted(row.secret_id for row in (await self.records()).secrets(where)[1])[:200]
+            if not ids:
+                return count
+            count += int(await self._change(asker, "ResealSecretKeys", secrets.reseal(ids)))
+            last = ids[-1]
+
+    async def _change(self, asker: Asker, action: str, decide: Any) -> Any:
+        if asker.role == "read":
+            raise OperationError(Reason.FORBIDDEN, "this needs the role operate or admin")
+        return await self._desk.change(asker, action, decide)

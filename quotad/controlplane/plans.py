@@ -1,0 +1,285 @@
+"""Changes of plans and of what they are bound to, as decisions on one state of the records."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from quotad.controlplane.desk import Decide, Draft, State
+from quotad.controlplane.refusal import (
+    OperationError,
+    Reason,
+    invalid,
+    missing,
+    no_plan,
+    no_secret,
+    no_service,
+)
+from quotad.controlplane.replica import Record, tag_of
+from quotad.controlplane.values import environment, new_id, plan_values
+from quotad.core.plans import Environment
+from quotad.store.control import Write
+
+_OF_RECORD = frozenset({"environments", "created", "modified", "modifier", "version"})
+"""Of a plan's record, beside its values."""
+
+DOOMED_AFTER_US = 5_000_000
+"""Sidecars hear of a deletion within a second; what they count until then is deleted too."""
+
+
+def values_of(record: Record) -> dict[str, Any]:
+    """A plan's own values, without what quotad notes about it."""
+    return {name: value for name, value in record.items() if name not in _OF_RECORD}
+
+
+def create_plan(given: Mapping[str, Any], modifier: str, most: int = 0) -> Decide:
+    """A new plan; an id of its own unless one is given. ``most``: plans that there may be, 0: any."""
+
+    async def decide(state: State) -> Draft:
+        plan_id = given.get("usagePlanId") or new_id("usagePlan-")
+        values = plan_values({**given, "usagePlanId": plan_id})
+        if not values.get("usagePlanName"):
+            raise missing("usagePlanName")
+        if state.replica.plan(plan_id) is not None:
+            raise invalid("usagePlanId", "is taken")
+        if most and state.replica.counts()["plan"] >= most:
+            raise OperationError(Reason.LIMIT, f"there may be {most} plans at most")
+        record = {
+            **values,
+            "environments": [],
+            "created": state.now_us,
+            "modified": state.now_us,
+            "modifier": modifier,
+            "version": state.now_us // 1000,
+        }
+        return Draft(record, f"plan/{plan_id}", [Write("plan", plan_id, record)], after=record)
+
+    return decide
+
+
+def modify_plan(plan_id: str, given: Mapping[str, Any], modifier: str, tag: str = "") -> Decide:
+    """Other values; what is not given stays, None takes a value back to its default."""
+
+    async def decide(state: State) -> Draft:
+        before = known_plan(state, plan_id)
+        if given.get("usagePlanId", plan_id) != plan_id:
+            raise invalid("usagePlanId", "cannot be changed: it names the counters")
+        merged = {**values_of(before), **given, "usagePlanId": plan_id}
+        values = plan_values({name: value for name, value in merged.items() if value is not None})
+        if not values.get("usagePlanName"):
+            raise missing("usagePlanName")
+        check_tag(before, tag)
+        if values == values_of(before):
+            return Draft(before)
+        record = {
+            **values,
+            "environments": before["environments"],
+            "created": before["created"],
+            "modified": state.now_us,
+            "modifier": modifier,
+            "version": max(before["version"] + 1, state.now_us // 1000),
+        }
+        return _changed("plan", plan_id, before, record)
+
+    return decide
+
+
+def delete_plan(plan_id: str, tag: str = "") -> Decide:
+    """Take away a plan that nothing is bound to; its counters are deleted soon after."""
+
+    async def decide(state: State) -> Draft:
+        before = known_plan(state, plan_id)
+        check_tag(before, tag)
+        if state.replica.holder_count(plan_id) or before["environments"]:
+            raise OperationError(Reason.PLAN_IN_USE, "the plan is bound to secrets or environments")
+        if state.replica.default_places(plan_id):
+            raise OperationError(Reason.PLAN_IN_USE, "the plan is an environment's default plan")
+        writes = [Write("plan", plan_id, None), doom("plan", plan_id, state.now_us)]
+        return Draft(True, f"plan/{plan_id}", writes, before=before)
+
+    return decide
+
+
+def bind_secrets(plan_id: str, secret_ids: Sequence[str], most: int = 0, most_plans: int = 0) -> Decide:
+    """Give the plan to all of these Secrets, or to none. ``most``: Secrets of a plan; 0: any."""
+
+    async def decide(state: State) -> Draft:
+        known_plan(state, plan_id)
+        ids = list(dict.fromkeys(secret_ids))
+        if not ids:
+            raise missing("secretIds")
+        records = await _known_secrets(state, ids)
+        if most and state.replica.holder_count(plan_id) + len(ids) > most:
+            raise OperationError(Reason.LIMIT, f"a plan may have {most} secrets at most")
+        writes = []
+        for secret_id, record in zip(ids, records, strict=True):
+            _may_have(state, secret_id, record, plan_id, most_plans)
+            plans = {**record["plans"], plan_id: state.now_us}
+            writes.append(Write("secret", secret_id, {**record, "plans": plans, "modified": state.now_us}))
+        members = [(plan_id, secret_id, True) for secret_id in ids]
+        return Draft(True, f"plan/{plan_id}", writes, members, after={"secretIds": ids})
+
+    return decide
+
+
+def _may_have(state: State, secret_id: str, record: Record, plan_id: str, most_plans: int) -> None:
+    if plan_id in record["plans"]:
+        raise OperationError(
+            Reason.ALREADY_BOUND, f"secret {secret_id} is bound to this plan already", "secretIds"
+        )
+    if most_plans and len(record["plans"]) >= most_plans:
+        raise OperationError(Reason.LIMIT, f"a secret may have {most_plans} plans at most", "secretIds")
+    rival = state.replica.rival(secret_id, plan_id)
+    if rival is not None:
+        other, service_id, place = rival
+        raise OperationError(
+            Reason.SECRET_CONFLICT,
+            f"secret {secret_id} has plan {other} in {service_id}/{place} already: one plan each",
+            "secretIds",
+        )
+
+
+def unbind_secrets(plan_id: str, secret_ids: Sequence[str]) -> Decide:
+    """Take the plan from all of these Secrets, or from none."""
+
+    async def decide(state: State) -> Draft:
+        known_plan(state, plan_id)
+        ids = list(dict.fromkeys(secret_ids))
+        if not ids:
+            raise missing("secretIds")
+        writes = []
+        for secret_id, record in zip(ids, await _known_secrets(state, ids), strict=True):
+            if plan_id not in record["plans"]:
+                raise OperationError(
+                    Reason.NO_BINDING, f"secret {secret_id} is not bound to this plan", "secretIds"
+                )
+            plans = {other: bound for other, bound in record["plans"].items() if other != plan_id}
+            writes.append(Write("secret", secret_id, {**record, "plans": plans, "modified": state.now_us}))
+        members = [(plan_id, secret_id, False) for secret_id in ids]
+        return Draft(True, f"plan/{plan_id}", writes, members, before={"secretIds": ids})
+
+    return decide
+
+
+def bind_environment(
+    plan_ids: Sequence[str], service_id: str, place: str, *, shadow: bool = False
+) -> Decide:
+    """Have all of these plans hold in an environment, or none. ``shadow``: they deny nobody there."""
+
+    async def decide(state: State) -> Draft:
+        where = published(state, service_id, place)
+        ids = list(dict.fromkeys(plan_ids))
+        if not ids:
+            raise missing("usagePlanIds")
+        plans = [known_plan(state, plan_id) for plan_id in ids]
+        there = _enforcing(state, service_id, where, shadow=shadow)
+        writes = []
+        for plan in plans:
+            plan_id = plan["usagePlanId"]
+            if any(_is_at(each, service_id, where) for each in plan["environments"]):
+                raise OperationError(
+                    Reason.ENVIRONMENT_CONFLICT,
+                    f"plan {plan_id} is bound to {service_id}/{where} already",
+                    "usagePlanIds",
+                )
+            for other in there:
+                _share_nobody(state, plan_id, other, f"{service_id}/{where}")
+            there.append(plan_id)
+            bound = {"serviceId": service_id, "environment": where, "shadow": shadow, "bound": state.now_us}
+            record = {**plan, "environments": [*plan["environments"], bound], "modified": state.now_us}
+            writes.append(Write("plan", plan_id, record))
+        target = f"service/{service_id}/{where}"
+        return Draft(True, target, writes, after={"usagePlanIds": ids, "shadow": shadow})
+
+    return decide
+
+
+def _enforcing(state: State, service_id: str, where: Environment, *, shadow: bool) -> list[str]:
+    _, reaches = state.replica.reaches(service_id=service_id, environment=where)
+    return [reach.usage_plan_id for reach in reaches if reach.shadow == shadow]
+
+
+def _share_nobody(state: State, plan_id: str, other: str, where: str) -> None:
+    secret_id = state.replica.shared_secret(plan_id, other)
+    if secret_id is not None:
+        raise OperationError(
+            Reason.ENVIRONMENT_CONFLICT,
+            f"secret {secret_id} has plan {other} in {where} already: one plan each",
+            "usagePlanIds",
+        )
+
+
+def unbind_environment(plan_ids: Sequence[str], service_id: str, place: str) -> Decide:
+    """Take all of these plans out of an environment, or none."""
+
+    async def decide(state: State) -> Draft:
+        where = environment(place)
+        if state.replica.service(service_id) is None:
+            raise no_service(service_id)
+        ids = list(dict.fromkeys(plan_ids))
+        if not ids:
+            raise missing("usagePlanIds")
+        writes = []
+        for plan_id in ids:
+            plan = known_plan(state, plan_id)
+            kept = [each for each in plan["environments"] if not _is_at(each, service_id, where)]
+            if len(kept) == len(plan["environments"]):
+                raise OperationError(
+                    Reason.NO_BINDING, f"plan {plan_id} is not bound to {service_id}/{where}", "usagePlanIds"
+                )
+            writes.append(
+                Write("plan", plan_id, {**plan, "environments": kept, "modified": state.now_us})
+            )
+        return Draft(True, f"service/{service_id}/{where}", writes, before={"usagePlanIds": ids})
+
+    return decide
+
+
+# What several changes need.
+
+
+def known_plan(state: State, plan_id: str) -> Record:
+    """Its record. Raises OperationError."""
+    record = state.replica.plan(plan_id)
+    if record is None:
+        raise no_plan(plan_id)
+    return record
+
+
+def published(state: State, service_id: str, place: str) -> Environment:
+    """The environment, if it can be bound. Raises OperationError."""
+    where = environment(place)
+    service = state.replica.service(service_id)
+    if service is None:
+        raise no_service(service_id)
+    if not service["environments"][where]["published"]:
+        raise OperationError(
+            Reason.NOT_PUBLISHED, f"{service_id} is not published in {where}", "environment"
+        )
+    return where
+
+
+def check_tag(before: Record, tag: str) -> None:
+    """Whether the record is still the one that the asker has seen. Raises OperationError."""
+    if tag and tag != tag_of(before):
+        raise OperationError(Reason.STALE, "it was changed meanwhile: read it again")
+
+
+def doom(kind: str, record_id: str, now_us: int) -> Write:
+    """Note that counters are to be deleted, until some admin process has done it."""
+    return Write("doomed", f"{kind}/{record_id}", {"kind": kind, "id": record_id, "at": now_us + DOOMED_AFTER_US})
+
+
+async def _known_secrets(state: State, ids: Sequence[str]) -> list[Record]:
+    """Their records. Raises OperationError and StoreError."""
+    found = await state.secrets(ids)
+    records = [record for record in found if record is not None]
+    if len(records) < len(ids):
+        raise no_secret(ids[found.index(None)])
+    return list(records)
+
+
+def _is_at(each: Record, service_id: str, where: Environment) -> bool:
+    return bool(each["serviceId"] == service_id and each["environment"] == where)
+
+
+def _changed(kind: str, record_id: str, before: Record, after: Record) -> Draft:
+    return Draft(after, f"{kind}/{record_id}", [Write(kind, record_id, after)], before=before, after=after)

@@ -1,0 +1,214 @@
+"""Changes of Secrets, as decisions on one state of the records. SecretKeys are sealed before they leave here."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from quotad.catalog.vault import Vault
+from quotad.controlplane.desk import Decide, Draft, State
+from quotad.controlplane.plans import doom
+from quotad.controlplane.refusal import OperationError, Reason, invalid, missing, no_secret
+from quotad.controlplane.replica import Record, tag_of
+from quotad.controlplane.values import RotationForm, SecretForm, new_secret_id, new_secret_key, parsed
+from quotad.store.control import Write
+
+_KEPT_BACK = ("secretKey", "previousKey")
+"""What neither an audit log nor a list shows."""
+
+
+def shown(record: Record) -> dict[str, Any]:
+    """A Secret without its keys."""
+    return {name: value for name, value in record.items() if name not in _KEPT_BACK}
+
+
+def create_secret(given: Mapping[str, Any], most: int = 0) -> Decide:
+    """A new key pair: quotad's own, or one that is given whole. Its result has ``secretKey`` in clear.
+
+    ``most``: Secrets that there may be; 0: any.
+    """
+    return import_secrets([given], most, single=True)
+
+
+def import_secrets(given: Sequence[Mapping[str, Any]], most: int = 0, *, single: bool = False) -> Decide:
+    """Several new key pairs, all or none; the result is a list, or with ``single`` the only one."""
+
+    async def decide(state: State) -> Draft:
+        forms = [_form(each) for each in given]
+        ids = [form.secret_id or new_secret_id() for form in forms]
+        if len(set(ids)) < len(ids):
+            raise OperationError(Reason.SECRET_EXISTS, "a secretId is given twice", "secretId")
+        if most and state.replica.counts()["secret"] + len(ids) > most:
+            raise OperationError(Reason.LIMIT, f"there may be {most} secrets at most")
+        for secret_id in ids:
+            if state.replica.secret(secret_id) is not None:
+                raise OperationError(Reason.SECRET_EXISTS, "the secretId is taken", "secretId")
+        writes, results = [], []
+        for secret_id, form in zip(ids, forms, strict=True):
+            key = form.secret_key or new_secret_key()
+            record = _new_record(state, secret_id, form, key)
+            writes.append(Write("secret", secret_id, record))
+            results.append({**shown(record), "secretKey": key})
+        target = f"secret/{ids[0]}" if single else "secret"
+        after = shown(results[0]) if single else {"secretIds": ids}
+        return Draft(results[0] if single else results, target, writes, after=after)
+
+    return decide
+
+
+def _new_record(state: State, secret_id: str, form: SecretForm, key: str) -> dict[str, Any]:
+    return {
+        "secretId": secret_id,
+        "secretName": form.secret_name,
+        "type": "auto" if form.secret_id is None else "manual",
+        "secretKey": state.vault.seal(key, secret_id, "secretKey"),
+        "previousKey": None,
+        "previousUntil": None,
+        "enabled": True,
+        "expiresAt": None if form.expires_at is None else round(form.expires_at * 1e6),
+        "created": state.now_us,
+        "modified": state.now_us,
+        "plans": {},
+    }
+
+
+def _form(given: Mapping[str, Any]) -> SecretForm:
+    form = parsed(SecretForm, given)
+    if (form.secret_id is None) != (form.secret_key is None):
+        raise missing("secretKey" if form.secret_key is None else "secretId")
+    if form.secret_id is None and "-" in form.secret_name:
+        raise invalid("secretName", "must be 1 to 50 characters of A-Z a-z 0-9 _ when quotad makes the pair")
+    return form
+
+
+def update_secret(secret_id: str, given: Mapping[str, Any], tag: str = "") -> Decide:
+    """Another name or expiry; what is not given stays."""
+
+    async def decide(state: State) -> Draft:
+        before = await known_secret(state, secret_id)
+        unknown = given.keys() - {"secretName", "expiresAt"}
+        if unknown:
+            field = min(unknown)
+            raise OperationError(Reason.UNKNOWN_FIELD, f"{field} is nothing that can be changed here", field)
+        checked = {"secretName": before["secretName"], **given}
+        form = parsed(SecretForm, {name: value for name, value in checked.items() if value is not None})
+        if before["type"] == "auto" and "secretName" in given and "-" in form.secret_name:
+            raise invalid("secretName", "must be 1 to 50 characters of A-Z a-z 0-9 _ when quotad made the pair")
+        _check_tag(before, tag)
+        after = {**before, "secretName": form.secret_name}
+        if "expiresAt" in given:
+            after["expiresAt"] = None if form.expires_at is None else round(form.expires_at * 1e6)
+        return _changed(state, before, after)
+
+    return decide
+
+
+def rotate_secret(secret_id: str, given: Mapping[str, Any]) -> Decide:
+    """A new SecretKey; the old one stays valid for the overlap. The result has ``secretKey`` in clear."""
+
+    async def decide(state: State) -> Draft:
+        before = await known_secret(state, secret_id)
+        form = parsed(RotationForm, given)
+        key = form.secret_key or new_secret_key()
+        overlap_us = form.overlap_seconds * 1_000_000
+        # Sealed for its place: what was sealed as the key cannot pass as the previous one.
+        old = state.vault.open(before["secretKey"], secret_id, "secretKey")
+        after = {
+            **before,
+            "secretKey": state.vault.seal(key, secret_id, "secretKey"),
+            "previousKey": state.vault.seal(old, secret_id, "previousKey") if overlap_us else None,
+            "previousUntil": state.now_us + overlap_us if overlap_us else None,
+        }
+        draft = _changed(state, before, after)
+        draft.result = {**draft.result, "secretKey": key}
+        return draft
+
+    return decide
+
+
+def set_enabled(secret_id: str, *, enabled: bool) -> Decide:
+    """Have its requests accepted, or refused like those of an unknown one."""
+
+    async def decide(state: State) -> Draft:
+        before = await known_secret(state, secret_id)
+        if before["enabled"] == enabled:
+            return Draft(shown(before))
+        return _changed(state, before, {**before, "enabled": enabled})
+
+    return decide
+
+
+def delete_secret(secret_id: str, tag: str = "") -> Decide:
+    """Take away a Secret that is disabled and has no plan; its counters are deleted soon after."""
+
+    async def decide(state: State) -> Draft:
+        before = await known_secret(state, secret_id)
+        _check_tag(before, tag)
+        if before["enabled"]:
+            raise OperationError(Reason.SECRET_ENABLED, "the secret is enabled: disable it first")
+        if before["plans"]:
+            raise OperationError(Reason.SECRET_IN_USE, "the secret is bound to plans: unbind it first")
+        writes = [Write("secret", secret_id, None), doom("secret", secret_id, state.now_us)]
+        return Draft(True, f"secret/{secret_id}", writes, before=shown(before))
+
+    return decide
+
+
+def reveal_key(secret_id: str) -> Decide:
+    """Nothing changes but the audit log; the result is the SecretKey in clear."""
+
+    async def decide(state: State) -> Draft:
+        record = await known_secret(state, secret_id)
+        key = state.vault.open(record["secretKey"], secret_id, "secretKey")
+        return Draft(key, f"secret/{secret_id}", [Write("secret", secret_id, record)], after={"shown": True})
+
+    return decide
+
+
+def reseal(secret_ids: Sequence[str]) -> Decide:
+    """Seal these Secrets' keys with the newest master key; the result is how many were sealed with another."""
+
+    async def decide(state: State) -> Draft:
+        writes = []
+        for secret_id, record in zip(secret_ids, await state.secrets(secret_ids), strict=True):
+            if record is None:
+                continue
+            fresh = {**record, **_resealed(state.vault, secret_id, record)}
+            if fresh != record:
+                writes.append(Write("secret", secret_id, fresh))
+        return Draft(len(writes), "secret", writes, after={"resealed": len(writes)})
+
+    return decide
+
+
+def _resealed(vault: Vault, secret_id: str, record: Record) -> dict[str, str]:
+    return {
+        name: vault.seal(vault.open(record[name], secret_id, name), secret_id, name)
+        for name in _KEPT_BACK
+        if record[name] is not None and not vault.is_current(record[name])
+    }
+
+
+async def known_secret(state: State, secret_id: str) -> Record:
+    """Its whole record. Raises OperationError and StoreError."""
+    (record,) = await state.secrets([secret_id])
+    if record is None:
+        raise no_secret(secret_id)
+    return record
+
+
+def _check_tag(before: Record, tag: str) -> None:
+    if tag and tag != tag_of(before):
+        raise OperationError(Reason.STALE, "it was changed meanwhile: read it again")
+
+
+def _changed(state: State, before: Record, after: dict[str, Any]) -> Draft:
+    secret_id = before["secretId"]
+    if after == before:
+        return Draft(shown(before))
+    after["modified"] = state.now_us
+    return Draft(
+        shown(after),
+        f"secret/{secret_id}",
+        [Write("secret", secret_id, after)],
+        before=shown(before),
+        after=shown(after),
+    )
