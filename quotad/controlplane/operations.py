@@ -14,6 +14,11 @@ from quotad.controlplane import plans, secrets, services
 from quotad.controlplane.desk import Asker, Control, Desk
 from quotad.controlplane.refusal import OperationError, Reason, no_plan, no_secret, no_service
 from quotad.controlplane.replica import Page, Reach, Record, Replica, SecretRow, Where
+from quotad.controlplane.roles import NEEDED, may
+
+
+SECRETS_AT_ONCE = 200
+"""In one change of many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,16 +219,12 @@ class Operations:
     async def reseal(self, asker: Asker) -> int:
         """Seal every SecretKey with the newest master key; how many were sealed with another."""
         count, last = 0, ""
-        while True:
-            # Ids in order, 200 at a time: a change in between moves none of them.
-            where = Where().add("id > ?", last) if last else Where()
-            ids = sorted(row.secret_id for row in (await self.records()).secrets(where)[1])[:200]
-            if not ids:
-                return count
+        while ids := (await self.records()).secret_ids(last, SECRETS_AT_ONCE):
             count += int(await self._change(asker, "ResealSecretKeys", secrets.reseal(ids)))
             last = ids[-1]
+        return count
 
     async def _change(self, asker: Asker, action: str, decide: Any) -> Any:
-        if asker.role == "read":
-            raise OperationError(Reason.FORBIDDEN, "this needs the role operate or admin")
+        if not may(asker.role, action):
+            raise OperationError(Reason.FORBIDDEN, f"this needs the role {NEEDED.get(action, 'admin')}")
         return await self._desk.change(asker, action, decide)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal
 
-from quotad.core.plans import ENVIRONMENTS, Environment
+from quotad.core.plans import Environment
 from quotad.store.control import Head, Write
 
 Record = Mapping[str, Any]
@@ -90,10 +90,6 @@ class Replica:
         self._db.executescript(_TABLES)
 
     # How it comes to be.
-
-    def begin(self) -> "Replica":
-        """An empty one, to be filled by ``put`` and to take this one's place."""
-        return Replica()
 
     def put(self, kind: str, records: Iterable[tuple[str, Record | None]]) -> None:
         """Take records over; None: there is none of this id any more."""
@@ -219,6 +215,11 @@ class Replica:
         """How many there are, and a page of them, the oldest first."""
         total, rows = self._page("secret", _SECRET, where, "created, id", page)
         return total, list(map(_secret_row, rows))
+
+    def secret_ids(self, after: str, count: int) -> list[str]:
+        """So many SecretIds that come after this one, in their order."""
+        rows = self._db.execute("SELECT id FROM secret WHERE id > ? ORDER BY id LIMIT ?", (after, count))
+        return [row[0] for row in rows]
 
     def holders(self, plan_id: str, page: Page | None = None) -> tuple[int, list[SecretRow]]:
         """The Secrets of a plan, the first bound first."""
@@ -351,11 +352,6 @@ def chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
     """Parts that one statement, or one call, takes."""
     for start in range(0, len(values), _CHUNK):
         yield values[start : start + _CHUNK]
-
-
-def all_environments() -> tuple[Environment, ...]:
-    """In the order in which they are shown."""
-    return ENVIRONMENTS
 
 
 def _secret_columns(secret_id: str, record: Record) -> tuple[Any, ...]:
