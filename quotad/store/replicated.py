@@ -53,7 +53,8 @@ class ReplicatedWire(Wire):
         """Enough replicas have the calls of this write: their replies count."""
         while group.held:
             # A reply that cannot be read ends the connection, and the rest is not believed either.
-            super()._deliver(*group.held.popleft())
+            call, reply = group.held.popleft()
+            super()._deliver(call, reply)
         if not self.lost.is_set():
             self._groups.popleft()
             self._consider()
