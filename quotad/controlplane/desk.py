@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from quotad.catalog.vault import Vault
 from quotad.controlplane.refusal import OperationError, Reason
@@ -24,7 +24,7 @@ ATTEMPTS = 50
 """Of one change. With eight writers at once the unluckiest of thousands of changes needed 14."""
 
 _PAUSE_S = 0.002
-_ONCE_AAD = "once"
+_ONCE = "once"
 
 
 class Control(Protocol):
@@ -68,11 +68,14 @@ class Asker:
     """Of what was asked for under the key."""
 
 
+R = TypeVar("R")
+
+
 @dataclass(slots=True)
-class Draft:
+class Draft(Generic[R]):
     """A change that was decided on, not made yet."""
 
-    result: Any
+    result: R
     """What the asker is answered."""
     target: str = ""
     """What it is about, as the audit log shows it: kind and id."""
@@ -108,8 +111,7 @@ class State:
         return found
 
 
-_R = TypeVar("_R")
-Decide = Callable[[State], Awaitable[Draft]]
+Decide = Callable[[State], Awaitable[Draft[R]]]
 """Decides on a change. Raises OperationError. May be called again, on a newer State."""
 
 
@@ -133,13 +135,7 @@ class Desk:
         async with self._turn:
             return await self._newest()
 
-    async def open(self, sealed: str, secret_id: str, name: str) -> str:
-        """What a sealed text says. Raises OperationError without the master key for it."""
-        if self._vault is None:
-            raise OperationError(Reason.READ_ONLY, "there is no master key here")
-        return self._vault.open(sealed, secret_id, name)
-
-    async def change(self, asker: Asker, action: str, decide: Decide) -> Any:
+    async def change(self, asker: Asker, action: str, decide: Decide[R]) -> R:
         """Make a change; answers ``Draft.result``. Raises OperationError and StoreError.
 
         With a key that was used for the same request already: what was answered then.
@@ -151,7 +147,7 @@ class Desk:
                 state = await self._newest()
                 answered = await self._recall(asker)
                 if answered is not None:
-                    return answered
+                    return cast(R, answered)
                 draft = await decide(state)
                 if not draft.writes and not draft.members:
                     return draft.result
@@ -159,7 +155,7 @@ class Desk:
                     return draft.result
         raise OperationError(Reason.BUSY, "others change the same records all the time: try again")
 
-    async def _commit(self, state: State, draft: Draft, asker: Asker, action: str) -> bool:
+    async def _commit(self, state: State, draft: Draft[Any], asker: Asker, action: str) -> bool:
         change = Change(
             base=state.replica.head,
             writes=draft.writes,
@@ -227,14 +223,14 @@ class Desk:
             raise OperationError(Reason.KEY_REUSED, "this Idempotency-Key was used for another request")
         if self._vault is None:
             raise OperationError(Reason.READ_ONLY, "there is no master key here")
-        return json.loads(self._vault.open(kept["answer"], _digest(asker), _ONCE_AAD))
+        return json.loads(self._vault.open(_digest(asker), kept["answer"], _ONCE))
 
-    def _once(self, asker: Asker, draft: Draft) -> tuple[str, Mapping[str, Any]] | None:
+    def _once(self, asker: Asker, draft: Draft[Any]) -> tuple[str, Mapping[str, Any]] | None:
         """A created SecretKey is a part of the answer: so it is kept sealed."""
         if not asker.key or self._vault is None:
             return None
         digest = _digest(asker)
-        answer = self._vault.seal(json.dumps(draft.result), digest, _ONCE_AAD)
+        answer = self._vault.seal(digest, json.dumps(draft.result).encode(), _ONCE)
         return digest, {"request": asker.fingerprint, "answer": answer}
 
 
@@ -242,7 +238,7 @@ def _digest(asker: Asker) -> str:
     return sha256(f"{asker.name}\n{asker.key}".encode()).hexdigest()
 
 
-def _audit(state: State, draft: Draft, asker: Asker, action: str) -> Record:
+def _audit(state: State, draft: Draft[Any], asker: Asker, action: str) -> Record:
     return {
         "id": secrets.token_hex(8),
         "time": rfc3339(state.now_us),

@@ -11,11 +11,10 @@ from typing import Any
 
 from quotad.catalog.vault import Vault
 from quotad.controlplane import plans, secrets, services
-from quotad.controlplane.desk import Asker, Control, Desk
+from quotad.controlplane.desk import Asker, Control, Decide, Desk, R
 from quotad.controlplane.refusal import OperationError, Reason, no_plan, no_secret, no_service
 from quotad.controlplane.replica import Page, Reach, Record, Replica, SecretRow, Where
 from quotad.controlplane.roles import NEEDED, may
-
 
 SECRETS_AT_ONCE = 200
 """In one change of many."""
@@ -32,10 +31,13 @@ class Limits:
     plans_per_secret: int = 0
 
 
+UNLIMITED = Limits()
+
+
 class Operations:
     """The control plane without any wire format."""
 
-    def __init__(self, control: Control, vault: Vault | None, limits: Limits = Limits()) -> None:
+    def __init__(self, control: Control, vault: Vault | None, limits: Limits = UNLIMITED) -> None:
         self._desk = Desk(control, vault)
         self._limits = limits
 
@@ -51,7 +53,9 @@ class Operations:
 
     async def create_service(self, asker: Asker, given: Mapping[str, Any]) -> Record:
         """Its record."""
-        return await self._change(asker, "CreateService", services.create_service(given, self._limits.services))
+        return await self._change(
+            asker, "CreateService", services.create_service(given, self._limits.services)
+        )
 
     async def modify_service(
         self, asker: Asker, service_id: str, given: Mapping[str, Any], tag: str = ""
@@ -106,7 +110,9 @@ class Operations:
         decide = plans.create_plan(given, asker.name, self._limits.plans)
         return await self._change(asker, "CreateUsagePlan", decide)
 
-    async def modify_plan(self, asker: Asker, plan_id: str, given: Mapping[str, Any], tag: str = "") -> Record:
+    async def modify_plan(
+        self, asker: Asker, plan_id: str, given: Mapping[str, Any], tag: str = ""
+    ) -> Record:
         """Its new record; what was used stays used."""
         decide = plans.modify_plan(plan_id, given, asker.name, tag)
         return await self._change(asker, "ModifyUsagePlan", decide)
@@ -169,15 +175,14 @@ class Operations:
     # Secrets.
 
     async def create_secret(self, asker: Asker, given: Mapping[str, Any]) -> Record:
-        """Its record without sealed keys, and ``secretKey`` in clear: the one time that a list may show it."""
+        """Its record, with ``secretKey`` in clear."""
         decide = secrets.create_secret(given, self._limits.secrets)
         return await self._change(asker, "CreateApiKey", decide)
 
     async def import_secrets(self, asker: Asker, given: Sequence[Mapping[str, Any]]) -> list[Record]:
         """All or none, at most 500 at once; as ``create_secret``."""
         decide = secrets.import_secrets(given, self._limits.secrets)
-        found: list[Record] = await self._change(asker, "ImportApiKeys", decide)
-        return found
+        return await self._change(asker, "ImportApiKeys", decide)
 
     async def update_secret(
         self, asker: Asker, secret_id: str, given: Mapping[str, Any], tag: str = ""
@@ -214,17 +219,17 @@ class Operations:
 
     async def reveal_secret_key(self, asker: Asker, secret_id: str) -> str:
         """The SecretKey in clear. That it was shown stands in the audit log before it is."""
-        return str(await self._change(asker, "RevealSecretKey", secrets.reveal_key(secret_id)))
+        return await self._change(asker, "RevealSecretKey", secrets.reveal_key(secret_id))
 
     async def reseal(self, asker: Asker) -> int:
         """Seal every SecretKey with the newest master key; how many were sealed with another."""
         count, last = 0, ""
         while ids := (await self.records()).secret_ids(last, SECRETS_AT_ONCE):
-            count += int(await self._change(asker, "ResealSecretKeys", secrets.reseal(ids)))
+            count += await self._change(asker, "ResealSecretKeys", secrets.reseal(ids))
             last = ids[-1]
         return count
 
-    async def _change(self, asker: Asker, action: str, decide: Any) -> Any:
+    async def _change(self, asker: Asker, action: str, decide: Decide[R]) -> R:
         if not may(asker.role, action):
             raise OperationError(Reason.FORBIDDEN, f"this needs the role {NEEDED.get(action, 'admin')}")
         return await self._desk.change(asker, action, decide)

@@ -30,10 +30,10 @@ def values_of(record: Record) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name not in _OF_RECORD}
 
 
-def create_plan(given: Mapping[str, Any], modifier: str, most: int = 0) -> Decide:
+def create_plan(given: Mapping[str, Any], modifier: str, most: int = 0) -> Decide[Record]:
     """A new plan; an id of its own unless one is given. ``most``: plans that there may be, 0: any."""
 
-    async def decide(state: State) -> Draft:
+    async def decide(state: State) -> Draft[Record]:
         plan_id = given.get("usagePlanId") or new_id("usagePlan-")
         values = plan_values({**given, "usagePlanId": plan_id})
         if not values.get("usagePlanName"):
@@ -55,10 +55,10 @@ def create_plan(given: Mapping[str, Any], modifier: str, most: int = 0) -> Decid
     return decide
 
 
-def modify_plan(plan_id: str, given: Mapping[str, Any], modifier: str, tag: str = "") -> Decide:
+def modify_plan(plan_id: str, given: Mapping[str, Any], modifier: str, tag: str = "") -> Decide[Record]:
     """Other values; what is not given stays, None takes a value back to its default."""
 
-    async def decide(state: State) -> Draft:
+    async def decide(state: State) -> Draft[Record]:
         before = known_plan(state, plan_id)
         if given.get("usagePlanId", plan_id) != plan_id:
             raise invalid("usagePlanId", "cannot be changed: it names the counters")
@@ -82,10 +82,10 @@ def modify_plan(plan_id: str, given: Mapping[str, Any], modifier: str, tag: str 
     return decide
 
 
-def delete_plan(plan_id: str, tag: str = "") -> Decide:
+def delete_plan(plan_id: str, tag: str = "") -> Decide[None]:
     """Take away a plan that nothing is bound to; its counters are deleted soon after."""
 
-    async def decide(state: State) -> Draft:
+    async def decide(state: State) -> Draft[None]:
         before = known_plan(state, plan_id)
         check_tag(before, tag)
         if state.replica.holder_count(plan_id) or before["environments"]:
@@ -93,15 +93,15 @@ def delete_plan(plan_id: str, tag: str = "") -> Decide:
         if state.replica.default_places(plan_id):
             raise OperationError(Reason.PLAN_IN_USE, "the plan is an environment's default plan")
         writes = [Write("plan", plan_id, None), doom("plan", plan_id, state.now_us)]
-        return Draft(True, f"plan/{plan_id}", writes, before=before)
+        return Draft(None, f"plan/{plan_id}", writes, before=before)
 
     return decide
 
 
-def bind_secrets(plan_id: str, secret_ids: Sequence[str], most: int = 0, most_plans: int = 0) -> Decide:
+def bind_secrets(plan_id: str, secret_ids: Sequence[str], most: int = 0, most_plans: int = 0) -> Decide[None]:
     """Give the plan to all of these Secrets, or to none. ``most``: Secrets of a plan; 0: any."""
 
-    async def decide(state: State) -> Draft:
+    async def decide(state: State) -> Draft[None]:
         known_plan(state, plan_id)
         ids = list(dict.fromkeys(secret_ids))
         if not ids:
@@ -115,7 +115,7 @@ def bind_secrets(plan_id: str, secret_ids: Sequence[str], most: int = 0, most_pl
             plans = {**record["plans"], plan_id: state.now_us}
             writes.append(Write("secret", secret_id, {**record, "plans": plans, "modified": state.now_us}))
         members = [(plan_id, secret_id, True) for secret_id in ids]
-        return Draft(True, f"plan/{plan_id}", writes, members, after={"secretIds": ids})
+        return Draft(None, f"plan/{plan_id}", writes, members, after={"secretIds": ids})
 
     return decide
 
@@ -137,10 +137,10 @@ def _may_have(state: State, secret_id: str, record: Record, plan_id: str, most_p
         )
 
 
-def unbind_secrets(plan_id: str, secret_ids: Sequence[str]) -> Decide:
+def unbind_secrets(plan_id: str, secret_ids: Sequence[str]) -> Decide[None]:
     """Take the plan from all of these Secrets, or from none."""
 
-    async def decide(state: State) -> Draft:
+    async def decide(state: State) -> Draft[None]:
         known_plan(state, plan_id)
         ids = list(dict.fromkeys(secret_ids))
         if not ids:
@@ -154,17 +154,17 @@ def unbind_secrets(plan_id: str, secret_ids: Sequence[str]) -> Decide:
             plans = {other: bound for other, bound in record["plans"].items() if other != plan_id}
             writes.append(Write("secret", secret_id, {**record, "plans": plans, "modified": state.now_us}))
         members = [(plan_id, secret_id, False) for secret_id in ids]
-        return Draft(True, f"plan/{plan_id}", writes, members, before={"secretIds": ids})
+        return Draft(None, f"plan/{plan_id}", writes, members, before={"secretIds": ids})
 
     return decide
 
 
 def bind_environment(
     plan_ids: Sequence[str], service_id: str, place: str, *, shadow: bool = False
-) -> Decide:
+) -> Decide[None]:
     """Have all of these plans hold in an environment, or none. ``shadow``: they deny nobody there."""
 
-    async def decide(state: State) -> Draft:
+    async def decide(state: State) -> Draft[None]:
         where = published(state, service_id, place)
         ids = list(dict.fromkeys(plan_ids))
         if not ids:
@@ -187,7 +187,7 @@ def bind_environment(
             record = {**plan, "environments": [*plan["environments"], bound], "modified": state.now_us}
             writes.append(Write("plan", plan_id, record))
         target = f"service/{service_id}/{where}"
-        return Draft(True, target, writes, after={"usagePlanIds": ids, "shadow": shadow})
+        return Draft(None, target, writes, after={"usagePlanIds": ids, "shadow": shadow})
 
     return decide
 
@@ -207,10 +207,10 @@ def _share_nobody(state: State, plan_id: str, other: str, where: str) -> None:
         )
 
 
-def unbind_environment(plan_ids: Sequence[str], service_id: str, place: str) -> Decide:
+def unbind_environment(plan_ids: Sequence[str], service_id: str, place: str) -> Decide[None]:
     """Take all of these plans out of an environment, or none."""
 
-    async def decide(state: State) -> Draft:
+    async def decide(state: State) -> Draft[None]:
         where = environment(place)
         if state.replica.service(service_id) is None:
             raise no_service(service_id)
@@ -225,10 +225,8 @@ def unbind_environment(plan_ids: Sequence[str], service_id: str, place: str) -> 
                 raise OperationError(
                     Reason.NO_BINDING, f"plan {plan_id} is not bound to {service_id}/{where}", "usagePlanIds"
                 )
-            writes.append(
-                Write("plan", plan_id, {**plan, "environments": kept, "modified": state.now_us})
-            )
-        return Draft(True, f"service/{service_id}/{where}", writes, before={"usagePlanIds": ids})
+            writes.append(Write("plan", plan_id, {**plan, "environments": kept, "modified": state.now_us}))
+        return Draft(None, f"service/{service_id}/{where}", writes, before={"usagePlanIds": ids})
 
     return decide
 
@@ -251,9 +249,7 @@ def published(state: State, service_id: str, place: str) -> Environment:
     if service is None:
         raise no_service(service_id)
     if not service["environments"][where]["published"]:
-        raise OperationError(
-            Reason.NOT_PUBLISHED, f"{service_id} is not published in {where}", "environment"
-        )
+        raise OperationError(Reason.NOT_PUBLISHED, f"{service_id} is not published in {where}", "environment")
     return where
 
 
@@ -265,7 +261,9 @@ def check_tag(before: Record, tag: str) -> None:
 
 def doom(kind: str, record_id: str, now_us: int) -> Write:
     """Note that counters are to be deleted, until some admin process has done it."""
-    return Write("doomed", f"{kind}/{record_id}", {"kind": kind, "id": record_id, "at": now_us + DOOMED_AFTER_US})
+    return Write(
+        "doomed", f"{kind}:{record_id}", {"kind": kind, "id": record_id, "at": now_us + DOOMED_AFTER_US}
+    )
 
 
 async def _known_secrets(state: State, ids: Sequence[str]) -> list[Record]:
@@ -281,5 +279,5 @@ def _is_at(each: Record, service_id: str, where: Environment) -> bool:
     return bool(each["serviceId"] == service_id and each["environment"] == where)
 
 
-def _changed(kind: str, record_id: str, before: Record, after: Record) -> Draft:
+def _changed(kind: str, record_id: str, before: Record, after: Record) -> Draft[Record]:
     return Draft(after, f"{kind}/{record_id}", [Write(kind, record_id, after)], before=before, after=after)

@@ -17,7 +17,8 @@ from quotad.store.control import Head, Write
 Record = Mapping[str, Any]
 
 _TABLES = """
-CREATE TABLE service (id TEXT PRIMARY KEY, name TEXT NOT NULL, created INTEGER NOT NULL, record TEXT NOT NULL);
+CREATE TABLE service (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, created INTEGER NOT NULL, record TEXT NOT NULL);
 CREATE INDEX service_created ON service (created, id);
 CREATE TABLE place (
     service_id TEXT NOT NULL, environment TEXT NOT NULL, published INTEGER NOT NULL, default_plan TEXT,
@@ -43,7 +44,7 @@ CREATE TABLE doomed (id TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
 _CHUNK = 500
 """Values in one statement; SQLite takes 999 in its oldest form."""
 
-_SECRET = "id, name, type, enabled, expires, previous_until, created, modified, tag"
+_COLUMNS = "id, name, type, enabled, expires, previous_until, created, modified, tag"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,10 @@ class Replica:
                 ]
                 many("INSERT INTO reach VALUES (?, ?, ?, ?, ?)", reached)
             case "secret":
-                run("INSERT INTO secret VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _secret_columns(record_id, record))
+                run(
+                    "INSERT INTO secret VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    _secret_columns(record_id, record),
+                )
                 held = [(plan_id, record_id, bound) for plan_id, bound in record["plans"].items()]
                 many("INSERT INTO holder VALUES (?, ?, ?)", held)
             case "credential" | "doomed":
@@ -195,9 +199,10 @@ class Replica:
         environment: str = "",
         page: Page | None = None,
     ) -> tuple[int, list[Reach]]:
-        """Where plans are bound: how many such places there are, and a page of them, the first bound first."""
+        """Where plans are bound: how many such places, and a page of them, the first bound first."""
         where = Where()
-        for name, value in (("plan_id", plan_id), ("service_id", service_id), ("environment", environment)):
+        asked = {"plan_id": plan_id, "service_id": service_id, "environment": environment}
+        for name, value in asked.items():
             if value:
                 where.add(f"{name} = ?", value)
         columns = "plan_id, service_id, environment, shadow, bound"
@@ -208,12 +213,12 @@ class Replica:
 
     def secret(self, secret_id: str) -> SecretRow | None:
         """What is known of it."""
-        row = self._db.execute(f"SELECT {_SECRET} FROM secret WHERE id = ?", (secret_id,)).fetchone()  # noqa: S608
+        row = self._db.execute(f"SELECT {_COLUMNS} FROM secret WHERE id = ?", (secret_id,)).fetchone()  # noqa: S608
         return None if row is None else _secret_row(row)
 
     def secrets(self, where: "Where", page: Page | None = None) -> tuple[int, list[SecretRow]]:
         """How many there are, and a page of them, the oldest first."""
-        total, rows = self._page("secret", _SECRET, where, "created, id", page)
+        total, rows = self._page("secret", _COLUMNS, where, "created, id", page)
         return total, list(map(_secret_row, rows))
 
     def secret_ids(self, after: str, count: int) -> list[str]:
@@ -223,7 +228,7 @@ class Replica:
 
     def holders(self, plan_id: str, page: Page | None = None) -> tuple[int, list[SecretRow]]:
         """The Secrets of a plan, the first bound first."""
-        columns = ", ".join(f"secret.{name.strip()}" for name in _SECRET.split(","))
+        columns = ", ".join(f"secret.{name.strip()}" for name in _COLUMNS.split(","))
         tables = "holder JOIN secret ON secret.id = holder.secret_id"
         where = Where().add("holder.plan_id = ?", plan_id)
         total, rows = self._page(tables, columns, where, "holder.bound, holder.secret_id", page)
@@ -238,14 +243,16 @@ class Replica:
 
     def rival(self, secret_id: str, plan_id: str) -> tuple[str, str, str] | None:
         """Why a Secret may not have the plan too: (plan, service, environment) that it reaches already."""
-        return self._first(
+        found: tuple[str, str, str] | None = self._first(
             "SELECT theirs.plan_id, theirs.service_id, theirs.environment FROM reach ours"
-            " JOIN reach theirs ON theirs.service_id = ours.service_id AND theirs.environment = ours.environment"
-            " AND theirs.shadow = ours.shadow AND theirs.plan_id <> ours.plan_id"
+            " JOIN reach theirs ON theirs.service_id = ours.service_id"
+            " AND theirs.environment = ours.environment AND theirs.shadow = ours.shadow"
+            " AND theirs.plan_id <> ours.plan_id"
             " JOIN holder ON holder.plan_id = theirs.plan_id AND holder.secret_id = ?"
             " WHERE ours.plan_id = ? LIMIT 1",
             (secret_id, plan_id),
         )
+        return found
 
     def shared_secret(self, plan_id: str, other_id: str) -> str | None:
         """A Secret that has both plans."""
@@ -299,7 +306,9 @@ class Replica:
             rows = self._db.execute(statement, values).fetchall()
             return len(rows), rows
         (total,) = self._db.execute(f"SELECT count(*){clause}", values).fetchone()
-        rows = self._db.execute(f"{statement} LIMIT ? OFFSET ?", [*values, page.limit, page.offset]).fetchall()
+        rows = self._db.execute(
+            f"{statement} LIMIT ? OFFSET ?", [*values, page.limit, page.offset]
+        ).fetchall()
         return total, rows
 
     def _first(self, statement: str, values: Sequence[Any]) -> Any:

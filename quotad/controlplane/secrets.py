@@ -1,9 +1,9 @@
-"""Changes of Secrets, as decisions on one state of the records. SecretKeys are sealed before they leave here."""
+"""Changes of Secrets, as decisions on one state of the records. SecretKeys leave here sealed."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from quotad.catalog.vault import Vault
+from quotad.catalog.vault import PREVIOUS_KEY, SECRET_KEY, Vault
 from quotad.controlplane.desk import Decide, Draft, State
 from quotad.controlplane.plans import doom
 from quotad.controlplane.refusal import OperationError, Reason, invalid, missing, no_secret
@@ -11,7 +11,8 @@ from quotad.controlplane.replica import Record, tag_of
 from quotad.controlplane.values import RotationForm, SecretForm, new_secret_id, new_secret_key, parsed
 from quotad.store.control import Write
 
-_KEPT_BACK = ("secretKey", "previousKey")
+AUTO_NAME = "must be 1 to 50 characters of A-Z a-z 0-9 _ where quotad makes the pair"
+_KEPT_BACK = (SECRET_KEY, PREVIOUS_KEY)
 """What neither an audit log nor a list shows."""
 
 
@@ -20,18 +21,25 @@ def shown(record: Record) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name not in _KEPT_BACK}
 
 
-def create_secret(given: Mapping[str, Any], most: int = 0) -> Decide:
+def create_secret(given: Mapping[str, Any], most: int = 0) -> Decide[Record]:
     """A new key pair: quotad's own, or one that is given whole. Its result has ``secretKey`` in clear.
 
     ``most``: Secrets that there may be; 0: any.
     """
-    return import_secrets([given], most, single=True)
+    several = import_secrets([given], most)
+
+    async def decide(state: State) -> Draft[Record]:
+        made = await several(state)
+        (result,) = made.result
+        return Draft(result, f"secret/{result['secretId']}", made.writes, after=shown(result))
+
+    return decide
 
 
-def import_secrets(given: Sequence[Mapping[str, Any]], most: int = 0, *, single: bool = False) -> Decide:
-    """Several new key pairs, all or none; the result is a list, or with ``single`` the only one."""
+def import_secrets(given: Sequence[Mapping[str, Any]], most: int = 0) -> Decide[list[Record]]:
+    """Several new key pairs, all or none; each with ``secretKey`` in clear."""
 
-    async def decide(state: State) -> Draft:
+    async def decide(state: State) -> Draft[list[Record]]:
         forms = [_form(each) for each in given]
         ids = [form.secret_id or new_secret_id() for form in forms]
         if len(set(ids)) < len(ids):
@@ -41,15 +49,14 @@ def import_secrets(given: Sequence[Mapping[str, Any]], most: int = 0, *, single:
         for secret_id in ids:
             if state.replica.secret(secret_id) is not None:
                 raise OperationError(Reason.SECRET_EXISTS, "the secretId is taken", "secretId")
-        writes, results = [], []
+        writes: list[Write] = []
+        results: list[Record] = []
         for secret_id, form in zip(ids, forms, strict=True):
             key = form.secret_key or new_secret_key()
             record = _new_record(state, secret_id, form, key)
             writes.append(Write("secret", secret_id, record))
             results.append({**shown(record), "secretKey": key})
-        target = f"secret/{ids[0]}" if single else "secret"
-        after = shown(results[0]) if single else {"secretIds": ids}
-        return Draft(results[0] if single else results, target, writes, after=after)
+        return Draft(results, "secret", writes, after={"secretIds": ids})
 
     return decide
 
@@ -59,7 +66,7 @@ def _new_record(state: State, secret_id: str, form: SecretForm, key: str) -> dic
         "secretId": secret_id,
         "secretName": form.secret_name,
         "type": "auto" if form.secret_id is None else "manual",
-        "secretKey": state.vault.seal(key, secret_id, "secretKey"),
+        "secretKey": state.vault.seal(secret_id, key.encode()),
         "previousKey": None,
         "previousUntil": None,
         "enabled": True,
@@ -75,14 +82,14 @@ def _form(given: Mapping[str, Any]) -> SecretForm:
     if (form.secret_id is None) != (form.secret_key is None):
         raise missing("secretKey" if form.secret_key is None else "secretId")
     if form.secret_id is None and "-" in form.secret_name:
-        raise invalid("secretName", "must be 1 to 50 characters of A-Z a-z 0-9 _ when quotad makes the pair")
+        raise invalid("secretName", AUTO_NAME)
     return form
 
 
-def update_secret(secret_id: str, given: Mapping[str, Any], tag: str = "") -> Decide:
+def update_secret(secret_id: str, given: Mapping[str, Any], tag: str = "") -> Decide[Record]:
     """Another name or expiry; what is not given stays."""
 
-    async def decide(state: State) -> Draft:
+    async def decide(state: State) -> Draft[Record]:
         before = await known_secret(state, secret_id)
         unknown = given.keys() - {"secretName", "expiresAt"}
         if unknown:
@@ -91,7 +98,9 @@ def update_secret(secret_id: str, given: Mapping[str, Any], tag: str = "") -> De
         checked = {"secretName": before["secretName"], **given}
         form = parsed(SecretForm, {name: value for name, value in checked.items() if value is not None})
         if before["type"] == "auto" and "secretName" in given and "-" in form.secret_name:
-            raise invalid("secretName", "must be 1 to 50 characters of A-Z a-z 0-9 _ when quotad made the pair")
+            raise invalid(
+                "secretName", "must be 1 to 50 characters of A-Z a-z 0-9 _ when quotad made the pair"
+            )
         _check_tag(before, tag)
         after = {**before, "secretName": form.secret_name}
         if "expiresAt" in given:
@@ -101,20 +110,20 @@ def update_secret(secret_id: str, given: Mapping[str, Any], tag: str = "") -> De
     return decide
 
 
-def rotate_secret(secret_id: str, given: Mapping[str, Any]) -> Decide:
+def rotate_secret(secret_id: str, given: Mapping[str, Any]) -> Decide[Record]:
     """A new SecretKey; the old one stays valid for the overlap. The result has ``secretKey`` in clear."""
 
-    async def decide(state: State) -> Draft:
+    async def decide(state: State) -> Draft[Record]:
         before = await known_secret(state, secret_id)
         form = parsed(RotationForm, given)
         key = form.secret_key or new_secret_key()
         overlap_us = form.overlap_seconds * 1_000_000
         # Sealed for its place: what was sealed as the key cannot pass as the previous one.
-        old = state.vault.open(before["secretKey"], secret_id, "secretKey")
+        old = state.vault.open(secret_id, before["secretKey"])
         after = {
             **before,
-            "secretKey": state.vault.seal(key, secret_id, "secretKey"),
-            "previousKey": state.vault.seal(old, secret_id, "previousKey") if overlap_us else None,
+            "secretKey": state.vault.seal(secret_id, key.encode()),
+            "previousKey": state.vault.seal(secret_id, old, PREVIOUS_KEY) if overlap_us else None,
             "previousUntil": state.now_us + overlap_us if overlap_us else None,
         }
         draft = _changed(state, before, after)
@@ -124,10 +133,10 @@ def rotate_secret(secret_id: str, given: Mapping[str, Any]) -> Decide:
     return decide
 
 
-def set_enabled(secret_id: str, *, enabled: bool) -> Decide:
+def set_enabled(secret_id: str, *, enabled: bool) -> Decide[Record]:
     """Have its requests accepted, or refused like those of an unknown one."""
 
-    async def decide(state: State) -> Draft:
+    async def decide(state: State) -> Draft[Record]:
         before = await known_secret(state, secret_id)
         if before["enabled"] == enabled:
             return Draft(shown(before))
@@ -136,10 +145,10 @@ def set_enabled(secret_id: str, *, enabled: bool) -> Decide:
     return decide
 
 
-def delete_secret(secret_id: str, tag: str = "") -> Decide:
+def delete_secret(secret_id: str, tag: str = "") -> Decide[None]:
     """Take away a Secret that is disabled and has no plan; its counters are deleted soon after."""
 
-    async def decide(state: State) -> Draft:
+    async def decide(state: State) -> Draft[None]:
         before = await known_secret(state, secret_id)
         _check_tag(before, tag)
         if before["enabled"]:
@@ -147,26 +156,26 @@ def delete_secret(secret_id: str, tag: str = "") -> Decide:
         if before["plans"]:
             raise OperationError(Reason.SECRET_IN_USE, "the secret is bound to plans: unbind it first")
         writes = [Write("secret", secret_id, None), doom("secret", secret_id, state.now_us)]
-        return Draft(True, f"secret/{secret_id}", writes, before=shown(before))
+        return Draft(None, f"secret/{secret_id}", writes, before=shown(before))
 
     return decide
 
 
-def reveal_key(secret_id: str) -> Decide:
+def reveal_key(secret_id: str) -> Decide[str]:
     """Nothing changes but the audit log; the result is the SecretKey in clear."""
 
-    async def decide(state: State) -> Draft:
+    async def decide(state: State) -> Draft[str]:
         record = await known_secret(state, secret_id)
-        key = state.vault.open(record["secretKey"], secret_id, "secretKey")
+        key = state.vault.open(secret_id, record["secretKey"]).decode("ascii")
         return Draft(key, f"secret/{secret_id}", [Write("secret", secret_id, record)], after={"shown": True})
 
     return decide
 
 
-def reseal(secret_ids: Sequence[str]) -> Decide:
-    """Seal these Secrets' keys with the newest master key; the result is how many were sealed with another."""
+def reseal(secret_ids: Sequence[str]) -> Decide[int]:
+    """Seal the keys of these Secrets with the newest master key; the result is how many needed it."""
 
-    async def decide(state: State) -> Draft:
+    async def decide(state: State) -> Draft[int]:
         writes = []
         for secret_id, record in zip(secret_ids, await state.secrets(secret_ids), strict=True):
             if record is None:
@@ -181,7 +190,7 @@ def reseal(secret_ids: Sequence[str]) -> Decide:
 
 def _resealed(vault: Vault, secret_id: str, record: Record) -> dict[str, str]:
     return {
-        name: vault.seal(vault.open(record[name], secret_id, name), secret_id, name)
+        name: vault.seal(secret_id, vault.open(secret_id, record[name], name), name)
         for name in _KEPT_BACK
         if record[name] is not None and not vault.is_current(record[name])
     }
@@ -200,7 +209,7 @@ def _check_tag(before: Record, tag: str) -> None:
         raise OperationError(Reason.STALE, "it was changed meanwhile: read it again")
 
 
-def _changed(state: State, before: Record, after: dict[str, Any]) -> Draft:
+def _changed(state: State, before: Record, after: dict[str, Any]) -> Draft[Record]:
     secret_id = before["secretId"]
     if after == before:
         return Draft(shown(before))

@@ -14,10 +14,10 @@ from quotad.store.control import Write
 RELEASE_DESC_LENGTH = 200
 
 
-def create_service(given: Mapping[str, Any], most: int = 0) -> Decide:
+def create_service(given: Mapping[str, Any], most: int = 0) -> Decide[Record]:
     """A new service, published nowhere. ``most``: services that there may be; 0: any."""
 
-    async def decide(state: State) -> Draft:
+    async def decide(state: State) -> Draft[Record]:
         form = parsed(ServiceForm, given)
         service_id = form.service_id or new_id("service-")
         if state.replica.service(service_id) is not None:
@@ -48,10 +48,10 @@ def _unpublished() -> dict[str, Any]:
     }
 
 
-def modify_service(service_id: str, given: Mapping[str, Any], tag: str = "") -> Decide:
+def modify_service(service_id: str, given: Mapping[str, Any], tag: str = "") -> Decide[Record]:
     """Another name or description; what is not given stays."""
 
-    async def decide(state: State) -> Draft:
+    async def decide(state: State) -> Draft[Record]:
         before = known_service(state, service_id)
         if given.get("serviceId", service_id) != service_id:
             raise invalid("serviceId", "cannot be changed: it names the counters")
@@ -65,10 +65,10 @@ def modify_service(service_id: str, given: Mapping[str, Any], tag: str = "") -> 
     return decide
 
 
-def delete_service(service_id: str, tag: str = "") -> Decide:
+def delete_service(service_id: str, tag: str = "") -> Decide[None]:
     """Take away a service that is published nowhere and has no plans."""
 
-    async def decide(state: State) -> Draft:
+    async def decide(state: State) -> Draft[None]:
         before = known_service(state, service_id)
         check_tag(before, tag)
         bound, _ = state.replica.reaches(service_id=service_id)
@@ -76,15 +76,15 @@ def delete_service(service_id: str, tag: str = "") -> Decide:
             raise OperationError(Reason.SERVICE_IN_USE, "plans are bound to the service: unbind them first")
         if any(place["published"] for place in before["environments"].values()):
             raise OperationError(Reason.SERVICE_IN_USE, "the service is published: unpublish it first")
-        return Draft(True, f"service/{service_id}", [Write("service", service_id, None)], before=before)
+        return Draft(None, f"service/{service_id}", [Write("service", service_id, None)], before=before)
 
     return decide
 
 
-def publish(service_id: str, place: str, release_desc: str = "", version_name: str = "") -> Decide:
+def publish(service_id: str, place: str, release_desc: str = "", version_name: str = "") -> Decide[Record]:
     """Let an environment be bound and called; again: a new release."""
 
-    async def decide(state: State) -> Draft:
+    async def decide(state: State) -> Draft[Record]:
         where, before = environment(place), known_service(state, service_id)
         if len(release_desc) > RELEASE_DESC_LENGTH:
             raise invalid("releaseDesc", f"must be at most {RELEASE_DESC_LENGTH} characters")
@@ -100,10 +100,10 @@ def publish(service_id: str, place: str, release_desc: str = "", version_name: s
     return decide
 
 
-def unpublish(service_id: str, place: str) -> Decide:
+def unpublish(service_id: str, place: str) -> Decide[Record]:
     """Have an environment answer 404 to its callers; what is bound to it stays bound."""
 
-    async def decide(state: State) -> Draft:
+    async def decide(state: State) -> Draft[Record]:
         where, before = environment(place), known_service(state, service_id)
         if not before["environments"][where]["published"]:
             raise OperationError(
@@ -114,10 +114,10 @@ def unpublish(service_id: str, place: str) -> Decide:
     return decide
 
 
-def set_throttle(service_id: str, places: Sequence[str], given: Mapping[str, Any] | None) -> Decide:
+def set_throttle(service_id: str, places: Sequence[str], given: Mapping[str, Any] | None) -> Decide[Record]:
     """Bound all callers of these environments together; None takes the bound away."""
 
-    async def decide(state: State) -> Draft:
+    async def decide(state: State) -> Draft[Record]:
         before = known_service(state, service_id)
         throttle = None if given is None else _throttle(given)
         environments = dict(before["environments"])
@@ -137,10 +137,10 @@ def _throttle(given: Mapping[str, Any]) -> dict[str, int] | None:
     return {"rateRps": form.rate_rps, "burst": burst}
 
 
-def set_default_plan(service_id: str, place: str, plan_id: str | None) -> Decide:
+def set_default_plan(service_id: str, place: str, plan_id: str | None) -> Decide[Record]:
     """The plan of callers who have none there; None: they are refused."""
 
-    async def decide(state: State) -> Draft:
+    async def decide(state: State) -> Draft[Record]:
         where, before = environment(place), known_service(state, service_id)
         if plan_id is not None:
             known_plan(state, plan_id)
@@ -157,11 +157,11 @@ def known_service(state: State, service_id: str) -> Record:
     return record
 
 
-def _with_place(state: State, before: Record, where: str, place: dict[str, Any]) -> Draft:
+def _with_place(state: State, before: Record, where: str, place: dict[str, Any]) -> Draft[Record]:
     return _changed(state, before, {**before, "environments": {**before["environments"], where: place}})
 
 
-def _changed(state: State, before: Record, after: dict[str, Any]) -> Draft:
+def _changed(state: State, before: Record, after: dict[str, Any]) -> Draft[Record]:
     if after == before:
         return Draft(before)
     after["modified"] = state.now_us

@@ -85,7 +85,7 @@ def parsed(model: type[_S], given: Mapping[str, Any]) -> _S:
     except ValidationError as error:
         document = Document()
         note(error, model, (), document)
-        raise _refusal(document, {str(field.alias) for field in model.model_fields.values()}) from None
+        raise _refusal(document) from None
 
 
 def plan_values(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,9 +94,11 @@ def plan_values(given: Mapping[str, Any]) -> dict[str, Any]:
     document = Document()
     plan_checks.plans_mean_something({0: plan}, document)
     if document.problems:
-        raise _refusal(document, set())
+        raise _refusal(document)
     # Sections that stand in it were checked as they came; what was given is already canonical.
-    unset = {field.alias for name, field in schema.PlanSection.model_fields.items() if _is_default(plan, name)}
+    unset = {
+        field.alias for name, field in schema.PlanSection.model_fields.items() if _is_default(plan, name)
+    }
     return {name: value for name, value in given.items() if name not in unset and value is not None}
 
 
@@ -104,7 +106,7 @@ def _is_default(plan: schema.PlanSection, name: str) -> bool:
     return bool(getattr(plan, name) == schema.PlanSection.model_fields[name].get_default())
 
 
-def _refusal(document: Document, known: set[str]) -> OperationError:
+def _refusal(document: Document) -> OperationError:
     problem = document.problems[0]
     path, message = problem.path, problem.message
     if path.startswith("plans[0]."):
@@ -138,5 +140,3 @@ def new_secret_id() -> str:
 def new_secret_key() -> str:
     """40 characters from the system's source of randomness: 238 bits."""
     return "".join(secrets.choice(_ALPHANUMERIC) for _ in range(SECRET_KEY_LENGTH))
-
-

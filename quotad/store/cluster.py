@@ -278,7 +278,8 @@ class Cluster:
             node = self._nodes.get(address) or self._add(address)
             if 0 <= node.doubted < number:
                 node.doubted = -1
-                node.link.confirm(*split(address))
+                host, port = split(address)
+                node.link.confirm(host, port)
         for passage in self._take_parked():
             self._send(passage)
         self.flush()
