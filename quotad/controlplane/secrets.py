@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from quotad.catalog.vault import PREVIOUS_KEY, SECRET_KEY, Vault
+from quotad.catalog.vault import KEY_FIELD, PREVIOUS_FIELD, Vault
 from quotad.controlplane.desk import Decide, Draft, State
 from quotad.controlplane.plans import doom
 from quotad.controlplane.refusal import OperationError, Reason, invalid, missing, no_secret
@@ -12,7 +12,7 @@ from quotad.controlplane.values import RotationForm, SecretForm, new_secret_id, 
 from quotad.store.control import Write
 
 AUTO_NAME = "must be 1 to 50 characters of A-Z a-z 0-9 _ where quotad makes the pair"
-_KEPT_BACK = (SECRET_KEY, PREVIOUS_KEY)
+_KEPT_BACK = (KEY_FIELD, PREVIOUS_FIELD)
 """What neither an audit log nor a list shows."""
 
 
@@ -123,7 +123,7 @@ def rotate_secret(secret_id: str, given: Mapping[str, Any]) -> Decide[Record]:
         after = {
             **before,
             "secretKey": state.vault.seal(secret_id, key.encode()),
-            "previousKey": state.vault.seal(secret_id, old, PREVIOUS_KEY) if overlap_us else None,
+            "previousKey": state.vault.seal(secret_id, old, PREVIOUS_FIELD) if overlap_us else None,
             "previousUntil": state.now_us + overlap_us if overlap_us else None,
         }
         draft = _changed(state, before, after)

@@ -88,7 +88,7 @@ def test_commit_by_commit_is_as_all_at_once(steps: list[tuple[str, set[str], boo
     """Whoever followed every commit knows what one knows who reads the last records."""
     followed, last = Replica(), dict[str, Any]()
     for number, (secret_id, plans, kept) in enumerate(steps):
-        write = secret(secret_id, created=number, **dict.fromkeys(plans, number))
+        write = secret(secret_id, "caller", number, **dict.fromkeys(plans, number))
         write = write if kept else Write("secret", secret_id, None)
         followed.apply(Head(number, "x"), [write])
         last[secret_id] = write.record

@@ -1,0 +1,77 @@
+"""SecretKeys at rest: AES-256-GCM under master keys that only processes of quotad are given.
+
+What is sealed says which master key opens it and is bound to its Secret and field: copied into another
+record it does not open. Several master keys make a rotation: the first seals, all of them open.
+
+Imports ``cryptography``, some 10 MB: only a process that reads control records does.
+"""
+
+import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from quotad.errors import QuotadError
+
+KEY_BYTES: Final = 32
+NONCE_BYTES: Final = 12
+"""Random for each sealing (NIST SP 800-38D, 8.2.2): good for 2^32 sealings under one master key."""
+
+KEY_FIELD: Final = "secretKey"
+PREVIOUS_FIELD: Final = "previousKey"
+"""Fields of a Secret that are sealed."""
+
+
+class VaultError(QuotadError):
+    """Something sealed cannot be opened: the text says why, and nothing of what is in it."""
+
+
+class Vault:
+    """Seals and opens."""
+
+    def __init__(self, keys: Sequence[tuple[str, bytes]]) -> None:
+        """``keys``: ids and ``KEY_BYTES`` of each; the first one seals. Raises ValueError."""
+        if not keys or len({key_id for key_id, _ in keys}) != len(keys):
+            raise ValueError("one or several master keys, each with an id of its own")
+        if any(len(key) != KEY_BYTES for _, key in keys):
+            raise ValueError(f"a master key has {KEY_BYTES} bytes")
+        self._current = keys[0][0]
+        self._ciphers = {key_id: AESGCM(key) for key_id, key in keys}
+
+    def seal(self, secret_id: str, text: bytes, field: str = KEY_FIELD) -> str:
+        """``keyId.nonce.ciphertext``, the latter two in base64url without padding."""
+        nonce = os.urandom(NONCE_BYTES)
+        sealed = self._ciphers[self._current].encrypt(nonce, text, _bound_to(secret_id, field))
+        return f"{self._current}.{_encoded(nonce)}.{_encoded(sealed)}"
+
+    def open(self, secret_id: str, sealed: str, field: str = KEY_FIELD) -> bytes:
+        """What was sealed for this Secret and field. Raises VaultError."""
+        key_id, _, rest = sealed.partition(".")
+        nonce, _, text = rest.partition(".")
+        cipher = self._ciphers.get(key_id)
+        if cipher is None:
+            raise VaultError("it is sealed under a master key that is not among those configured")
+        try:
+            return cipher.decrypt(_decoded(nonce), _decoded(text), _bound_to(secret_id, field))
+        except (InvalidTag, ValueError):
+            raise VaultError("it was changed, or sealed for something else") from None
+
+    def is_current(self, sealed: str) -> bool:
+        """Whether it is sealed under the first master key."""
+        return sealed.partition(".")[0] == self._current
+
+
+def _bound_to(secret_id: str, field: str) -> bytes:
+    return f"quotad:secret:{secret_id}:{field}".encode()
+
+
+def _encoded(content: bytes) -> str:
+    return urlsafe_b64encode(content).rstrip(b"=").decode("ascii")
+
+
+def _decoded(text: str) -> bytes:
+    """Raises ValueError."""
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
