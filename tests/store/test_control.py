@@ -253,6 +253,15 @@ async def test_thousands_are_read_in_pages(store: ControlStore) -> None:
     assert [record and record["created"] for record in found] == [*range(3_900, 5_000), *[None] * 100]
 
 
+async def test_pages_may_hold_any_text(store: ControlStore) -> None:
+    """Also such as looks like the beginning of a huge reply, wherever the network cuts the page."""
+    text = "=1234567890 *999999999999 $123456789 "
+    writes = [Write("plan", f"usagePlan-{each}", {"text": text * 500}) for each in range(100)]
+    assert await store.commit(Change(EMPTY, writes)) is not None
+    assert await everything(store, "plan") == {write.id: write.record for write in writes}
+    assert (await store.since(0))[0].writes == writes
+
+
 @pytest.mark.parametrize(
     "writes",
     [
