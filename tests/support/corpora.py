@@ -57,7 +57,7 @@ class Case:
 
 def gunicorn_cases(kind: str) -> list[Case]:
     """The files of a kind (``valid``, ``invalid``), by name; asks PyPI once."""
-    folder = _gunicorn_tests() / "requests" / kind
+    folder = unpacked("gunicorn") / "tests" / "requests" / kind
     return [_case(path) for path in sorted(folder.glob("*.http"))]
 
 
@@ -74,19 +74,19 @@ def _case(path: Path) -> Case:
     return Case(path.stem, stream, vars(module)["request"], options)
 
 
-def _gunicorn_tests() -> Path:
-    """Gunicorn's tests, of the version that is installed here."""
-    release = version("gunicorn")
-    tests = KEPT / f"gunicorn-{release}" / "tests"
-    if not tests.is_dir():
+def unpacked(project: str) -> Path:
+    """A project's sources with its tests, of the version that is installed here; asks PyPI once."""
+    release = version(project)
+    sources = KEPT / f"{project}-{release}"
+    if not sources.is_dir():
         KEPT.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=KEPT) as folder:
-            _download("gunicorn", release, folder)
+            _download(project, release, folder)
             (archive,) = Path(folder).glob("*.tar.gz")
             with tarfile.open(archive) as packed:
                 packed.extractall(folder, filter="data")
-            shutil.move(Path(folder) / f"gunicorn-{release}", KEPT)
-    return tests
+            shutil.move(Path(folder) / sources.name, KEPT)
+    return sources
 
 
 def _download(project: str, release: str, folder: str) -> None:
