@@ -85,7 +85,6 @@ def _add_server_commands(commands: "argparse._SubParsersAction[argparse.Argument
     worker = commands.add_parser("worker")
     worker.add_argument("channel", type=int)
     worker.add_argument("log_lock", type=int)
-    worker.add_argument("slots")
     worker.set_defaults(run=_worker)
     commands.add_parser("schema", help="print the JSON Schema of the configuration").set_defaults(run=_schema)
     commands.add_parser("version", help="print the version").set_defaults(run=_version)
@@ -95,7 +94,8 @@ def _add_caller_commands(commands: "argparse._SubParsersAction[argparse.Argument
     call = commands.add_parser("call", help="send a request, with credentials", epilog=_KEY_HELP)
     call.add_argument("url")
     _add_credentials(call)
-    call.add_argument("--hmac", action="store_true", help="sign instead of sending the key pair")
+    call.add_argument("--hmac", action="store_true", help="sign headers instead of sending the key pair")
+    call.add_argument("--strong", action="store_true", help="sign the whole request (RFC 9421)")
     call.add_argument("--method", "-X", help="default: GET, or POST with --data")
     call.add_argument("--data", "-d", help="the body; @FILE reads a file")
     call.add_argument("-n", type=int, default=1, metavar="N", help="send it N times, one line per answer")
@@ -108,6 +108,9 @@ def _add_caller_commands(commands: "argparse._SubParsersAction[argparse.Argument
     )
     _add_credentials(sign)
     sign.add_argument("--curl", metavar="URL", help="print a curl line for this URL instead")
+    sign.add_argument("--strong", action="store_true", help="sign the whole request (RFC 9421); needs --curl")
+    sign.add_argument("--method", "-X", help="of the request, with --strong")
+    sign.add_argument("--data", "-d", help="the request's body, with --strong")
     sign.set_defaults(run=_sign)
 
 
@@ -170,7 +173,7 @@ def _serve(options: argparse.Namespace) -> int:
     from quotad.config.file import load
 
     config = load(options.config)
-    if config.workers > 1 or config.supervised:
+    if config.workers > 1:
         from quotad.workers.supervisor import run
     else:
         from quotad.app import run
@@ -180,7 +183,7 @@ def _serve(options: argparse.Namespace) -> int:
 def _worker(options: argparse.Namespace) -> int:
     from quotad.workers.worker import run
 
-    return run(options.channel, options.log_lock, options.slots)
+    return run(options.channel, options.log_lock)
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -226,6 +229,7 @@ def _call(options: argparse.Namespace) -> int:
             headers=tuple(options.header),
             count=options.n,
             all_headers=options.i,
+            strong=options.strong,
         )
     )
 
@@ -235,7 +239,22 @@ def _sign(options: argparse.Namespace) -> int:
 
     if not options.id:
         raise QuotadError("sign: --id is needed")
+    if options.strong:
+        return _sign_strongly(options)
     return sign(_key_pair(options), options.algorithm, tuple(options.header), options.curl)
+
+
+def _sign_strongly(options: argparse.Namespace) -> int:
+    from quotad.client.caller import parse_header
+    from quotad.client.commands import sign_strongly
+    from quotad.client.signing import Unsigned
+
+    if options.curl is None:
+        raise QuotadError("sign: --strong needs --curl, since it covers the URL")
+    body = None if options.data is None else options.data.encode()
+    method = options.method or ("GET" if body is None else "POST")
+    headers = tuple(parse_header(text) for text in options.header)
+    return sign_strongly(_key_pair(options), Unsigned(method, options.curl, body, headers))
 
 
 def _history(options: argparse.Namespace) -> int:

@@ -97,6 +97,9 @@ class Admit:
             asyncio.get_running_loop().call_soon(self.answer)
         self.waiting.append((subject, waiter))
 
+    def known_refusal(self, subject: Subject) -> None:
+        """Nobody is ever refused."""
+
     def answer(self) -> None:
         """Admit everybody who waits."""
         waiting, self.waiting = self.waiting, []

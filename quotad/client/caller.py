@@ -116,11 +116,18 @@ class Client:
         self._connection.close()
 
 
-def curl_line(url: str, headers: Iterable[Header]) -> str:
-    """A curl command for a shell."""
+def curl_line(url: str, headers: Iterable[Header], method: str = "GET", body: bytes | None = None) -> str:
+    """A curl command for a shell. Raises QuotadError for a body that is no text."""
     words = ["curl", "-i"]
+    if method != "GET":
+        words += ["-X", method]
     for name, value in headers:
         words += ["-H", f"{name}: {value}"]
+    if body is not None:
+        try:
+            words += ["--data-raw", body.decode()]
+        except UnicodeDecodeError:
+            raise QuotadError("a body that is no text does not fit into a command") from None
     return shlex.join([*words, url])
 
 

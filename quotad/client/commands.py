@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quotad.client.caller import Client, Header, KeyPair, Reply, curl_line, parse_header
+from quotad.client.signing import Unsigned, strong_headers
 from quotad.clock import wall_s
 from quotad.errors import QuotadError
 
@@ -27,6 +28,8 @@ class CallOptions:
     headers: tuple[str, ...] = ()
     count: int = 1
     all_headers: bool = False
+    strong: bool = False
+    """Sign the whole request (RFC 9421)."""
 
 
 def call(options: CallOptions) -> int:
@@ -37,7 +40,7 @@ def call(options: CallOptions) -> int:
     seen: Counter[int] = Counter()
     try:
         for number in range(1, options.count + 1):
-            headers = _credentials(options, extra)
+            headers = _credentials(options, extra, body)
             reply = client.request(options.method, headers=headers, body=body)
             seen[reply.status] += 1
             if options.count == 1:
@@ -73,9 +76,19 @@ def read_key(path: Path) -> str:
         raise QuotadError(f"{path}: {reason}") from None
 
 
-def _credentials(options: CallOptions, extra: list[Header]) -> list[Header]:
+def sign_strongly(pair: KeyPair, request: Unsigned) -> int:
+    """Print a curl line that sends the request, signed as a whole. Raises QuotadError."""
+    signed = strong_headers(pair, request, wall_s())
+    print(curl_line(request.url, signed, request.method, request.body))
+    return 0
+
+
+def _credentials(options: CallOptions, extra: list[Header], body: bytes | None) -> list[Header]:
     if options.pair is None:
         return extra
+    if options.strong:
+        request = Unsigned(options.method, options.url, body, tuple(extra))
+        return strong_headers(options.pair, request, wall_s())
     if options.algorithm:
         return options.pair.signed(wall_s(), options.algorithm, extra)
     return [*options.pair.headers(), *extra]

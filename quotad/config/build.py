@@ -2,21 +2,21 @@
 
 from pathlib import Path
 
-from quotad.config import schema
+from quotad.config import auth_schema, schema, service_schema
 from quotad.config.model import (
     Admin,
-    AuthFailureRule,
     AuthRules,
     EmbeddedStore,
     Listen,
     ListenTls,
     NamedCertificate,
     Route,
+    SignatureRules,
     StoreConfig,
     Telemetry,
     UpstreamTls,
 )
-from quotad.core.plans import Binding, LeaseRule, Secret, Service, UsagePlan
+from quotad.core.plans import Binding, EnvironmentRule, LeaseRule, Secret, Service, UsagePlan
 
 
 def listen_of(section: schema.ListenSection, folder: Path) -> Listen:
@@ -29,10 +29,6 @@ def listen_of(section: schema.ListenSection, folder: Path) -> Listen:
         head_timeout_s=section.head_timeout_ms / 1000,
         idle_timeout_s=section.idle_timeout_ms / 1000,
         body_idle_timeout_s=section.body_idle_timeout_ms / 1000,
-        body_bytes_per_s=section.min_body_bytes_per_s,
-        max_connections=section.max_connections,
-        max_connections_per_address=section.max_connections_per_address,
-        auth_failures=_auth_failures_of(section.auth_failures),
         drain_s=section.drain_ms / 1000,
         tls=None if section.tls is None else listen_tls_of(section.tls, folder),
         trusted_proxies=tuple(section.trusted_proxies),
@@ -40,10 +36,6 @@ def listen_of(section: schema.ListenSection, folder: Path) -> Listen:
         proxy_protocol=section.proxy_protocol == "required",
         max_tunnels=section.max_tunnels,
     )
-
-
-def _auth_failures_of(section: schema.AuthFailuresSection | None) -> AuthFailureRule | None:
-    return None if section is None else AuthFailureRule(section.per_minute, section.burst)
 
 
 def listen_tls_of(section: schema.ListenTlsSection, folder: Path) -> ListenTls:
@@ -133,6 +125,8 @@ def route_of(section: schema.RouteSection, service_id: str, folder: Path) -> Rou
             check_date=auth.check_date,
             distinct_refusals=auth.distinct_refusals,
             pass_credentials=auth.pass_credentials,
+            signature=auth.signature,
+            signature_rules=signature_rules_of(auth.signature_rules),
         ),
         preflight_pass=section.preflight == "pass",
         limit_headers=section.limit_headers,
@@ -149,13 +143,39 @@ def route_of(section: schema.RouteSection, service_id: str, folder: Path) -> Rou
     )
 
 
-def service_of(section: schema.ServiceSection) -> Service:
+def signature_rules_of(section: auth_schema.SignatureRulesSection) -> SignatureRules:
+    """What a strong signature must be like."""
+    return SignatureRules(
+        covered=tuple(section.covered),
+        max_age_s=section.max_age_ms / 1000,
+        skew_s=section.skew_ms / 1000,
+        replay=section.replay,
+        check_body_bytes=section.check_body_bytes,
+    )
+
+
+def service_of(section: service_schema.ServiceSection) -> Service:
     """A service; each environment once, in the order given."""
+    rules = (environment_rule_of(place, section.throttle) for place in section.environments)
     return Service(
         section.service_id,
         section.service_name or section.service_id,
         section.service_desc,
-        tuple(dict.fromkeys(section.environments)),
+        tuple(dict.fromkeys(place.environment for place in section.environments)),
+        tuple(rule for rule in dict.fromkeys(rules) if rule != EnvironmentRule(rule.environment)),
+    )
+
+
+def environment_rule_of(
+    section: service_schema.ServiceEnvironmentSection, throttle: service_schema.ThrottleSection | None
+) -> EnvironmentRule:
+    """What holds in an environment; ``throttle``: the service's, where it has none of its own."""
+    throttle = section.throttle or throttle
+    default = section.default_plan or ""
+    if throttle is None:
+        return EnvironmentRule(section.environment, default_plan_id=default)
+    return EnvironmentRule(
+        section.environment, throttle.rate_rps, throttle.bucket, throttle.version, default_plan_id=default
     )
 
 

@@ -1,9 +1,9 @@
 """Rules that span several sections of a file. Each adds every Problem that it finds."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from quotad.config import schema
+from quotad.config import schema, service_schema
 from quotad.config.document import Document, Path_
 from quotad.config.model import Address
 from quotad.core.plans import Environment
@@ -12,7 +12,7 @@ from quotad.core.plans import Environment
 class ServiceNames:
     """Finds a service by id or unique name; knows also the services whose own fields are wrong."""
 
-    def __init__(self, valid: Mapping[int, schema.ServiceSection], named: Iterable[str]) -> None:
+    def __init__(self, valid: Mapping[int, service_schema.ServiceSection], named: Iterable[str]) -> None:
         self.by_id = {service.service_id: service for service in valid.values()}
         self._ids_by_name: dict[str, list[str]] = {}
         for service in valid.values():
@@ -20,7 +20,7 @@ class ServiceNames:
             self._ids_by_name.setdefault(name, []).append(service.service_id)
         self._named = set(named)
 
-    def find(self, reference: str, path: Path_, document: Document) -> schema.ServiceSection | None:
+    def find(self, reference: str, path: Path_, document: Document) -> service_schema.ServiceSection | None:
         """The service that ``reference`` names, or None, with a Problem unless it has its own."""
         if reference in self.by_id:
             return self.by_id[reference]
@@ -40,7 +40,7 @@ class ServiceNames:
         service = self.find(reference, (*path, "service"), document)
         if service is None:
             return None
-        if environment not in service.environments:
+        if all(environment != place.environment for place in service.environments):
             document.refuse((*path, "environment"), f"{service.service_id} is not published in {environment}")
             return None
         return service.service_id
@@ -64,8 +64,25 @@ def routes_differ(routes: Mapping[int, schema.RouteSection], document: Document)
             document.refuse(("routes", at), f"matches the same host and pathPrefix as routes[{first[key]}]")
         first.setdefault(key, at)
         forms = route.authentication
-        if not (forms.hmac or forms.key_pair or forms.basic):
-            document.refuse(("routes", at, "authentication"), "one of hmac, keyPair and basic must be on")
+        if not (forms.hmac or forms.key_pair or forms.basic or forms.signature):
+            document.refuse(
+                ("routes", at, "authentication"), "one of hmac, keyPair, basic and signature must be on"
+            )
+
+
+def environments_have_rules(
+    services: Mapping[int, service_schema.ServiceSection], plan_ids: Container[str], document: Document
+) -> None:
+    """Each environment has one set of rules at most, and its default plan exists."""
+    for at, service in services.items():
+        first: dict[Environment, int] = {}
+        for place, section in enumerate(service.environments):
+            path: Path_ = ("services", at, "environments", place)
+            before = first.setdefault(section.environment, place)
+            if section != service.environments[before]:
+                document.refuse(path, f"{section.environment} stands in environments[{before}] otherwise")
+            if section.default_plan is not None and section.default_plan not in plan_ids:
+                document.refuse((*path, "defaultPlan"), f"there is no plan {section.default_plan}")
 
 
 def admin_is_safe(admin: schema.AdminSection, document: Document) -> None:

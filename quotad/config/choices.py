@@ -1,8 +1,11 @@
 """Fields that may be written in several forms: what each becomes, and what an editor is told."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 from quotad.config import fields as kind
 from quotad.core.plans import Environment, StatusClass, StoreFailurePolicy
@@ -50,6 +53,27 @@ def _form(mode: str, means: str, number: str, counts: str) -> dict[str, Any]:
 
 def _only(key: str, value: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "additionalProperties": False, "required": [key], "properties": {key: value}}
+
+
+@dataclass(frozen=True)
+class ByName:
+    """A section that may be given as one of its fields alone: a name."""
+
+    field: str
+    names: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """A name stands for the section that has nothing else."""
+        return core_schema.no_info_before_validator_function(self._whole, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Editors see both forms."""
+        return {"anyOf": [{"enum": list(self.names)}, handler(schema)]}
+
+    def _whole(self, value: object) -> object:
+        return {self.field: value} if isinstance(value, str) else value
 
 
 EnvironmentName = Annotated[Environment, BeforeValidator(_environment)]

@@ -302,6 +302,14 @@ Token = Annotated[
 ]
 Text = Annotated[str, Matches(r"[^\x00]{1,1024}", "must be 1 to 1024 characters")]
 
+Component = Annotated[
+    str,
+    Matches(
+        r"@(method|authority|path|query|scheme|target-uri|request-target)|[a-z0-9!#$%&'*+.^_`|~-]{1,64}",
+        "must be @method, @authority, @path, @query, @scheme, @target-uri, @request-target or a field's name"
+        " in lower case",
+    ),
+]
 ListenAddress = Annotated[Address, Parsed(parse_address)]
 Upstream = Annotated[UpstreamAddress, Parsed(parse_upstream)]
 Host = Annotated[str, Parsed(parse_host)]

@@ -9,14 +9,15 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from quotad.config import build, checks, plan_checks, schema, store_checks, tls_checks
+from quotad.config import build, checks, plan_checks, schema, service_schema, store_checks, tls_checks
 from quotad.config.document import Document, Path_
 from quotad.config.model import Config, Route
 from quotad.config.problems import note, unknown_field
+from quotad.config.section import Section
 from quotad.core.plans import Binding
 from quotad.core.table import PlanTable
 
-_S = TypeVar("_S", bound=schema.Section)
+_S = TypeVar("_S", bound=Section)
 
 NO_STORE = (
     "is required: name the Redis that all sidecars share (url), or ask for a private server for this"
@@ -71,13 +72,12 @@ class Linker:
             routes=tuple(routes),
             table=table,
             workers=processes.workers,
-            supervised=processes.supervised,
             version=version_of(self._values),
         )
 
     def _nouns(self) -> tuple[list[Route], PlanTable]:
         """Routes, services, plans, secrets and bindings, as far as they are right."""
-        services = self._items("services", schema.ServiceSection)
+        services = self._items("services", service_schema.ServiceSection)
         plans = self._items("plans", schema.PlanSection)
         secrets = self._items("secrets", schema.SecretSection)
         routes = self._items("routes", schema.RouteSection)
@@ -92,6 +92,7 @@ class Linker:
         )
         for section, field in (("services", "serviceId"), ("plans", "usagePlanId"), ("secrets", "secretId")):
             checks.unique(section, field, self._given(section, field), self._document)
+        checks.environments_have_rules(services, self._named("plans", "usagePlanId"), self._document)
         linked = self._linked_routes(routes, names)
         bindings = self._linked_bindings(names)
         if self._document.problems:
@@ -149,7 +150,7 @@ class Linker:
         return store
 
     def _processes(self) -> schema.Processes | None:
-        given = {key: value for key, value in self._values.items() if key in schema.Processes.model_fields}
+        given = {key: value for key, value in self._values.items() if key == "workers"}
         return self._validated(given, schema.Processes, ())
 
     def _section(self, name: str, model: type[_S]) -> _S | None:

@@ -80,14 +80,6 @@ class ListenTls:
 
 
 @dataclass(frozen=True, slots=True)
-class AuthFailureRule:
-    """How often one address may fail to say who it is."""
-
-    per_minute: int = 30
-    burst: int = 30
-
-
-@dataclass(frozen=True, slots=True)
 class Listen:
     """The callers' port and its bounds."""
 
@@ -114,14 +106,27 @@ class Listen:
     """Which family of fields is believed of them."""
     proxy_protocol: bool = False
     """Each connection begins with a PROXY header; from trusted proxies only, where some are named."""
-    body_bytes_per_s: int = 100
-    """How fast a body must come, and an answer be taken, on average; 0: no bound."""
-    max_connections: int = 0
-    """Of a process; 0: what its descriptors allow."""
-    max_connections_per_address: int = 0
-    """Of them from one address, or one /64; 0: no bound."""
-    auth_failures: AuthFailureRule | None = None
-    """None: addresses may fail as often as they like."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureRules:
+    """What a strong signature must be like (``authentication.signatureRules`` of a route)."""
+
+    covered: tuple[str, ...] = ("@method", "@authority", "@path", "@query", "content-digest")
+    """Components that must be covered; ``content-digest`` only where there is a body."""
+    max_age_s: float = 300.0
+    """How long after ``created`` a signature is good, whatever ``expires`` says."""
+    skew_s: float = 60.0
+    """By how much clocks may differ."""
+    replay: Literal["off", "process", "fleet"] = "process"
+    """Over whom a nonce is good for one request only."""
+    check_body_bytes: int = 16 * 1024
+    """Bodies of a known length up to this are checked before anything goes on."""
+
+    @property
+    def keep_s(self) -> float:
+        """How long a nonce is remembered: longer than any clock within the skew takes its signature."""
+        return self.max_age_s + 3 * self.skew_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +140,9 @@ class AuthRules:
     distinct_refusals: bool = False
     pass_credentials: bool = False
     """True: authentication headers go on to the backend."""
+    signature: bool = True
+    """The strong signature (RFC 9421)."""
+    signature_rules: SignatureRules = SignatureRules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +245,5 @@ class Config:
     table: PlanTable
     workers: int = 1
     """Processes that share the callers' port."""
-    supervised: bool = False
-    """A supervisor also for one worker."""
     version: str = ""
     """A digest of what was read, for logs and ``quotad_config_version``."""

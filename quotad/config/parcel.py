@@ -16,10 +16,18 @@ from quotad.core import plans
 from quotad.core.table import PlanTable
 
 _CLASSES = (
-    *(model.Address, model.Admin, model.AuthFailureRule, model.AuthRules, model.Config),
-    *(model.EmbeddedStore, model.Listen, model.ListenTls, model.NamedCertificate, model.UpstreamTls),
+    *(model.Address, model.Admin, model.AuthRules, model.Config, model.EmbeddedStore, model.Listen),
+    *(model.ListenTls, model.NamedCertificate, model.SignatureRules, model.UpstreamTls),
     *(model.Route, model.StoreConfig, model.Telemetry, model.UpstreamAddress),
-    *(plans.Binding, plans.LeaseRule, plans.Secret, plans.Service, plans.StoreFailurePolicy, plans.UsagePlan),
+    *(
+        plans.Binding,
+        plans.EnvironmentRule,
+        plans.LeaseRule,
+        plans.Secret,
+        plans.Service,
+        plans.StoreFailurePolicy,
+        plans.UsagePlan,
+    ),
 )
 _NAMES: dict[type, tuple[str, ...]] = {
     each: tuple(field.name for field in fields(each) if field.init) for each in _CLASSES

@@ -6,25 +6,14 @@ docstring is a field's description in the JSON Schema.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import ConfigDict, Field
 
 from quotad.config import fields as kind
+from quotad.config.auth_schema import AuthenticationSection
 from quotad.config.choices import EnvironmentName, OnStoreFailure, StatusClasses
-from quotad.core.plans import ENVIRONMENTS, UNLIMITED
-
-
-class Section(BaseModel):
-    """What all sections share."""
-
-    model_config = ConfigDict(
-        strict=True,
-        extra="forbid",
-        frozen=True,
-        alias_generator=to_camel,
-        hide_input_in_errors=True,
-        use_attribute_docstrings=True,
-    )
+from quotad.config.section import Section
+from quotad.config.service_schema import ServiceSection
+from quotad.core.plans import UNLIMITED
 
 
 class NamedCertificateSection(Section):
@@ -59,15 +48,6 @@ class ListenTlsSection(Section):
     """Connections of a process in their handshake; more are closed."""
 
 
-class AuthFailuresSection(Section):
-    """How often one client address, or one /64, may fail to say who it is; absent: as often as it likes."""
-
-    per_minute: Annotated[int, Field(ge=1, le=60_000), kind.WHOLE] = 30
-    """Failures that come back each minute."""
-    burst: Annotated[int, Field(ge=1, le=60_000), kind.WHOLE] = 30
-    """Failures at once; then each request from that address is answered 429 until one has come back."""
-
-
 class ListenSection(Section):
     """The callers' port and its bounds."""
 
@@ -85,14 +65,6 @@ class ListenSection(Section):
     """How long a kept-alive connection may stay without a request."""
     body_idle_timeout_ms: kind.DurationMs = 30_000
     """How long no byte may move while a body is owed or an answer cannot be written."""
-    min_body_bytes_per_s: Annotated[int, Field(ge=0, le=1_000_000), kind.WHOLE] = 100
-    """How fast a body must come, and an answer be taken, on average; 0: no bound."""
-    max_connections: Annotated[int, Field(ge=0, le=10_000_000), kind.WHOLE] = 0
-    """Connections of a process; 0: what its file descriptors allow, at most 65,536."""
-    max_connections_per_address: Annotated[int, Field(ge=0, le=10_000_000), kind.WHOLE] = 0
-    """Of them from one client address, or one /64; more are closed; 0: no bound."""
-    auth_failures: AuthFailuresSection | None = None
-    """Slows who guesses credentials."""
     drain_ms: kind.DurationMs = 25_000
     """How long requests in flight and tunnels may go on after SIGTERM."""
     max_tunnels: Annotated[int, Field(ge=0, le=1_000_000), kind.WHOLE] = 10_000
@@ -165,23 +137,6 @@ class StoreSection(Section):
     """true: use is also kept by Secret where several Secrets share a plan's counters."""
 
 
-class AuthenticationSection(Section):
-    """How callers of a route may say who they are."""
-
-    hmac: kind.Flag = True
-    """HMAC signature in Authorization."""
-    key_pair: kind.Flag = True
-    """X-Secret-Id and X-Secret-Key."""
-    basic: kind.Flag = True
-    """Authorization: Basic."""
-    check_date: kind.Flag = True
-    """false: a signed Date may be any age (x-date never)."""
-    distinct_refusals: kind.Flag = False
-    """true: a wrong signature of a known Secret is told apart from an unknown Secret."""
-    pass_credentials: kind.Flag = False
-    """true: authentication headers go on to the backend."""
-
-
 class UpstreamTlsSection(Section):
     """How https:// upstreams are spoken to."""
 
@@ -238,19 +193,6 @@ class RouteSection(Section):
     """Connections to one backend; as many requests more may wait for one."""
     pool_idle_ms: kind.DurationMs = 60_000
     """How long an idle connection to the backend is kept."""
-
-
-class ServiceSection(Section):
-    """A backend as callers know it."""
-
-    service_id: kind.Id
-    """Names its counters: a new name keeps them, a new id does not."""
-    service_name: kind.Name | None = None
-    """Absent: the id."""
-    service_desc: kind.Description = ""
-    """For people."""
-    environments: Annotated[list[EnvironmentName], Field(min_length=1)] = list(ENVIRONMENTS)
-    """Where it is published."""
 
 
 class LeaseSection(Section):
@@ -361,8 +303,6 @@ class Processes(Section):
 
     workers: Annotated[int, Field(ge=1, le=256), kind.WHOLE] = 1
     """Processes that share the callers' port."""
-    supervised: kind.Flag = False
-    """true: a supervisor also for one worker, so that SIGUSR2 can swap it."""
 
 
 class File(Processes):

@@ -24,6 +24,7 @@ TEXTS = {
     "unknown_service": "There is no such service.",
     "unpublished": "The service is not published in this environment.",
     "not_bound": "No enforcing plan is bound for this Secret there: its requests get 403.",
+    "throttle": "The throttle of the environment admits nothing: its requests get 429.",
     "plan_disabled": "The plan is disabled: requests under it get 403.",
     "quota": "A request would be refused with 429 by this limit.",
     "in_flight": "All that is left is held by requests in flight, or ahead by sidecars: 429 may come.",
@@ -142,12 +143,19 @@ def explanation(table: PlanTable, finding: Finding, usages: Sequence[Usage]) -> 
         "comesBackAt": None,
         "storeTime": stamp(usages[0].now_us) if usages else None,
         "plan": None,
+        "byDefault": table.has_default(place.service_id, place.environment, place.secret_id),
+        "throttle": None,
         "shadow": None,
     }
     if finding.subject is not None:
         told["plan"] = _plan(table, finding.subject, found[finding.subject.tag])
         if not finding.reason:
             told |= _limits(told["plan"])
+    throttle = table.throttle(place.service_id, place.environment)
+    if throttle is not None:
+        told["throttle"] = {"rateRps": throttle.plan.rate_rps, "burst": throttle.plan.burst}
+        if told["admitted"] and 0 in told["throttle"].values():
+            told |= {**_verdict("throttle", "rate", None), "admitted": False}
     if finding.shadow is not None:
         shadow = _plan(table, finding.shadow, found[finding.shadow.tag])
         told["shadow"] = {**shadow, **_limits(shadow)}

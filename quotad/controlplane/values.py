@@ -11,10 +11,11 @@ from quotad.config import fields as kind
 from quotad.config import plan_checks, schema
 from quotad.config.document import Document
 from quotad.config.problems import note
+from quotad.config.section import Section
 from quotad.controlplane.refusal import OperationError, Reason, invalid, missing
 from quotad.core.plans import ENVIRONMENTS, Environment
 
-_S = TypeVar("_S", bound=schema.Section)
+_S = TypeVar("_S", bound=Section)
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
 SECRET_ID_LENGTH = 36
@@ -27,7 +28,7 @@ OVERLAP_AT_MOST_S = 90 * 86_400
 _SAID_OTHERWISE = {"publish": "release", "pre-publish": "prepub", "prepublish": "prepub", "testing": "test"}
 
 
-class ServiceForm(schema.Section):
+class ServiceForm(Section):
     """What a service is made of."""
 
     service_id: kind.Id | None = None
@@ -37,7 +38,7 @@ class ServiceForm(schema.Section):
     service_desc: kind.Description = ""
 
 
-class ThrottleForm(schema.Section):
+class ThrottleForm(Section):
     """Requests of all callers together, in one environment of one service."""
 
     rate_rps: kind.Rate
@@ -46,7 +47,7 @@ class ThrottleForm(schema.Section):
     """Requests at one instant; absent or -1: as many as rateRps."""
 
 
-class SecretForm(schema.Section):
+class SecretForm(Section):
     """What a key pair is made of."""
 
     secret_name: kind.SecretName
@@ -59,7 +60,7 @@ class SecretForm(schema.Section):
     """RFC 3339; absent: never."""
 
 
-class RotationForm(schema.Section):
+class RotationForm(Section):
     """A new SecretKey."""
 
     secret_key: kind.SecretKey | None = None
@@ -72,7 +73,7 @@ def _environment(value: object) -> object:
     return _SAID_OTHERWISE.get(value, value) if isinstance(value, str) else value
 
 
-class EnvironmentForm(schema.Section):
+class EnvironmentForm(Section):
     """One of a service's environments."""
 
     environment: Annotated[Literal["release", "prepub", "test"], BeforeValidator(_environment)]

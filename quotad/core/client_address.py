@@ -10,8 +10,7 @@ to what it was told by the one before it; the caller is the first that is not tr
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 MAX_HOPS = 32
 """Hops beyond these, the farthest, are left out."""
@@ -71,35 +70,20 @@ def plain_address(text: str) -> str:
     return str(address.ipv4_mapped or address)
 
 
-@lru_cache(_MEMORY)
-def network_of(address: str) -> str:
-    """Whom an address is counted with: itself, or for IPv6 its /64, which one host has whole."""
-    if ":" not in address:
-        return address
-    try:
-        return str(IPv6Network((int(IPv6Address(address)) >> 64 << 64, 64)))
-    except ValueError:
-        return address
-
-
 class Origin:
     """A connection's peer, and what a backend is told of it."""
 
-    __slots__ = ("_proto", "_trusted_header", "about", "address", "networks")
+    __slots__ = ("_trusted_header", "about", "address", "networks", "proto")
 
     def __init__(self, address: str, proto: str, networks: Networks | None, trusted_header: bytes) -> None:
         """``networks``: None unless the peer itself is trusted. ``trusted_header``: FOR or FORWARDED."""
         self.address = address
-        self._proto = proto
+        self.proto = proto
+        """``http`` or ``https``: how the peer speaks to us."""
         self.networks = networks
         self._trusted_header = trusted_header
         self.about = lines_about([address] if address else [], 0, proto)
         """Header lines of a request that says nothing to be believed."""
-
-    @property
-    def bounded_as(self) -> str:
-        """The address whose connections are bounded in number; none for a trusted one, of many callers."""
-        return self.address if self.networks is None else ""
 
     def behind(self, said: Said) -> "Behind | None":
         """Who is behind the peer, as its request says; None: nobody that is to be believed."""
@@ -110,7 +94,7 @@ class Origin:
         hops = [_node(part.strip(" \t")) for part in _text(said, FOR).split(",") if part.strip(" \t")]
         proto, host = (b",".join(value for name, value in said if name == key) for key in (PROTO, HOST))
         nodes, at = self._believed(hops)
-        return Behind(nodes, at, _proto(proto) or self._proto, host if _HOST.fullmatch(host) else b"")
+        return Behind(nodes, at, _proto(proto) or self.proto, host if _HOST.fullmatch(host) else b"")
 
     def _forwarded(self, value: bytes) -> "Behind | None":
         """RFC 7239, section 4. The caller's own element says how it came to the first trusted hop."""
@@ -123,7 +107,7 @@ class Origin:
         place = len(elements) - (len(nodes) - 1) + at
         element = elements[place] if place < len(elements) else {}
         host = element.get(b"host", b"")
-        proto = _proto(element.get(b"proto", b"")) or self._proto
+        proto = _proto(element.get(b"proto", b"")) or self.proto
         return Behind(nodes, at, proto, host if _HOST.fullmatch(host) else b"")
 
     def _believed(self, hops: list[str]) -> tuple[list[str], int]:
@@ -145,12 +129,14 @@ class Origin:
 class Behind:
     """The caller behind trusted hops."""
 
-    __slots__ = ("about", "address", "host")
+    __slots__ = ("about", "address", "host", "proto")
 
     def __init__(self, nodes: list[str], at: int, proto: str, host: bytes) -> None:
         self.address = address_of(nodes[at]) or nodes[at]
         """IP address; or ``unknown``, or an obfuscated name, where that is all that a trusted hop says."""
         self.about = lines_about(nodes, at, proto)
+        self.proto = proto
+        """How the caller came to the first trusted hop."""
         self.host = host
         """What the caller asked for; empty: the hop does not say."""
 

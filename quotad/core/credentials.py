@@ -1,8 +1,9 @@
 """Who calls: a request head in, a Secret or a refusal out (docs/clients.md).
 
 Three forms, tried in this order, each only when the route has it on: an HMAC signature, a key pair
-in headers, HTTP Basic. What a caller may learn from a refusal is the same, in text and in time,
-whether its SecretId is unknown, disabled, expired, or its key or signature is wrong.
+in headers, HTTP Basic. A fourth, in fields of its own, is ``core.signature``. What a caller may learn
+from a refusal is the same, in text and in time, whether its SecretId is unknown, disabled, expired, or
+its key or signature is wrong.
 """
 
 import hmac
@@ -32,7 +33,7 @@ ALGORITHMS = {
 HeaderLookup = Callable[[bytes], Sequence[bytes]]
 """Lower-case name to the values received under it, in order."""
 
-_ABSENT_KEY = b"-" * 40
+ABSENT_KEY = b"-" * 40
 """Compared with when there is no such Secret, so that the answer takes as long as with one; a match
 counts for nothing."""
 
@@ -47,20 +48,22 @@ class AuthRefusal:
     detail: str
 
 
-def _refusal(key: str, named: str = "") -> AuthRefusal:
+def refusal(key: str, named: str = "") -> AuthRefusal:
+    """The row of this key; ``named`` takes the place of ``xxx`` in its text."""
     detail = ROWS[key].detail
     return AuthRefusal(key, detail.replace("xxx", named) if named else detail)
 
 
-_MISSING = _refusal("hmac_missing")
-_FORMAT = _refusal("hmac_format")
-_HEADERS = _refusal("hmac_headers")
-_NO_DATE = _refusal("hmac_no_date")
-_STALE = _refusal("hmac_stale")
-_MULTIPLE = _refusal("hmac_multiple")
-_UNVERIFIED = _refusal("hmac_unverified")
-_MISMATCH = _refusal("hmac_mismatch")
-_INVALID = _refusal("secret_invalid")
+_MISSING = refusal("hmac_missing")
+_FORMAT = refusal("hmac_format")
+_HEADERS = refusal("hmac_headers")
+_NO_DATE = refusal("hmac_no_date")
+_STALE = refusal("hmac_stale")
+_MULTIPLE = refusal("hmac_multiple")
+_UNVERIFIED = refusal("hmac_unverified")
+_MISMATCH = refusal("hmac_mismatch")
+_INVALID = refusal("secret_invalid")
+_UNSIGNED = refusal("signature_missing")
 
 
 def authenticate(
@@ -116,9 +119,9 @@ def check_key_pair(
     """The Secret whose id and key these are; every other case is one and the same refusal."""
     secret = secrets.get(secret_id.decode("latin-1"))
     if secret is None:
-        hmac.compare_digest(_ABSENT_KEY, secret_key)
+        hmac.compare_digest(ABSENT_KEY, secret_key)
         return _INVALID
-    if hmac.compare_digest(secret.secret_key, secret_key) and _usable(secret, now_s):
+    if hmac.compare_digest(secret.secret_key, secret_key) and is_usable(secret, now_s):
         return secret
     return _INVALID
 
@@ -141,10 +144,13 @@ def check_authorization(
         return _check_signature(signature, lookup, secrets, rules, now_s)
     if rules.basic and is_basic(value):
         return _check_basic(value, secrets, now_s)
-    return _MISSING if rules.hmac else _INVALID
+    if rules.hmac:
+        return _MISSING
+    return _INVALID if rules.basic or rules.key_pair else _UNSIGNED
 
 
-def _usable(secret: Secret, now_s: float) -> bool:
+def is_usable(secret: Secret, now_s: float) -> bool:
+    """Whether a Secret is enabled and has not expired; ``now_s``: seconds since the epoch."""
     return secret.enabled and (secret.expires_at_s is None or now_s < secret.expires_at_s)
 
 
@@ -231,7 +237,7 @@ def parse_signature(value: bytes) -> Signature | AuthRefusal:
     if digest is None:
         if not _ALGORITHM_NAME.fullmatch(algorithm):
             return _FORMAT
-        return _refusal("hmac_algorithm", algorithm)
+        return refusal("hmac_algorithm", algorithm)
     names = _signed_headers(headers)
     if not names:
         return _HEADERS
@@ -244,7 +250,7 @@ def signing_string(names: Sequence[bytes], lookup: HeaderLookup) -> bytes | Auth
     for name in names:
         values = lookup(name)
         if len(values) != 1:
-            return _MULTIPLE if values else _refusal("hmac_header", name.decode("ascii"))
+            return _MULTIPLE if values else refusal("hmac_header", name.decode("ascii"))
         lines.append(b"%b: %b" % (name, values[0].strip(_WHITE)))
     return b"\n".join(lines)
 
@@ -263,7 +269,7 @@ def _check_dates(
             continue
         if date_s is not None and name == b"x-date":
             return _STALE
-        return _refusal("hmac_header", name.decode("ascii"))
+        return refusal("hmac_header", name.decode("ascii"))
     return None
 
 
@@ -277,14 +283,14 @@ def _check_signature(
     text = signing_string(signed.headers, lookup)
     if isinstance(text, AuthRefusal):
         return text
-    refusal = _check_dates(signed.headers, lookup, rules, now_s)
-    if refusal is not None:
-        return refusal
+    refused = _check_dates(signed.headers, lookup, rules, now_s)
+    if refused is not None:
+        return refused
     secret = secrets.get(signed.secret_id)
-    key = _ABSENT_KEY if secret is None else secret.secret_key
+    key = ABSENT_KEY if secret is None else secret.secret_key
     expected = b64encode(hmac.digest(key, text, signed.digest))
     matches = hmac.compare_digest(expected, signed.signature)
-    if secret is None or not _usable(secret, now_s):
+    if secret is None or not is_usable(secret, now_s):
         return _UNVERIFIED
     if matches:
         return secret

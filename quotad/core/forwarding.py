@@ -4,6 +4,7 @@ from quotad.config.model import AuthRules, Route
 from quotad.core.credentials import is_basic, is_hmac
 from quotad.core.http import UPGRADE_LINES
 from quotad.core.request import RequestFields, RequestLine
+from quotad.core.signature import is_signed
 
 VIA = (b"Via: 1.0 quotad\r\n", b"Via: 1.1 quotad\r\n")
 """By the minor version of the request (RFC 9110, section 7.6.3: a gateway must, towards the backend)."""
@@ -89,13 +90,16 @@ def passed_lines(fields: RequestFields, rules: AuthRules) -> bytes:
     """The caller's lines that go on. Credentials that were for us do not, unless the route says so.
 
     Authorization is ours when it is what the caller was known by; else it is the backend's (RFC 9110,
-    section 11.6.2) and goes on untouched.
+    section 11.6.2) and goes on untouched. So it is with a signature in fields of its own.
     """
     if rules.pass_credentials:
-        return fields.kept + fields.secret_lines + fields.authorization_line
+        return fields.kept + fields.secret_lines + fields.authorization_line + fields.signature_lines
+    kept = fields.kept
+    if fields.signature_lines and not is_signed(fields, rules):
+        kept += fields.signature_lines
     value = fields.authorization
     if value is None or (rules.hmac and is_hmac(value)):
-        return fields.kept
+        return kept
     if rules.basic and is_basic(value) and not (rules.key_pair and fields.secret_lines):
-        return fields.kept
-    return fields.kept + fields.authorization_line
+        return kept
+    return kept + fields.authorization_line

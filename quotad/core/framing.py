@@ -36,6 +36,8 @@ _NOT_IN_TRAILERS = frozenset(
         b"host",
         b"keep-alive",
         b"proxy-authorization",
+        b"signature",
+        b"signature-input",
         b"te",
         b"trailer",
         b"transfer-encoding",

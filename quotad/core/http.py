@@ -28,7 +28,8 @@ import re
     CONTENT_TYPE,
     HOP,
     UPGRADE,
-) = range(17)
+    SIGNATURE,
+) = range(18)
 
 HOP_BY_HOP = {
     # RFC 9110, section 7.6.1. Trailer goes because trailers do.

@@ -80,6 +80,21 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
+class EnvironmentRule:
+    """What holds for all callers of a service in one environment, beside their plans."""
+
+    environment: Environment
+    rate_rps: int = UNLIMITED
+    """The throttle: requests a second of all callers together."""
+    burst: int = UNLIMITED
+    """Its bucket in requests."""
+    version: int = 0
+    """Of the throttle, as ``UsagePlan.version``."""
+    default_plan_id: str = ""
+    """The plan of callers that are bound to none there; empty: they have none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """A backend as callers know it, and the environments in which it is published."""
 
@@ -87,6 +102,8 @@ class Service:
     service_name: str
     description: str = ""
     environments: tuple[Environment, ...] = ENVIRONMENTS
+    rules: tuple[EnvironmentRule, ...] = ()
+    """At most one for each of ``environments``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ _PHRASES = {
     505: "HTTP Version Not Supported",
 }
 
+_LIMITS = frozenset(("rate", "quota", "throttle"))
 _NO_STORE = frozenset({401, 429, 503})
 
 
@@ -85,7 +86,15 @@ ROWS: dict[str, Row] = {
     "hmac_unverified": Row(401, "HMAC signature cannot be verified.", _DENIED),
     "hmac_mismatch": Row(401, "HMAC signature does not match.", _DENIED),
     "secret_invalid": Row(401, "Secret id or key is invalid.", _DENIED),
-    "auth_slowed": Row(429, "Authentication failed too often from this address.", _DENIED),
+    "signature_missing": Row(401, "There is no signature for this service.", _DENIED),
+    "signature_format": Row(401, "Signature or Signature-Input is malformed, or ambiguous.", _DENIED),
+    "signature_uncovered": Row(401, "The signature must cover xxx.", _DENIED),
+    "signature_component": Row(401, "The signature covers xxx, which cannot be verified here.", _DENIED),
+    "signature_parameter": Row(401, "The signature needs a valid xxx parameter.", _DENIED),
+    "signature_stale": Row(401, "The signature has expired, or is not valid yet.", _DENIED),
+    "signature_digest": Row(401, "The signature needs a Content-Digest with sha-256 or sha-512.", _DENIED),
+    "signature_unverified": Row(401, "The signature cannot be verified.", _DENIED),
+    "signature_replayed": Row(401, "The signature's nonce was used before.", _DENIED),
     # What the caller may use.
     "no_plan": Row(403, "Found no validate usage plan.", _DENIED),
     "no_route": Row(404, "Found no api.", "destination_not_found"),
@@ -97,6 +106,10 @@ ROWS: dict[str, Row] = {
     "quota": Row(429, "API quota exceeded.", _DENIED),
     "store": Row(503, "The quota store did not answer, and the plan admits nothing without it.", _INTERNAL),
     "overload": Row(503, "Too many requests wait for the quota store.", _INTERNAL),
+    "throttle": Row(429, "API rate limit exceeded.", _DENIED),
+    # The replay guard, which never lets pass what it cannot judge.
+    "nonce_unknown": Row(503, "The store did not say whether the signature's nonce is new.", _INTERNAL),
+    "nonces_full": Row(503, "Too many signatures are remembered to take another.", _INTERNAL),
     # The request itself.
     "bad_request": Row(400, "The request is not valid HTTP/1.1.", _MALFORMED),
     "bad_host": Row(400, "The request must have exactly one valid Host header.", _MALFORMED),
@@ -105,6 +118,7 @@ ROWS: dict[str, Row] = {
     "bad_target": Row(400, "The request target is invalid.", _MALFORMED),
     "ambiguous_path": Row(400, "The path can be read in more than one way.", _MALFORMED),
     "bad_body": Row(400, "The request body is not framed as announced.", _MALFORMED),
+    "digest_mismatch": Row(400, "The content is not what its Content-Digest says.", _MALFORMED),
     "bad_trailer": Row(400, "A trailer field is not allowed or too large.", _MALFORMED),
     "method_refused": Row(405, "The method is not allowed.", _DENIED, _ALLOW),
     "head_timeout": Row(408, "The request head did not arrive in time.", _MALFORMED),
@@ -213,6 +227,12 @@ def www_authenticate(rules: AuthRules) -> bytes:
         lines.append(b'WWW-Authenticate: KeyPair realm="quotad", headers="x-secret-id x-secret-key"\r\n')
     if rules.basic:
         lines.append(b'WWW-Authenticate: Basic realm="quotad", charset="UTF-8"\r\n')
+    if rules.signature:
+        covered = " ".join(rules.signature_rules.covered).encode("ascii")
+        lines.append(
+            b'WWW-Authenticate: HttpMessageSignature realm="quotad", algorithm="hmac-sha256",'
+            b' covered="%b"\r\n' % covered
+        )
     return b"".join(lines)
 
 
@@ -238,7 +258,7 @@ def render(
     if pieces.retries:
         retry_after_s = refusal.retry_after_s
         if retry_after_s <= 0:
-            retry_after_s = NEVER_RETRY_AFTER_S if refusal.key in ("rate", "quota") else 1
+            retry_after_s = NEVER_RETRY_AFTER_S if refusal.key in _LIMITS else 1
         extra = b"Retry-After: %d\r\n%b" % (retry_after_s, extra)
     elif head.startswith(b"HTTP/1.1 401"):
         extra = www_authenticate(refusal.auth or ALL_FORMS) + extra

@@ -20,6 +20,7 @@ from quotad.core.http import (
     PREFLIGHT,
     SECRET_ID,
     SECRET_KEY,
+    SIGNATURE,
     UPGRADE,
     HeadError,
     Kinds,
@@ -48,6 +49,8 @@ _KINDS = Kinds(
         b"authorization": AUTHORIZATION,
         b"x-secret-id": SECRET_ID,
         b"x-secret-key": SECRET_KEY,
+        b"signature": SIGNATURE,
+        b"signature-input": SIGNATURE,
         b"expect": EXPECT,
         b"max-forwards": MAX_FORWARDS,
         b"content-type": CONTENT_TYPE,
@@ -181,6 +184,8 @@ class RequestFields:
         "secret_key",
         "secret_keys",
         "secret_lines",
+        "signature_lines",
+        "signed",
         "upgrades",
     )
 
@@ -211,6 +216,10 @@ class RequestFields:
         self.secret_keys = 0
         self.secret_lines = b""
         """X-Secret-Id and X-Secret-Key as they came, for a route that passes credentials."""
+        self.signature_lines = b""
+        """Signature and Signature-Input as they came (RFC 9421)."""
+        self.signed = False
+        """Whether there are such lines, also when Connection names them and they go no further."""
         self.hops: Said = ()
         """What it says of hops before us: dropped unless the peer is trusted."""
         self.upgrades: tuple[bytes, ...] = ()
@@ -256,8 +265,7 @@ def read_request_fields(block: bytes, header_count: int) -> RequestFields:
                 nominated += tokens(value)
     _connection(fields, nominated)
     fields.kept = b"\r\n".join(without(kept, nominated))
-    if b"authorization" in nominated:
-        fields.authorization_line = b""
+    _keep_back(fields, nominated)
     if types > 1:
         # RFC 9110, section 5.3: no list, so peers would choose between them.
         raise HeadError("bad_request")
@@ -269,6 +277,14 @@ def read_request_fields(block: bytes, header_count: int) -> RequestFields:
     fields.plain = bool(fields.host_name) and not fields.chunked
     fields.only_key_pair = fields.secret_ids == fields.secret_keys == 1 and fields.authorization is None
     return fields
+
+
+def _keep_back(fields: RequestFields, nominated: list[bytes]) -> None:
+    """Lines that Connection names do not go on, though they are kept apart (``without``)."""
+    if b"authorization" in nominated:
+        fields.authorization_line = b""
+    if b"signature" in nominated or b"signature-input" in nominated:
+        fields.signature_lines = b""
 
 
 def _request_field(fields: RequestFields, kind: int, line: bytes, value: bytes) -> None:
@@ -306,6 +322,10 @@ def _credential(fields: RequestFields, kind: int, line: bytes, value: bytes) -> 
     if kind == AUTHORIZATION:
         fields.authorization = value
         fields.authorization_line += line + b"\r\n"
+        return
+    if kind == SIGNATURE:
+        fields.signature_lines += line + b"\r\n"
+        fields.signed = True
         return
     if kind == SECRET_ID:
         fields.secret_ids += 1

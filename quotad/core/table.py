@@ -2,17 +2,42 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from quotad.core.plans import Binding, Environment, Secret, Service, Subject, UsagePlan
+from quotad.core.plans import (
+    UNLIMITED,
+    Binding,
+    Environment,
+    EnvironmentRule,
+    Secret,
+    Service,
+    Subject,
+    UsagePlan,
+)
 
 _ByEnvironment = dict[tuple[str, Environment], dict[str, Subject]]
+
+
+def throttle_of(service_id: str, rule: EnvironmentRule) -> Subject:
+    """The Subject of a throttle: a rate and nothing else, and no Secret's.
+
+    No plan's id has a dot. Each throttle has an id of its own, since what is made of a plan is kept by it.
+    """
+    plan = UsagePlan(
+        f".throttle.{service_id}.{rule.environment}",
+        "throttle",
+        rate_rps=rule.rate_rps,
+        burst=rule.burst,
+        version=rule.version,
+    )
+    return Subject(plan, service_id, rule.environment)
 
 
 class PlanTable:
     """All plans, secrets, services and bindings of one configuration version.
 
     Expects bindings that were checked (``config.file``): every id known, at most one
-    enforcing and one shadow plan for a Secret in one (service, environment). The same Subject is the
-    same object within a table.
+    enforcing and one shadow plan for a Secret in one (service, environment). A Secret that is bound to no
+    enforcing plan there has the environment's default plan, if there is one. The same Subject is the same
+    object within a table.
     """
 
     def __init__(
@@ -28,7 +53,9 @@ class PlanTable:
         self.bindings: tuple[Binding, ...] = tuple(bindings)
         self._enforced: _ByEnvironment = {}
         self._shadows: _ByEnvironment = {}
-        shared: dict[tuple[str, str, Environment, bool], Subject] = {}
+        self._throttles: dict[tuple[str, Environment], Subject] = {}
+        self._by_default: dict[tuple[str, Environment], frozenset[str]] = {}
+        shared: dict[str, Subject] = {}
         for binding in self.bindings:
             plan = self.plans[binding.usage_plan_id]
             by_environment = self._shadows if binding.shadow else self._enforced
@@ -37,21 +64,44 @@ class PlanTable:
                 for secret_id in binding.secret_ids:
                     own = secret_id if plan.scope == "secret" else ""
                     subject = Subject(plan, service_id, environment, own, binding.shadow)
-                    if not own:
-                        key = (plan.usage_plan_id, service_id, environment, binding.shadow)
-                        subject = shared.setdefault(key, subject)
-                    callers[secret_id] = subject
+                    callers[secret_id] = shared.setdefault(subject.tag, subject)
+        for service in self.services.values():
+            for rule in service.rules:
+                self._take_rule(service.service_id, rule, shared)
+
+    def _take_rule(self, service_id: str, rule: EnvironmentRule, shared: dict[str, Subject]) -> None:
+        place = service_id, rule.environment
+        if rule.rate_rps != UNLIMITED:
+            self._throttles[place] = throttle_of(service_id, rule)
+        if not rule.default_plan_id:
+            return
+        plan = self.plans[rule.default_plan_id]
+        callers = self._enforced.setdefault(place, {})
+        self._by_default[place] = unbound = frozenset(self.secrets.keys() - callers.keys())
+        for secret_id in self.secrets:
+            if secret_id in unbound:
+                own = secret_id if plan.scope == "secret" else ""
+                subject = Subject(plan, service_id, rule.environment, own)
+                callers[secret_id] = shared.setdefault(subject.tag, subject)
 
     def callers(self, service_id: str, environment: Environment) -> Mapping[str, Subject]:
-        """SecretId to Subject for one environment; empty when nothing is bound there."""
+        """SecretId to Subject for one environment; empty when nobody has a plan there."""
         return self._enforced.get((service_id, environment), {})
 
     def shadows(self, service_id: str, environment: Environment) -> Mapping[str, Subject]:
         """SecretId to the Subject of its shadow plan, which is computed beside and denies nobody."""
         return self._shadows.get((service_id, environment), {})
 
+    def throttle(self, service_id: str, environment: Environment) -> Subject | None:
+        """The Subject of all who call a service in an environment; None where they are not throttled."""
+        return self._throttles.get((service_id, environment))
+
+    def has_default(self, service_id: str, environment: Environment, secret_id: str) -> bool:
+        """Whether this Secret has its plan there because the environment names one for whoever has none."""
+        return secret_id in self._by_default.get((service_id, environment), ())
+
     def subjects(self) -> Iterator[Subject]:
-        """Every Subject once, shadows last, each in the order of the bindings."""
+        """Every plan's Subject once, shadows last, each in the order of the bindings; no throttles."""
         seen: set[str] = set()
         for by_environment in (self._enforced, self._shadows):
             for callers in by_environment.values():

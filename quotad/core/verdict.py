@@ -48,6 +48,9 @@ class Admission(Protocol):
         waiter hears nothing more.
         """
 
+    def known_refusal(self, subject: Subject) -> Verdict | None:
+        """The refusal that ``reserve`` would answer at once; None: it would ask the store, or admit."""
+
     def settle(self, verdict: Verdict, counted: bool) -> None:
         """The request's final status is known: its unit is used (counted) or given back.
 

@@ -9,12 +9,14 @@ from quotad.dataplane.shadow import Shadow
 class Account:
     """What a request owes, and what became of it. The base of ``exchange.Exchange``, which makes it."""
 
-    __slots__ = ("_plane", "_settled", "_shadow", "dispatched", "gone", "outcome", "verdict")
+    __slots__ = ("_plane", "_settled", "_shadow", "_throttle", "dispatched", "gone", "outcome", "verdict")
 
     _plane: Plane
     _settled: bool
     _shadow: Shadow | None
     """Of a request that was admitted and has a shadow plan too."""
+    _throttle: Verdict | None
+    """The environment's throttle, where it let the request pass."""
     outcome: Outcome
     verdict: Verdict | None
     dispatched: bool
@@ -37,6 +39,8 @@ class Account:
         up, or hanging up would be a free call (Q3); else it counts as an answer of no class.
         """
         verdict = self.verdict
+        if not self.dispatched:
+            self._end_throttle(used=False)
         if verdict is None or not verdict.admitted or self._settled:
             return
         if self.dispatched:
@@ -60,8 +64,20 @@ class Account:
         outcome.ended_s = self._plane.clock()
         self._plane.recorder.record(outcome)
 
+    def _end_throttle(self, used: bool) -> None:
+        """What the throttle let pass went on, or did not; its token never comes back."""
+        throttle, self._throttle = self._throttle, None
+        if throttle is None:
+            return
+        if used:
+            self._plane.admission.settle(throttle, True)
+        else:
+            self._plane.admission.release(throttle)
+
     def _charge(self, verdict: Verdict, counted: bool) -> None:
         self._settled = True
+        if self._throttle is not None:
+            self._end_throttle(used=True)
         outcome = self.outcome
         outcome.counted = counted
         shares = self._plane.shares

@@ -18,6 +18,7 @@ BODY: Final = 4
 DISCARD: Final = 5
 USE: Final = 6
 TUNNEL: Final = 7
+PROOF: Final = 8
 """What an exchange waits for. Plain numbers: each request passes most of them."""
 
 
@@ -57,4 +58,8 @@ class CallerLeftError(Exception):
 
 
 class BrokeOffError(Exception):
-    """An answer that has begun cannot be ended."""
+    """An answer that has begun cannot be ended; or none may be given (``reason``, of ``Outcome``)."""
+
+    def __init__(self, reason: str = "upstream_reset") -> None:
+        super().__init__(reason)
+        self.reason = reason

@@ -3,11 +3,11 @@
 Each raises ``RefusedError``; none of them costs the caller anything.
 """
 
-from quotad.core.auth_failures import AuthFailures
 from quotad.core.credentials import AuthRefusal, authenticate, check_key_pair
 from quotad.core.forwarding import offered
 from quotad.core.http import HeadError
 from quotad.core.outcome import Outcome
+from quotad.core.plans import Secret
 from quotad.core.replies import Refusal
 from quotad.core.request import RequestFields, RequestLine, check_request, host_name
 from quotad.core.routing import AmbiguousPathError
@@ -57,12 +57,10 @@ def route(plane: Plane, line: RequestLine, fields: RequestFields, outcome: Outco
 
 
 def authenticate_caller(
-    plane: Plane, entry: Entry, line: RequestLine, fields: RequestFields, outcome: Outcome
+    entry: Entry, line: RequestLine, fields: RequestFields, now_s: float, outcome: Outcome
 ) -> Caller | None:
     """Who calls, under which plan; None for a CORS preflight that passes uncounted."""
-    rules, now_s = entry.auth, plane.wall()
-    if plane.auth_failures is not None:
-        hold_back(plane, plane.auth_failures, outcome)
+    rules = entry.auth
     if fields.only_key_pair and rules.key_pair:
         secret = check_key_pair(fields.secret_id, fields.secret_key, entry.secrets, now_s)
     elif entry.rule.preflight_pass and fields.preflight and line.method == b"OPTIONS":
@@ -70,24 +68,15 @@ def authenticate_caller(
     else:
         secret = authenticate(tuple(fields.pairs()), entry.secrets, rules, now_s)
     if isinstance(secret, AuthRefusal):
-        note_failure(plane, secret.key, outcome)
         raise RefusedError(Refusal(secret.key, secret.detail, auth=rules))
+    return caller_of(entry, secret, outcome)
+
+
+def caller_of(entry: Entry, secret: Secret, outcome: Outcome) -> Caller:
+    """Under which plan a Secret calls."""
     outcome.secret_id = secret.secret_id
     caller = entry.caller(secret)
     if caller is None:
         raise RefusedError(Refusal("no_plan"))
     outcome.plan_id = caller.plan_id
     return caller
-
-
-def hold_back(plane: Plane, failures: AuthFailures, outcome: Outcome) -> None:
-    """Refuse whoever has failed too often, before anything that it says is compared."""
-    wait_s = failures.wait_s(outcome.client, plane.clock())
-    if wait_s:
-        raise RefusedError(Refusal("auth_slowed", retry_after_s=wait_s))
-
-
-def note_failure(plane: Plane, key: str, outcome: Outcome) -> None:
-    """A caller was refused for what it said of itself; that it said nothing is no guess."""
-    if plane.auth_failures is not None and key != "hmac_missing":
-        plane.auth_failures.failed(outcome.client, plane.clock())

@@ -6,17 +6,19 @@ released exactly once, and every request is counted once (``account``). Step 6 i
 follows a 101 in ``switch``.
 """
 
+from quotad.config.model import AuthRules
 from quotad.core.framing import CHUNKED, UNTIL_CLOSE, FramingError, body_of
 from quotad.core.limit_headers import limit_headers
 from quotad.core.outcome import Outcome
 from quotad.core.quota import Usage
-from quotad.core.replies import Refusal, refusal_of, render, render_json, render_options, status_of
+from quotad.core.replies import Refusal, render, render_json, render_options, status_of
 from quotad.core.response import CONNECTION_LINES, SWITCHING, ResponseHead
-from quotad.core.verdict import Verdict
+from quotad.core.signature import is_signed
 from quotad.dataplane.caller import (
     BODY,
     BUSY,
     DISCARD,
+    PROOF,
     RESPONSE,
     TUNNEL,
     USE,
@@ -28,12 +30,12 @@ from quotad.dataplane.caller import (
 )
 from quotad.dataplane.entrance import authenticate_caller, parse, route
 from quotad.dataplane.flow import EMPTY, pause
+from quotad.dataplane.forward import upload_error
 from quotad.dataplane.own_use import OwnUse
 from quotad.dataplane.own_view import own_view
 from quotad.dataplane.plane import Plane
+from quotad.dataplane.proof import spend_nonce
 from quotad.dataplane.relay import Discard, Download
-from quotad.dataplane.shadow import Shadow
-from quotad.dataplane.snapshot import Caller
 from quotad.dataplane.switch import Switch
 from quotad.dataplane.upstream import Connection
 
@@ -49,6 +51,8 @@ class Exchange(Switch):
         self._stage = BUSY
         self._settled = False
         self._shadow = None
+        self._throttle = None
+        self._digest = None
         self.verdict = None
         self.dispatched = False
         self.gone = False
@@ -81,27 +85,33 @@ class Exchange(Switch):
             if line.may_end_here and await self._ends_here():
                 return
             self._entry = entry = route(plane, line, fields, outcome)
-            caller = authenticate_caller(plane, entry, line, fields, outcome)
+            caller = (
+                await self._prove(entry)
+                if fields.signed and is_signed(fields, entry.auth)
+                else authenticate_caller(entry, line, fields, plane.wall(), outcome)
+            )
             if caller is not None:
-                verdict = self._reserve(caller)
-                self._decided(await pause() if verdict is None else verdict)
-                if caller.shadow is not None:
-                    self._shadow = shadow = Shadow(plane, outcome)
-                    shadow.ask(caller.shadow)
+                if entry.throttle is None:
+                    verdict = self._reserve(caller.subject)
+                    self._decided(await pause() if verdict is None else verdict)
+                else:
+                    await self._reserve_under(entry.throttle, caller.subject)
+                self._ask_shadow(caller.shadow)
             response = await self._forward(caller)
             if response.status == SWITCHING:
                 await self._switch(response)
                 return
-            self.settle(response.status)
+            self._settle_proven(response.status)
             download = self._respond(response)
             if download is not None:
                 await self._relay(response, download)
+            self.settle(response.status)
         except RefusedError as refused:
             await self._refuse(refused.refusal)
         except CallerLeftError:
             self._break_off("client_left")
-        except BrokeOffError:
-            self._break_off("upstream_reset")
+        except BrokeOffError as broken:
+            self._break_off(broken.reason)
         finally:
             if self._upload is not None:
                 outcome.bytes_in += self._upload.payload_bytes
@@ -144,7 +154,7 @@ class Exchange(Switch):
 
     def abandon(self) -> None:
         """End it now, wherever it waits."""
-        if self._stage in (VERDICT, USE):
+        if self._stage in (VERDICT, USE, PROOF):
             self.gone = True
         if self._stage != BUSY:
             self._client.interrupt(CallerLeftError())
@@ -169,7 +179,12 @@ class Exchange(Switch):
 
     async def _show_own_use(self, own_use: OwnUse) -> None:
         plane, outcome = self._plane, self.outcome
-        view = own_view(plane, own_use, (self._line, self._fields, outcome))
+        message = self._message() if self._fields.signed else None
+        view = own_view(plane, own_use, (self._line, self._fields, outcome), message)
+        if view.proof is not None:
+            self._stage = PROOF
+            await spend_nonce(plane, self._client, view.proof, AuthRules())
+            self._stage = BUSY
         own_use.ask(view.subjects, self)
         self._stage = USE
         usages: list[Usage] | None = await pause()
@@ -186,28 +201,6 @@ class Exchange(Switch):
     def on_use(self, usages: list[Usage] | None) -> None:
         """What the caller has in use (``own_use.Asker``)."""
         self._client.wake(usages)
-
-    # (5) reserve
-
-    def _reserve(self, caller: Caller) -> Verdict | None:
-        """Ask for one unit. None: the Verdict is to come."""
-        self._sent_s = self._plane.clock()
-        verdict = self._plane.admission.reserve(caller.subject, self)
-        if verdict is None:
-            self._stage = VERDICT
-        return verdict
-
-    def on_verdict(self, verdict: Verdict) -> None:
-        """The engine's answer (``core.verdict.Waiter``)."""
-        self._client.wake(verdict)
-
-    def _decided(self, verdict: Verdict) -> None:
-        self.verdict = verdict
-        if self._stage == VERDICT:
-            self._stage = BUSY
-            self.outcome.store_s = self._plane.clock() - self._sent_s
-        if not verdict.admitted:
-            raise RefusedError(refusal_of(verdict))
 
     # (8) respond
 
@@ -357,9 +350,11 @@ class Exchange(Switch):
         """The request body is not what was announced, or does not come (``relay.Owner``)."""
         self.keep = False
         if self._stage == RESPONSE:
+            self._client.interrupt(upload_error(key))
+        elif self._stage == PROOF:
             self._client.interrupt(RefusedError(Refusal(key)))
         elif self._stage == BODY:
-            self._client.interrupt(BrokeOffError())
+            self._client.interrupt(BrokeOffError("upstream_reset" if key != "digest_mismatch" else key))
         elif self._stage == DISCARD:
             self._client.wake(False)
 

@@ -1,13 +1,14 @@
 """Step 6: the request goes to a backend, and the head of its answer comes back."""
 
 from quotad.core.client_address import Behind, Said
+from quotad.core.digests import BodyDigest
 from quotad.core.framing import CHUNKED, FramingError, body_of
 from quotad.core.replies import Refusal
 from quotad.core.request import RequestFields, RequestLine
 from quotad.core.response import ResponseHead
 from quotad.dataplane.account import Account
 from quotad.dataplane.backend import Backend, Ticket
-from quotad.dataplane.caller import BUSY, CONNECTION, RESPONSE, Client, RefusedError
+from quotad.dataplane.caller import BUSY, CONNECTION, RESPONSE, BrokeOffError, Client, RefusedError
 from quotad.dataplane.flow import pause
 from quotad.dataplane.relay import Patience, Upload
 from quotad.dataplane.snapshot import Caller, Entry
@@ -17,6 +18,14 @@ _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))
 """RFC 9110, section 9.2.2."""
 
 
+def upload_error(key: str) -> Exception:
+    """How a request ends whose body went wrong after a part of it went to a backend.
+
+    One that is not what was signed gets no answer, and neither side may take it for whole.
+    """
+    return BrokeOffError(key) if key == "digest_mismatch" else RefusedError(Refusal(key))
+
+
 class Forward(Account):
     """How a request is carried to a backend. The base of ``exchange.Exchange``, which makes it."""
 
@@ -24,6 +33,7 @@ class Forward(Account):
         "_behind",
         "_client",
         "_connection",
+        "_digest",
         "_entry",
         "_fields",
         "_line",
@@ -37,6 +47,8 @@ class Forward(Account):
     _behind: Behind | None
     """The caller behind trusted hops; None: it is the peer."""
     _client: Client
+    _digest: BodyDigest | None
+    """What the body must turn out to be as it passes."""
     _line: RequestLine
     _fields: RequestFields
     _entry: Entry
@@ -103,6 +115,7 @@ class Forward(Account):
         fields = self._fields
         framing = CHUNKED if fields.chunked else fields.length
         upload = Upload(body_of(framing), fields.chunked, self._entry.body_bytes, self._client, self)
+        upload.digest = self._digest
         self._upload = upload
         try:
             return upload.first()
@@ -131,12 +144,11 @@ class Forward(Account):
         if upload is None:
             connection.answer_by(sent_s + answer_s)
         else:
-            listen = plane.listen
-            patience = Patience(plane.clock, listen.body_idle_timeout_s, answer_s, listen.body_bytes_per_s)
+            patience = Patience(plane.clock, plane.listen.body_idle_timeout_s, answer_s)
             try:
                 upload.start(connection, patience, invited=not self._fields.expects)
             except FramingError as error:
-                raise RefusedError(Refusal(error.key)) from None
+                raise upload_error(error.key) from None
         self._stage = RESPONSE
 
     def on_upload_broken(self, key: str) -> None:

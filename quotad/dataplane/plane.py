@@ -5,7 +5,6 @@ from typing import Protocol
 
 from quotad.clock import MonotonicClock, WallClock, wall_s
 from quotad.config.model import Listen
-from quotad.core.auth_failures import AuthFailures
 from quotad.core.client_address import FOR, FORWARDED, Networks, Origin, plain_address
 from quotad.core.outcome import Outcome
 from quotad.core.plans import Subject
@@ -13,6 +12,7 @@ from quotad.core.verdict import Admission, Verdict
 from quotad.dataplane.backend import Upstreams
 from quotad.dataplane.flow import DateLine, Wheel
 from quotad.dataplane.heads import Heads
+from quotad.dataplane.nonces import FleetNonces, NonceTable
 from quotad.dataplane.own_use import OwnUse
 from quotad.dataplane.snapshot import SnapshotHolder
 
@@ -46,15 +46,15 @@ class Plane:
 
     __slots__ = (
         "admission",
-        "auth_failures",
         "clock",
         "date",
-        "drain_idle_s",
         "draining",
+        "fleet_nonces",
         "heads",
         "id_prefix",
         "listen",
         "networks",
+        "nonces",
         "own_use",
         "recorder",
         "requests",
@@ -86,6 +86,9 @@ class Plane:
         """Who tells callers what they have in use; None: nobody does."""
         self.shares: Shares | None = None
         """Who keeps use by Secret where Secrets share counters; None: nobody does."""
+        self.nonces = NonceTable(wheel.clock)
+        self.fleet_nonces: FleetNonces | None = None
+        """Who keeps signatures' nonces for all processes; None: nobody does, so none is taken for new."""
         self.id_prefix = os.urandom(6).hex()
         """Of request ids: unlike any other process's."""
         self.requests = 0
@@ -95,13 +98,8 @@ class Plane:
         self.heads = Heads(listen.target_bytes, listen.header_count)
         self.upstreams = Upstreams(wheel, self.heads.responses)
         self.networks = Networks(listen.trusted_proxies)
-        rule = listen.auth_failures
-        self.auth_failures = None if rule is None else AuthFailures(rule.per_minute, rule.burst)
-        """Who has failed to say who it is, and how often; None: nobody is slowed."""
         self.draining = False
         """True: connections close after the answer that is being made."""
-        self.drain_idle_s = 0.0
-        """While draining: how long a connection may still be idle, or send nothing after it was made."""
 
     def origin(self, address: str, tls: bool) -> Origin:
         """Who is at the other end of a connection."""

@@ -7,6 +7,7 @@ from math import inf
 from typing import Protocol
 
 from quotad.clock import MonotonicClock
+from quotad.core.digests import BodyDigest
 from quotad.core.framing import LAST_CHUNK, Body, FramingError, chunk
 from quotad.core.request import RequestFields
 from quotad.dataplane.flow import EMPTY, Flow
@@ -73,22 +74,14 @@ class Owner(Protocol):
 class Patience:
     """How long a body may take."""
 
-    __slots__ = ("answer_s", "bytes_per_s", "clock", "idle_s")
+    __slots__ = ("answer_s", "clock", "idle_s")
 
-    def __init__(self, clock: MonotonicClock, idle_s: float, answer_s: float, bytes_per_s: int = 0) -> None:
+    def __init__(self, clock: MonotonicClock, idle_s: float, answer_s: float) -> None:
         self.clock = clock
         self.idle_s = idle_s
         """From one byte of a body to the next."""
         self.answer_s = answer_s
         """From the request's end to the answer's head."""
-        self.bytes_per_s = bytes_per_s
-        """At least, on average, after the first ``idle_s``; 0: however slow."""
-
-    def left_s(self, payload_bytes: int, waited_s: float) -> float:
-        """How long to wait for the next byte, after so many bytes for which so long was waited."""
-        if not self.bytes_per_s:
-            return self.idle_s
-        return min(self.idle_s, self.idle_s + payload_bytes / self.bytes_per_s - waited_s)
 
 
 class Download:
@@ -151,9 +144,8 @@ class Upload:
         "_patience",
         "_paused",
         "_server",
-        "_turn_s",
-        "_waited_s",
         "body",
+        "digest",
         "payload_bytes",
         "streamed",
     )
@@ -168,18 +160,21 @@ class Upload:
         self._caller = caller
         self._owner = owner
         self._paused = False
-        self._turn_s = 0.0
-        """Since when it is the caller's turn; 0: it is not."""
-        self._waited_s = 0.0
-        """For the caller, in all."""
         self.streamed = False
         """Whether a part of it came later than the request's head: it cannot be sent again."""
         self.payload_bytes = 0
+        self.digest: BodyDigest | None = None
+        """What the body must turn out to be; None: whatever comes is taken."""
 
     @property
     def done(self) -> bool:
         """Whether all of it has come."""
         return self.body.done
+
+    @property
+    def unproven(self) -> bool:
+        """Whether it may still turn out to be another body than the one that was signed."""
+        return self.digest is not None and not self.body.done
 
     def first(self) -> bytes:
         """The part of the body that is there already, framed for the backend. Raises FramingError."""
@@ -204,7 +199,6 @@ class Upload:
         self._caller.inlet = self
         self._caller.resume_flow()
         if invited:
-            self._turn_s = now_s
             self._caller.moved_by(now_s + patience.idle_s)
         else:
             server.answer_by(now_s + patience.answer_s)
@@ -231,22 +225,14 @@ class Upload:
     def invite(self) -> None:
         """It is the caller's turn."""
         self._server.answer_by(inf)
-        now_s = self._patience.clock()
-        if self._turn_s:
-            self._waited_s += now_s - self._turn_s
-        self._turn_s = now_s
-        self._caller.moved_by(now_s + self._patience.left_s(self.payload_bytes, self._waited_s))
+        self._caller.moved_by(self._patience.clock() + self._patience.idle_s)
 
     def pause_flow(self) -> None:
         """The backend is slow to take it: its own time runs, the caller's does not."""
         self._paused = True
         self._caller.pause_flow()
         self._caller.moved_by(inf)
-        now_s = self._patience.clock()
-        if self._turn_s:
-            self._waited_s += now_s - self._turn_s
-            self._turn_s = 0.0
-        self._server.answer_by(now_s + self._patience.answer_s)
+        self._server.answer_by(self._patience.clock() + self._patience.answer_s)
 
     def resume_flow(self) -> None:
         """The backend takes more."""
@@ -266,6 +252,12 @@ class Upload:
         self.payload_bytes += len(payload)
         if self._bound and self.payload_bytes > self._bound:
             raise FramingError("body_too_large")
+        digest = self.digest
+        if digest is not None:
+            digest.update(payload)
+            # Before its end goes on: a backend never has the whole of a wrong body.
+            if self.body.done and not digest.matches():
+                raise FramingError("digest_mismatch")
         return _framed(payload, self._chunked, self.body.done)
 
 

@@ -64,6 +64,7 @@ class Entry:
         "secrets",
         "service_id",
         "shows_limits",
+        "throttle",
         "upstream_host",
     )
 
@@ -82,6 +83,8 @@ class Entry:
         self.anonymous_lines = f"X-Quotad-Environment: {rule.environment}\r\n".encode()
         self._subjects = table.callers(rule.service_id, rule.environment)
         self._shadows = table.shadows(rule.service_id, rule.environment)
+        self.throttle = table.throttle(rule.service_id, rule.environment)
+        """The Subject of all callers together; None: they are not throttled."""
         self._callers: dict[str, Caller] = {}
         self._specs = tuple(
             Spec(

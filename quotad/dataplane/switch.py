@@ -6,13 +6,13 @@ from quotad.core.forwarding import is_answer_to, offered
 from quotad.core.limit_headers import limit_headers
 from quotad.core.replies import Refusal
 from quotad.core.response import SWITCHING, ResponseHead
+from quotad.dataplane.admit import Admit
 from quotad.dataplane.caller import BUSY, TUNNEL, BrokeOffError, CallerLeftError, RefusedError
 from quotad.dataplane.flow import EMPTY, pause
-from quotad.dataplane.forward import Forward
 from quotad.dataplane.tunnel import CUT, Tunnel
 
 
-class Switch(Forward):
+class Switch(Admit):
     """How an exchange goes on after a 101. The base of ``exchange.Exchange``, which makes it."""
 
     __slots__ = ("_answered", "_owed", "_tunnel")

@@ -95,6 +95,13 @@ class Limiter:
                 self._combiner.send(lane)
         return None
 
+    def known_refusal(self, subject: Subject) -> Verdict | None:
+        """What is known to be used up; see ``core.verdict.Admission``."""
+        lane = self._lanes.get(subject.tag)
+        if lane is None or lane.denied is None or lane.subject is not subject:
+            return None
+        return self._still_denied(lane)
+
     def settle(self, verdict: Verdict, counted: bool) -> None:
         """The final status is known; see ``core.verdict.Admission``."""
         unit, verdict.unit = verdict.unit, None

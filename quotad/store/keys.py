@@ -35,6 +35,11 @@ class SubjectKeys(NamedTuple):
     """A string: the lifetime total, which outlives the hash."""
 
 
+def nonce_key(namespace: str, subject: Subject, name: bytes) -> bytes:
+    """``NS:{TAG}:n:NAME``, for a signature's nonce. Raises ValueError as ``subject_keys`` does."""
+    return subject_keys(namespace, subject).state.removesuffix(b"s") + b"n:" + name
+
+
 def subject_keys(namespace: str, subject: Subject) -> SubjectKeys:
     """``NS:{TAG}:s`` and ``NS:{TAG}:t``.
 

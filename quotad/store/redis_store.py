@@ -5,7 +5,7 @@ One script call takes 64 Subjects; on a Cluster one, since a script may touch on
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from quotad.clock import monotonic_s
 from quotad.config.model import StoreConfig
@@ -20,8 +20,11 @@ from quotad.store.erase import Doomed, erase
 from quotad.store.flight import Flight, Gathering, Listener, Part, understand, unreadable
 from quotad.store.inquiry import Inquiry
 from quotad.store.interface import Batch
+from quotad.store.keys import nonce_key
 from quotad.store.link import LinkOptions
+from quotad.store.nonces import VERB, NonceCall, home_of
 from quotad.store.payload import PayloadBuilder
+from quotad.store.resp import command
 from quotad.store.stats import StoreStats
 
 _ASKED_S = 2.0
@@ -131,6 +134,19 @@ class RedisStore:
     def _launch(self, flight: Flight, keys: list[bytes]) -> None:
         payload = self._payloads.decide(self._scripts[flight.verb].sha, flight.calls, keys)
         self._route.post(flight.calls[0].subject, payload, flight)
+
+    def spend_nonce(
+        self, secret_id: str, name: bytes, keep_s: float, tell: Callable[[bool | None], None]
+    ) -> None:
+        """Use up a signature's nonce, for all who share this store (``dataplane.nonces.FleetNonces``).
+
+        ``name``: 32 hex digits. It leaves with whatever else is sent in this tick.
+        """
+        home = home_of(secret_id)
+        key = nonce_key(self._namespace, home, name)
+        payload = command("EVALSHA", self._scripts[VERB].sha, 1, key, round(keep_s * 1000))
+        self._route.post(home, payload, NonceCall(self.stats, tell))
+        self._route.flush_soon()
 
     async def usage(self, subjects: Sequence[Subject]) -> list[Usage]:
         """See ``Store.usage``."""

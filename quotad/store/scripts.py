@@ -15,7 +15,7 @@ from pathlib import Path
 
 from quotad.errors import StoreError
 
-VERBS = ("reserve", "settle", "usage", "adjust", "replay", "history", "attribute", "attributed")
+VERBS = ("reserve", "settle", "usage", "adjust", "replay", "history", "attribute", "attributed", "nonce")
 """Every script that the store of counters runs."""
 CONTROL_VERBS = ("commit", "tally")
 """Those of the control records, which only admin processes run."""

@@ -26,7 +26,9 @@ FAMILIES = {
         "counter", "Requests by the status class that the caller got.", (*PLACE, "code_class")
     ),
     "quotad_denied": Family(
-        "counter", "Requests that a plan's limits or its store refused.", (*PLACE, "reason")
+        "counter",
+        "Requests that a plan's limits, the environment's throttle or the store refused.",
+        (*PLACE, "reason"),
     ),
     "quotad_shadow_requests": Family(
         "counter",

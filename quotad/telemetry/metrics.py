@@ -24,7 +24,7 @@ MAX_ROWS = 10_000
 _STATUSES = 1000
 _CLASS_INDEX = tuple(CODE_CLASSES.index(status_class(status)) for status in range(_STATUSES))
 _UNAUTHORIZED = 401
-_DENIED = frozenset(("rate", "quota", "store", "overload"))
+_DENIED = frozenset(("rate", "quota", "store", "overload", "throttle"))
 """The keys of ``core.replies`` with which the engine refuses."""
 
 
@@ -57,7 +57,7 @@ class Row:
         self.plan_id = plan_id
         self.classes = [0] * len(CODE_CLASSES)
         self.denied: dict[str, int] = {}
-        """By the limit that refused, else by the refusal's key in ``core.replies``."""
+        """By the plan's limit that refused, else by the refusal's key in ``core.replies``."""
         self.secrets: set[str] | None = None
         """Under ``scope: secret``: whose Subjects this process has served."""
 
@@ -104,7 +104,6 @@ class Recorder:
         self._shadows: dict[tuple[str, str, str], ShadowRow] = {}
         self.table = PlanTable()
         self.auth_failures = {key: 0 for key, reply in ROWS.items() if reply.status == _UNAUTHORIZED}
-        self.auth_failures["auth_slowed"] = 0
         """By the refusal's key in ``core.replies``."""
         self.request_duration = Histogram()
         self.upstream_duration = Histogram()
@@ -239,7 +238,7 @@ class Recorder:
         if reason in self.auth_failures:
             self.auth_failures[reason] += 1
         elif reason in _DENIED and row.plan_id:
-            if outcome.limit not in ("", "none"):
+            if outcome.limit not in ("", "none") and reason != "throttle":
                 reason = outcome.limit
             row.denied[reason] = row.denied.get(reason, 0) + 1
 

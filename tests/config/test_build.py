@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from quotad.config import build, schema
-from quotad.core.plans import LeaseRule
+from quotad.config import build, schema, service_schema
+from quotad.core.plans import EnvironmentRule, LeaseRule
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,31 @@ def test_a_plan_keeps_what_its_section_says() -> None:
 
 def test_an_environment_is_listed_once() -> None:
     """A service that names an environment twice is published there once."""
-    section = schema.ServiceSection.model_validate(
+    section = service_schema.ServiceSection.model_validate(
         {"serviceId": "service-a", "environments": ["test", "release", "test"]}
     )
     assert build.service_of(section).environments == ("test", "release")
+
+
+def test_a_throttle_of_the_service_is_that_of_each_environment() -> None:
+    """An environment without one of its own has the service's; the burst is the rate unless given."""
+    section = service_schema.ServiceSection.model_validate(
+        {
+            "serviceId": "service-a",
+            "throttle": {"rateRps": 5, "burst": 9},
+            "environments": ["test", {"environment": "release", "throttle": {"rateRps": 0}}],
+        }
+    )
+    assert build.service_of(section).rules == (
+        EnvironmentRule("test", 5, 9),
+        EnvironmentRule("release", 0, 0),
+    )
+
+
+def test_only_environments_with_rules_have_some() -> None:
+    """An environment that is only named says nothing more, in either form."""
+    section = service_schema.ServiceSection.model_validate(
+        {"serviceId": "service-a", "environments": ["test", {"environment": "release"}]}
+    )
+    service = build.service_of(section)
+    assert (service.environments, service.rules) == (("test", "release"), ())

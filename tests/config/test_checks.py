@@ -1,12 +1,12 @@
-from quotad.config import checks, schema
+from quotad.config import checks, schema, service_schema
 from quotad.config.document import Document
 from quotad.config.model import Address
 from quotad.core.plans import Environment
 
 
-def service(service_id: str, name: str, environments: list[str]) -> schema.ServiceSection:
+def service(service_id: str, name: str, environments: list[str]) -> service_schema.ServiceSection:
     """A service, as in a file."""
-    return schema.ServiceSection.model_validate(
+    return service_schema.ServiceSection.model_validate(
         {"serviceId": service_id, "serviceName": name, "environments": environments}
     )
 

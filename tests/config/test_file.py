@@ -6,15 +6,15 @@ import pytest
 from quotad.config.file import json_schema, load
 from quotad.config.model import (
     Address,
-    AuthFailureRule,
     AuthRules,
     Config,
     EmbeddedStore,
     Listen,
+    SignatureRules,
     StoreConfig,
     UpstreamAddress,
 )
-from quotad.core.plans import LeaseRule, StoreFailurePolicy
+from quotad.core.plans import EnvironmentRule, LeaseRule, StoreFailurePolicy
 from quotad.errors import ConfigError
 
 HERE = Path(__file__).parent
@@ -80,10 +80,6 @@ def test_process_sections() -> None:
         trusted_header="forwarded",
         proxy_protocol=True,
         max_tunnels=100,
-        body_bytes_per_s=50,
-        max_connections=20_000,
-        max_connections_per_address=100,
-        auth_failures=AuthFailureRule(10, 20),
     )
     assert config.telemetry.address == Address("", 9090)
     assert config.telemetry.access_log == str(HERE / "valid/access.log")
@@ -124,7 +120,9 @@ def test_routes() -> None:
         UpstreamAddress("::1", 80),
         UpstreamAddress("", 0, "/run/backend.sock"),
     )
-    assert first.auth == AuthRules(True, False, False, False, True, True)
+    covered = ("@method", "@target-uri", "content-type", "content-digest")
+    rules = SignatureRules(covered, 60.0, 5.0, "fleet", 0)
+    assert first.auth == AuthRules(True, False, False, False, True, True, True, rules)
     assert (first.strip_prefix, first.preflight_pass, first.limit_headers) == (True, True, False)
     assert (first.host_header, first.body_bytes, first.pool_connections) == ("upstream", 1_048_576, 16)
     assert (first.connect_timeout_s, first.response_timeout_s, first.pool_idle_s) == (1.5, 30.0, 5.0)
@@ -160,6 +158,11 @@ def test_plans_and_callers() -> None:
     assert (one.secret_name, one.secret_key, one.enabled) == ("customer-one", b"one-one-one-one", False)
     assert one.expires_at_s == 1_801_353_600
     assert (two.secret_name, two.enabled, two.expires_at_s) == ("AKIDtwo", True, None)
+    assert table.services["service-weather"].rules == (
+        EnvironmentRule("release", 100, 100),
+        EnvironmentRule("prepub", 20, 40, 3, "usagePlan-free"),
+    )
+    assert table.services["service-maps"].rules == ()
     assert table.services["service-weather"].description == "Sun, rain and ${wind}"
     assert set(table.callers("service-weather", "prepub")) == {"AKIDone", "AKIDtwo"}
     assert set(table.callers("service-maps", "test")) == {"AKIDone"}
@@ -215,7 +218,6 @@ def test_the_schema_is_the_published_one() -> None:
         "telemetry",
         "admin",
         "workers",
-        "supervised",
         "store",
         "routes",
         "services",

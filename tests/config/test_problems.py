@@ -6,9 +6,10 @@ from pydantic import ValidationError
 from quotad.config import schema
 from quotad.config.document import Document
 from quotad.config.problems import note, unknown_field
+from quotad.config.section import Section
 
 
-def problems(model: type[schema.Section], value: object) -> list[str]:
+def problems(model: type[Section], value: object) -> list[str]:
     """What is wrong with a section that stands at ``part[0]``."""
     document = Document()
     try:

@@ -12,7 +12,7 @@ from quotad.controlplane.explain import (
     parse_question,
 )
 from quotad.controlplane.usage import QueryError
-from quotad.core.plans import Binding, Service, UsagePlan
+from quotad.core.plans import Binding, EnvironmentRule, Service, UsagePlan
 from quotad.core.quota import Usage
 from quotad.core.table import PlanTable
 from tests.support.samples import NOW_US, OWN, SECRETS, SERVICE, SHARED, TABLE
@@ -174,3 +174,23 @@ def test_a_service_of_another_environment_is_named_first() -> None:
         [Binding(SHARED.usage_plan_id, ("AKIDa",), ((SERVICE.service_id, "release"),))],
     )
     assert explained(found, used(1))["reason"] == "unpublished"
+
+
+def test_the_throttle_and_the_default_are_told() -> None:
+    """What holds for all callers stands beside the plan; one that admits nothing refuses."""
+    assert (explained(TABLE, used(0))["throttle"], explained(TABLE, used(0))["byDefault"]) == (None, False)
+
+    def ruled(*rules: EnvironmentRule, bound: bool = True) -> dict[str, Any]:
+        place = ((SERVICE.service_id, PLACE.environment),)
+        bindings = [Binding(SHARED.usage_plan_id, ("AKIDa",), place)] if bound else []
+        return explained(
+            PlanTable([replace(SERVICE, rules=rules)], [SHARED], [SECRETS[0]], bindings), used(0)
+        )
+
+    told = ruled(EnvironmentRule("release", 5, 10))
+    assert (told["admitted"], told["throttle"]) == (True, {"rateRps": 5, "burst": 10})
+    told = ruled(EnvironmentRule("release", 0, 0))
+    assert (told["admitted"], told["reason"], told["limit"]) == (False, "throttle", "rate")
+    told = ruled(EnvironmentRule("release", default_plan_id=SHARED.usage_plan_id), bound=False)
+    assert (told["admitted"], told["byDefault"]) == (True, True)
+    assert told["plan"]["usagePlanId"] == SHARED.usage_plan_id

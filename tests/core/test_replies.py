@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 import pytest
 
-from quotad.config.model import AuthRules
+from quotad.config.model import AuthRules, SignatureRules
 from quotad.core.plans import Subject, UsagePlan
 from quotad.core.quota import Limit
 from quotad.core.replies import (
@@ -169,10 +169,13 @@ def test_challenges_name_the_forms_that_are_on() -> None:
         found = rendered(Refusal("secret_invalid", auth=rules)).all("www-authenticate")
         return [value.split(" ")[0] for value in found]
 
-    assert schemes(None) == ["hmac", "KeyPair", "Basic"]
-    assert schemes(AuthRules(hmac=False)) == ["KeyPair", "Basic"]
-    assert schemes(AuthRules(key_pair=False, basic=False)) == ["hmac"]
-    assert www_authenticate(AuthRules(hmac=False, key_pair=False, basic=False)) == b""
+    assert schemes(None) == ["hmac", "KeyPair", "Basic", "HttpMessageSignature"]
+    assert schemes(AuthRules(hmac=False, signature=False)) == ["KeyPair", "Basic"]
+    assert schemes(AuthRules(key_pair=False, basic=False)) == ["hmac", "HttpMessageSignature"]
+    assert www_authenticate(AuthRules(hmac=False, key_pair=False, basic=False, signature=False)) == b""
+    asked = SignatureRules(covered=("@method", "host"))
+    alone = AuthRules(hmac=False, key_pair=False, basic=False, signature_rules=asked)
+    assert b' covered="@method host"\r\n' in www_authenticate(alone)
 
 
 def test_a_detail_of_its_own_is_escaped() -> None:

@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from quotad.core.plans import Binding, Secret, Service, UsagePlan
+from quotad.core.plans import Binding, EnvironmentRule, Secret, Service, UsagePlan
 from quotad.core.table import PlanTable
 
 SERVICES = [Service("service-a", "a"), Service("service-b", "b")]
@@ -61,3 +61,68 @@ def test_nouns_are_found_by_id() -> None:
     assert TABLE.services["service-b"].service_name == "b"
     assert TABLE.plans["plan-own"] is OWN
     assert TABLE.secrets["AKIDtwo"] == replace(SECRETS[1])
+
+
+DEFAULTS = PlanTable(
+    [
+        replace(
+            SERVICES[0],
+            rules=(
+                EnvironmentRule("release", 5, 10, 2, "plan-shared"),
+                EnvironmentRule("test", default_plan_id="plan-own"),
+                EnvironmentRule("prepub", 0, 0),
+            ),
+        )
+    ],
+    [SHARED, OWN],
+    SECRETS,
+    [
+        Binding("plan-own", ("AKIDone",), (("service-a", "release"), ("service-a", "test"))),
+        Binding("plan-shared", ("AKIDtwo",), (("service-a", "release"),)),
+        Binding("plan-own", ("AKIDthree",), (("service-a", "release"),), shadow=True),
+    ],
+)
+
+
+def test_whoever_has_no_plan_has_the_default() -> None:
+    """Under ``scope: plan`` together, also with those who are bound to that plan; a shadow is no plan."""
+    callers = DEFAULTS.callers("service-a", "release")
+    assert callers["AKIDone"].plan is OWN
+    assert callers["AKIDtwo"] is callers["AKIDthree"]
+    assert callers["AKIDtwo"].plan is SHARED
+    assert [DEFAULTS.has_default("service-a", "release", name) for name in callers] == [False, False, True]
+
+
+def test_under_a_default_plan_of_its_own_each_counts_for_itself() -> None:
+    """Under ``scope: secret`` each caller without a plan has counters of its own."""
+    callers = DEFAULTS.callers("service-a", "test")
+    assert [callers[name].secret_id for name in ("AKIDone", "AKIDtwo", "AKIDthree")] == [*callers]
+    assert [DEFAULTS.has_default("service-a", "test", name) for name in callers] == [False, True, True]
+    assert not DEFAULTS.has_default("service-a", "prepub", "AKIDone")
+
+
+def test_defaults_are_listed_once() -> None:
+    """Listing has those of default plans too, and no throttle."""
+    assert [subject.tag for subject in DEFAULTS.subjects()] == [
+        "plan-own/service-a/release/AKIDone",
+        "plan-shared/service-a/release",
+        "plan-own/service-a/test/AKIDone",
+        "plan-own/service-a/test/AKIDtwo",
+        "plan-own/service-a/test/AKIDthree",
+        "plan-own/service-a/release/.shadow/AKIDthree",
+    ]
+
+
+def test_throttles() -> None:
+    """One Subject for all callers of an environment, with a rate and nothing else, which is no plan's."""
+    found = DEFAULTS.throttle("service-a", "release")
+    assert found is not None
+    assert found.tag == ".throttle.service-a.release/service-a/release"
+    plan = found.plan
+    assert (plan.rate_rps, plan.burst, plan.version, plan.quota_condition) == (5, 10, 2, frozenset())
+    assert {plan.day_quota_request, plan.month_quota_request, plan.max_request_num} == {-1}
+    assert DEFAULTS.throttle("service-a", "release") is found
+    assert DEFAULTS.throttle("service-a", "test") is None
+    none = DEFAULTS.throttle("service-a", "prepub")
+    assert none is not None
+    assert none.plan.rate_rps == 0

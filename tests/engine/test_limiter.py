@@ -283,3 +283,20 @@ async def test_random_faults_never_admit_more_than_the_quota_nor_lose_a_count(se
         await get(limiter, plan, 0)
         assert await limiter.close(5.0)
     assert world.used(plan) == (counted, 0)
+
+
+async def test_a_known_refusal_is_told_without_asking() -> None:
+    """A bucket that was found empty is known to be so until it has a token again; asking changes nothing."""
+    world = World()
+    limiter = world.sidecar()
+    wanted = subject(rate_rps=1, burst=1)
+    assert limiter.known_refusal(wanted) is None
+    first, second = await get(limiter, wanted, 2)
+    assert (first.admitted, second.admitted) == (True, False)
+    known = limiter.known_refusal(wanted)
+    assert known is not None
+    assert (known.admitted, known.reason, known.retry_after_s) == (False, "rate", 1)
+    assert limiter.known_refusal(subject(rate_rps=1, burst=1)) is None
+    world.now_us += 1_100_000
+    assert limiter.known_refusal(wanted) is None
+    assert (await get(limiter, wanted))[0].admitted

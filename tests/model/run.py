@@ -191,9 +191,7 @@ def _judge(world: World) -> Result:
             "over-admitted": slack + unknown + world.figures["unaccounted"],
             "over-granted": slack + unknown,
             "over the rate": ledger.lost + burst if case.forgets else 0,
-            "forgotten": slack
-            + ledger.released
-            + (_unheard(world) if case.forgets else 0),
+            "forgotten": slack + ledger.released + (_unheard(world) if case.forgets else 0),
             # A standby is stranded when its Entry ends in an outage longer than the hold time.
             "stranded": slack + ledger.stranded_at_most + case.policy.units * len(world.processes)
             if not case.forgets

@@ -2,14 +2,22 @@
 
 import asyncio
 import contextlib
-import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from quotad.config.model import Address, Listen, ListenTls, Route, UpstreamAddress
 from quotad.core.outcome import Outcome
-from quotad.core.plans import Binding, Environment, Secret, Service, StatusClass, Subject, UsagePlan
+from quotad.core.plans import (
+    Binding,
+    Environment,
+    EnvironmentRule,
+    Secret,
+    Service,
+    StatusClass,
+    Subject,
+    UsagePlan,
+)
 from quotad.core.quota import Limit
 from quotad.core.table import PlanTable
 from quotad.core.verdict import Verdict, Waiter
@@ -53,6 +61,8 @@ class Gate:
         self.at_once = False
         """True: ``reserve`` answers the Verdict itself."""
         self.asked = 0
+        self.known: dict[str, Verdict] = {}
+        """Refusals that need no question, by the Subject's tag."""
         self.waiting: list[tuple[Subject, Waiter]] = []
         self.settled: list[tuple[Verdict, bool]] = []
         self.released: list[Verdict] = []
@@ -66,6 +76,9 @@ class Gate:
         if not self.held:
             asyncio.get_running_loop().call_soon(self.open)
         return None
+
+    def known_refusal(self, subject: Subject) -> Verdict | None:
+        return self.known.get(subject.tag)
 
     def open(self) -> None:
         """Answer everybody who waits."""
@@ -140,13 +153,14 @@ def snapshot(
     disabled: bool = False,
     shadow: UsagePlan | None = None,
     tls: ListenTls | None = None,
+    rule: EnvironmentRule | None = None,
 ) -> Snapshot:
     """Routes to one service, with one plan and one key pair that may use it."""
     place: tuple[tuple[str, Environment], ...] = (("service-test", "release"),)
     plan = UsagePlan("usagePlan-test", "test", quota_condition=condition, disabled=disabled)
     secret = Secret("test", SECRET_ID, SECRET_KEY.encode())
     table = PlanTable(
-        [Service("service-test", "test")],
+        [Service("service-test", "test", rules=() if rule is None else (rule,))],
         [plan] if shadow is None else [plan, shadow],
         [secret],
         [
@@ -171,21 +185,14 @@ async def running_plane(
     shadow: UsagePlan | None = None,
     wheel: Wheel | None = None,
     own_use: OwnUse | None = None,
-    listening: Sequence[socket.socket] = (),
+    rule: EnvironmentRule | None = None,
 ) -> AsyncIterator[Plane]:
-    """A listener on a free loopback port; at the end every admitted request must be accounted for.
-
-    ``listening``: bound sockets of the test's own, to accept from instead.
-    """
+    """A listener on a free loopback port; at the end every admitted request must be accounted for."""
     gate, outcomes = Gate(), Outcomes()
-    holder = SnapshotHolder(snapshot(*routes, condition=condition, shadow=shadow, tls=listen.tls))
+    holder = SnapshotHolder(snapshot(*routes, condition=condition, shadow=shadow, tls=listen.tls, rule=rule))
     wheel = wheel or Wheel(tick_s=0.005)
     listener = Listener(listen, holder, gate, outcomes, wheel, own_use)
-    if listening:
-        await listener.serve_on(listening)
-        port = listening[0].getsockname()[1]
-    else:
-        port = await listener.start()
+    port = await listener.start()
     try:
         yield Plane(port, gate, outcomes, listener, holder, wheel)
     finally:

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from quotad.config.model import AuthRules, SignatureRules
 from quotad.core.plans import (
     Binding,
     Environment,
+    EnvironmentRule,
     LeaseRule,
     Secret,
     Service,
@@ -24,10 +26,10 @@ from quotad.core.plans import (
 )
 from quotad.core.table import PlanTable
 from quotad.dataplane import arrival as arriving
-from quotad.dataplane import connection as connecting
-from quotad.dataplane.caller import BODY, CONNECTION, DISCARD, RESPONSE, TUNNEL
+from quotad.dataplane.caller import BODY, CONNECTION, DISCARD, PROOF, RESPONSE, TUNNEL
 from quotad.dataplane.flow import Wheel
 from quotad.dataplane.listener import Listener
+from quotad.dataplane.nonces import Tell
 from quotad.dataplane.own_use import OwnUse
 from quotad.dataplane.plane import Plane
 from quotad.dataplane.snapshot import Snapshot, SnapshotHolder
@@ -37,6 +39,7 @@ from tests.support.cancelling import FLUSHING, Watch, Watched
 from tests.support.dataplane import LISTEN, Outcomes, route
 from tests.support.engines import World
 from tests.support.rawhttp import SECRET_ID, SECRET_KEY, get, post, post_chunked
+from tests.support.signed import signed_request
 from tests.support.upgrades import SWITCHED, upgrade
 
 ONLY_2XX: dict[str, Any] = {"quota_condition": frozenset[StatusClass]({"2xx"})}
@@ -77,7 +80,9 @@ class Run:
             plans.append(UsagePlan("usagePlan-shadow", "shadow", **way.shadow))
             bindings.append(Binding("usagePlan-shadow", (SECRET_ID,), PLACE, shadow=True))
         secret = Secret("test", SECRET_ID, SECRET_KEY.encode())
-        self.table = PlanTable([Service("service-test", "test")], plans, [secret], bindings)
+        rules = () if way.rule is None else (way.rule,)
+        service = Service("service-test", "test", rules=rules)
+        self.table = PlanTable([service], plans, [secret], bindings)
 
     @property
     def plane(self) -> Plane:
@@ -176,10 +181,10 @@ class Way:
     """The body is not whole while the backend is asked: who leaves then breaks off its own request."""
     fault: str = "none"
     narrow: bool = False
+    rule: EnvironmentRule | None = None
+    """What holds for all callers of the environment."""
     lives_on: bool = True
     """Whether another request would be answered by the backend afterwards."""
-    at_once: int = 0
-    """After how many requests that were sent ahead others have their turn; 0: as shipped."""
 
 
 def one(*script: bytes | int, answers: int = 1) -> Callable[[Run], Awaitable[object]]:
@@ -201,6 +206,31 @@ async def one_after_another(run: Run) -> None:
     """The second finds a kept connection, which its backend closes instead of answering."""
     await run.ask(get("/stale"))
     await run.ask(get("/stale"))
+
+
+async def signed_and_waited_for(run: Run) -> None:
+    """The body of a signed request comes late, and is waited for before anything goes on."""
+    request = signed_request("POST", "/ok", HALVES)
+    await run.ask(request[:-HALF], PROOF, request[-HALF:])
+
+
+async def signed_and_passing(run: Run) -> None:
+    """The body of a signed request is checked while it passes."""
+    request = signed_request("POST", "/ok", HALVES)
+    await run.ask(request[:-HALF], RESPONSE, request[-HALF:])
+
+
+class NewNonces:
+    """A fleet that has never seen a nonce (``dataplane.nonces.FleetNonces``)."""
+
+    def spend_nonce(self, secret_id: str, name: bytes, keep_s: float, tell: Tell) -> None:
+        """Answers in the next tick."""
+        asyncio.get_running_loop().call_soon(tell, True)
+
+
+def proving(**rules: Any) -> dict[str, Any]:
+    """A route's fields under which signatures are held to these rules."""
+    return {"auth": AuthRules(signature_rules=SignatureRules(**rules))}
 
 
 HALF = len(HALVES) // 2
@@ -254,10 +284,23 @@ WAYS = {
     ),
     "leased-if-2xx": Way(one(*[get("/ok")] * 4, answers=4), LEASED_2XX, statuses=(200,) * 4),
     "tunnel": Way(one(upgrade(), b"early", TUNNEL, b"late", answers=1), ONLY_2XX, statuses=(200,)),
+    "throttle": Way(one(get("/ok")), ONLY_2XX, rule=EnvironmentRule("release", 10, 10)),
+    "throttle-refuses": Way(
+        one(get("/ok"), get("/ok"), answers=2),
+        ONLY_2XX,
+        rule=EnvironmentRule("release", 1, 1),
+        statuses=(200, 429),
+        lives_on=False,
+    ),
+    "signed": Way(lambda run: run.ask(signed_request(target="/ok")), ONLY_2XX),
+    "signed-in-fleet": Way(
+        lambda run: run.ask(signed_request(target="/ok")), ONLY_2XX, routing=proving(replay="fleet")
+    ),
+    "signed-body": Way(signed_and_waited_for, ONLY_2XX),
+    "signed-upload": Way(signed_and_passing, ONLY_2XX, routing=proving(check_body_bytes=0), uploads=True),
     "slow-caller": Way(
         one(get("/big") + get("/ok"), FLUSHING, answers=2), ONLY_2XX, statuses=(200, 200), narrow=True
     ),
-    "taking-turns": Way(one(get("/ok") * 3, answers=3), statuses=(200,) * 3, at_once=1),
     "store-lost-the-call": Way(one(get("/ok")), ONLY_2XX, statuses=(503,), fault="lose_call"),
     "store-lost-the-answer": Way(one(get("/ok")), ONLY_2XX, statuses=(503,), fault="lose_reply"),
     "store-is-late": Way(one(get("/ok")), ONLY_2XX, statuses=(503,), fault="hold_reply"),
@@ -268,8 +311,6 @@ WAYS = {
 async def running(way: Way, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Run]:
     """The parts of one way, started; at the end the listener is closed."""
     run = Run(way, watch)
-    if way.at_once:
-        monkeypatch.setattr(connecting, "AT_ONCE", way.at_once)
     monkeypatch.setattr(arriving, "Connection", lambda plane, crowd: Watched(plane, crowd, watch))
     async with running_backend(script=run.speak) as backend:
         run.backend = backend
@@ -282,6 +323,7 @@ async def running(way: Way, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> As
         own_use = OwnUse(store.usage, lambda: run.world.now_us / 1e6)
         holder = SnapshotHolder(Snapshot(routes, run.table))
         run.listener = Listener(LISTEN, holder, run.limiter, run.outcomes, Wheel(tick_s=0.005), own_use)
+        run.listener.fleet_nonces = NewNonces()
         run.port = await run.listener.start()
         try:
             yield run

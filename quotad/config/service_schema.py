@@ -1,0 +1,54 @@
+"""Services: where each is published, and what holds there for all callers."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from quotad.config import fields as kind
+from quotad.config.choices import ByName, EnvironmentName
+from quotad.config.section import Section
+from quotad.core.plans import ENVIRONMENTS, UNLIMITED
+
+
+class ThrottleSection(Section):
+    """A bound on all callers together, whatever their plans."""
+
+    rate_rps: Annotated[int, Field(ge=0, le=kind.MAX_RATE), kind.WHOLE]
+    """Requests a second; 0: none."""
+    burst: kind.Rate | None = None
+    """Requests at one instant; absent or -1: as many as rateRps."""
+    version: Annotated[int, Field(ge=0, le=kind.MAX_QUOTA), kind.WHOLE] = 0
+    """Of two sidecars with different versions the higher one's numbers bind."""
+
+    @property
+    def bucket(self) -> int:
+        """The burst in force."""
+        return self.rate_rps if self.burst is None or self.burst == UNLIMITED else self.burst
+
+
+class ServiceEnvironmentSection(Section):
+    """Where a service is published, and what holds there for all callers."""
+
+    environment: EnvironmentName
+    """release, prepub or test."""
+    throttle: ThrottleSection | None = None
+    """Absent: the service's."""
+    default_plan: kind.Id | None = None
+    """The usagePlanId of callers that are bound to no plan there; absent: they get 403."""
+
+
+class ServiceSection(Section):
+    """A backend as callers know it."""
+
+    service_id: kind.Id
+    """Names its counters: a new name keeps them, a new id does not."""
+    service_name: kind.Name | None = None
+    """Absent: the id."""
+    service_desc: kind.Description = ""
+    """For people."""
+    environments: Annotated[
+        list[Annotated[ServiceEnvironmentSection, ByName("environment", ENVIRONMENTS)]], Field(min_length=1)
+    ] = Field(default=list(ENVIRONMENTS), validate_default=True)
+    """Where it is published: names, or mappings with what holds there."""
+    throttle: ThrottleSection | None = None
+    """Of each environment that has none of its own; each counts for itself."""

@@ -1,0 +1,103 @@
+"""Steps 3 and 5 where they have to wait: a strong signature's proof, the plan's Verdict, the throttle's."""
+
+from quotad.core.plans import Subject
+from quotad.core.replies import refusal_of
+from quotad.core.signature import Message
+from quotad.core.verdict import Verdict
+from quotad.dataplane.caller import BUSY, PROOF, VERDICT, RefusedError
+from quotad.dataplane.entrance import caller_of
+from quotad.dataplane.flow import pause
+from quotad.dataplane.forward import Forward
+from quotad.dataplane.proof import check_body, check_signature, message_of, spend_nonce
+from quotad.dataplane.shadow import Shadow
+from quotad.dataplane.snapshot import Caller, Entry
+
+
+class Admit(Forward):
+    """How a request is let in. The base of ``exchange.Exchange``, which makes it."""
+
+    __slots__ = ()
+
+    # (3) authenticate, by a strong signature
+
+    def _message(self) -> Message:
+        return message_of(self._line, self._fields, self._client, self._behind)
+
+    async def _prove(self, entry: Entry) -> Caller:
+        """Who signed this request; it is new, and its body is right as far as that is known yet."""
+        plane, client, rules = self._plane, self._client, entry.auth
+        proof = check_signature(self._message(), entry, plane.wall())
+        caller = caller_of(entry, proof.secret, self.outcome)
+        self._stage = PROOF
+        check_bytes = rules.signature_rules.check_body_bytes
+        self._digest = await check_body(plane, client, self._fields, proof, check_bytes)
+        await spend_nonce(plane, client, proof, rules)
+        self._stage = BUSY
+        return caller
+
+    # (5) reserve
+
+    def _reserve(self, subject: Subject) -> Verdict | None:
+        """Ask for one unit. None: the Verdict is to come."""
+        self._sent_s = self._plane.clock()
+        verdict = self._plane.admission.reserve(subject, self)
+        if verdict is None:
+            self._stage = VERDICT
+        return verdict
+
+    def on_verdict(self, verdict: Verdict) -> None:
+        """The engine's answer (``core.verdict.Waiter``)."""
+        self._client.wake(verdict)
+
+    def _heard(self) -> None:
+        if self._stage == VERDICT:
+            self._stage = BUSY
+            self.outcome.store_s += self._plane.clock() - self._sent_s
+
+    def _decided(self, verdict: Verdict) -> None:
+        self.verdict = verdict
+        self._heard()
+        if not verdict.admitted:
+            raise RefusedError(refusal_of(verdict))
+
+    # The throttle (docs/decisions/0008-throttle.md): after the plan, so that who is beyond its plan takes
+    # nothing of what all share.
+
+    async def _reserve_under(self, throttle: Subject, subject: Subject) -> None:
+        """Ask the plan for one unit, then the throttle. What the plan granted goes back when that has none.
+
+        While the throttle is known to be used up, the plan is not asked at all. A throttle that the store
+        does not answer for lets pass what the plan's failure policy let pass.
+        """
+        known = self._plane.admission.known_refusal(throttle)
+        if known is not None:
+            self._throttled(known)
+        self._decided(self._reserve(subject) or await pause())
+        verdict: Verdict = self._reserve(throttle) or await pause()
+        self._heard()
+        if verdict.admitted:
+            self._throttle = verdict
+        elif verdict.reason != "store":
+            self.leave()
+            self.outcome.counted = None
+            self._throttled(verdict)
+
+    def _ask_shadow(self, subject: Subject | None) -> None:
+        if subject is not None:
+            self._shadow = shadow = Shadow(self._plane, self.outcome)
+            shadow.ask(subject)
+
+    # (7) settle
+
+    def _settle_proven(self, status: int) -> None:
+        """Settle, unless the request's body may still turn out to be another than was signed.
+
+        Then it is settled at the end: by this status, or as an answer of no class.
+        """
+        if self._upload is None or not self._upload.unproven:
+            self.settle(status)
+
+    def _throttled(self, verdict: Verdict) -> None:
+        if verdict.reason == "rate":
+            verdict.reason = "throttle"
+        self._decided(verdict)
