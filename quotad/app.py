@@ -7,7 +7,10 @@ With ``workers`` above 1 each worker is such an App without telemetry and admin 
 (``workers.worker``), and ``workers.supervisor`` has those.
 """
 
+import contextlib
 import logging
+import socket
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,19 +80,31 @@ class App:
         listener.fleet_nonces = store
         self._listener = listener
 
-    async def listen(self, *, shared: bool = False) -> dict[str, str]:
-        """Open the callers' port; answers what each port is bound to. Raises QuotadError.
+    async def listen(self) -> dict[str, str]:
+        """Open the callers' port; answers what each port is bound to. Raises QuotadError."""
+        address = self.config.listen.address
+        with self._port_errors():
+            port = await self._opened.start()
+        return {**self._ground.bound, "listen": f"{address.host}:{port}"}
 
-        ``shared``: other processes listen on the callers' port too.
-        """
+    async def serve_on(self, listening: Sequence[socket.socket]) -> None:
+        """Accept callers from sockets that somebody else has bound, and from no other. Raises QuotadError."""
+        with self._port_errors():
+            await self._opened.serve_on(listening)
+
+    @property
+    def _opened(self) -> Listener:
         if self._listener is None:
             raise QuotadError("listen before start")
+        return self._listener
+
+    @contextlib.contextmanager
+    def _port_errors(self) -> Iterator[None]:
         address = self.config.listen.address
         try:
-            port = await self._listener.start(shared)
+            yield
         except OSError as error:
             raise QuotadError(f"listen {address.host}:{address.port}: {error.strerror or error}") from error
-        return {**self._ground.bound, "listen": f"{address.host}:{port}"}
 
     async def _find_refusal(self, request_id: str) -> dict[str, Any] | None:
         return self.refusals.find(request_id)
@@ -158,14 +173,17 @@ class App:
         if self._access_log is not None:
             self._access_log.reopen()
 
-    async def stop(self, grace_s: float | None = None) -> None:
+    async def stop(self, grace_s: float | None = None, *, handed_over: bool = False) -> None:
         """Drain, tell the store everything, and let go of all that was started.
 
-        ``grace_s``: how long requests in flight may go on; None: as configured.
+        ``grace_s``: how long requests in flight may go on; None: as configured. ``handed_over``: others
+        accept from the same sockets (``Listener.drain``).
         """
         self._draining = True
         if self._listener is not None:
-            await self._listener.drain(self.config.listen.drain_s if grace_s is None else grace_s)
+            if grace_s is None:
+                grace_s = self.config.listen.drain_s
+            await self._listener.drain(grace_s, handed_over=handed_over)
         await self._ground.close()
         self._loop_lag.stop()
 
@@ -197,6 +215,11 @@ class Single:
             return
         self._app.take(config, snapshot)
         log.info("reloaded: version %s", config.version)
+
+    def swap(self) -> None:
+        """There is no worker that another could take the place of: the configuration is read again."""
+        log.warning("SIGUSR2: only a supervisor (supervised: true, or workers) swaps; reloading instead")
+        self.reload()
 
     async def stop(self) -> None:
         """See ``App``."""

@@ -85,6 +85,7 @@ def _add_server_commands(commands: "argparse._SubParsersAction[argparse.Argument
     worker = commands.add_parser("worker")
     worker.add_argument("channel", type=int)
     worker.add_argument("log_lock", type=int)
+    worker.add_argument("slots")
     worker.set_defaults(run=_worker)
     commands.add_parser("schema", help="print the JSON Schema of the configuration").set_defaults(run=_schema)
     commands.add_parser("version", help="print the version").set_defaults(run=_version)
@@ -173,7 +174,7 @@ def _serve(options: argparse.Namespace) -> int:
     from quotad.config.file import load
 
     config = load(options.config)
-    if config.workers > 1:
+    if config.workers > 1 or config.supervised:
         from quotad.workers.supervisor import run
     else:
         from quotad.app import run
@@ -183,7 +184,7 @@ def _serve(options: argparse.Namespace) -> int:
 def _worker(options: argparse.Namespace) -> int:
     from quotad.workers.worker import run
 
-    return run(options.channel, options.log_lock)
+    return run(options.channel, options.log_lock, options.slots)
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import resource
 import signal
 import sys
 from collections.abc import Mapping
@@ -15,6 +16,9 @@ ENDING = (signal.SIGTERM, signal.SIGINT)
 
 SETTLE_WITHIN_S = 5.0
 """At the end: how long the store is given to hear the last settles."""
+
+DESCRIPTORS = 262_144
+"""Asked for at the start, as far as the system allows."""
 
 log = logging.getLogger("quotad")
 
@@ -28,6 +32,9 @@ class Service(Protocol):
     def reload(self) -> None:
         """Read the configuration again."""
 
+    def swap(self) -> None:
+        """Put new processes in the place of those that serve callers."""
+
     async def stop(self) -> None:
         """Drain, and let go of all that was started, also after a start that failed half way."""
 
@@ -40,11 +47,16 @@ def log_to_stderr(who: str = "") -> None:
 
 
 async def serve(service: Service) -> int:
-    """Run until SIGTERM or SIGINT, reload at SIGHUP; answers the exit status. Raises QuotadError."""
+    """Run until SIGTERM or SIGINT; answers the exit status. Raises QuotadError.
+
+    SIGHUP reloads, SIGUSR2 swaps.
+    """
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     end_by_signal(ended)
     loop.add_signal_handler(signal.SIGHUP, service.reload)
+    loop.add_signal_handler(signal.SIGUSR2, service.swap)
+    lift_descriptor_limit()
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(service.stop)
         bound = await service.start()
@@ -72,6 +84,14 @@ def ignore_endings() -> None:
     """All is told and closed: a second signal must not turn this end into a killed one."""
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)
+
+
+def lift_descriptor_limit() -> None:
+    """Have as many descriptors as one may ask for: the usual 1,024 are for programs that use select()."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def calm_collector() -> None:

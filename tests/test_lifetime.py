@@ -20,6 +20,9 @@ class Service:
     def reload(self):
         print("reload", flush=True)
 
+    def swap(self):
+        print("swap", flush=True)
+
     async def stop(self):
         print("stop", flush=True)
         os.kill(os.getpid(), signal.SIGTERM)
@@ -32,7 +35,7 @@ sys.exit(asyncio.run(lifetime.serve(Service())))
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signals_reload_and_end_a_service(number: signal.Signals) -> None:
-    """SIGHUP reloads; SIGTERM and SIGINT stop it once and in order: exit 0, also when another one comes."""
+    """SIGHUP reloads, SIGUSR2 swaps; SIGTERM and SIGINT stop it once and in order, whatever comes after."""
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -43,6 +46,8 @@ def test_signals_reload_and_end_a_service(number: signal.Signals) -> None:
         assert "ready: listen=127.0.0.1:1" in process.stderr.readline()
         process.send_signal(signal.SIGHUP)
         assert process.stdout.readline() == "reload\n"
+        process.send_signal(signal.SIGUSR2)
+        assert process.stdout.readline() == "swap\n"
         process.send_signal(number)
         assert process.stdout.read() == "stop\n"
         assert "draining" in process.stderr.read()
@@ -61,6 +66,9 @@ class Failing:
     def reload(self) -> None:
         """Never reached."""
 
+    def swap(self) -> None:
+        """Neither."""
+
     async def stop(self) -> None:
         """Remember."""
         self.stopped = True
@@ -74,7 +82,8 @@ async def test_what_cannot_start_is_stopped() -> None:
         with pytest.raises(QuotadError, match="no port"):
             await lifetime.serve(service)
     finally:
-        asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+        for number in (signal.SIGHUP, signal.SIGUSR2):
+            asyncio.get_running_loop().remove_signal_handler(number)
         for number, handler in before.items():
             signal.signal(number, handler)
     assert service.stopped

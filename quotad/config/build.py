@@ -5,6 +5,7 @@ from pathlib import Path
 from quotad.config import auth_schema, schema, service_schema
 from quotad.config.model import (
     Admin,
+    AuthFailureRule,
     AuthRules,
     EmbeddedStore,
     Listen,
@@ -29,6 +30,10 @@ def listen_of(section: schema.ListenSection, folder: Path) -> Listen:
         head_timeout_s=section.head_timeout_ms / 1000,
         idle_timeout_s=section.idle_timeout_ms / 1000,
         body_idle_timeout_s=section.body_idle_timeout_ms / 1000,
+        body_bytes_per_s=section.min_body_bytes_per_s,
+        max_connections=section.max_connections,
+        max_connections_per_address=section.max_connections_per_address,
+        auth_failures=_auth_failures_of(section.auth_failures),
         drain_s=section.drain_ms / 1000,
         tls=None if section.tls is None else listen_tls_of(section.tls, folder),
         trusted_proxies=tuple(section.trusted_proxies),
@@ -36,6 +41,10 @@ def listen_of(section: schema.ListenSection, folder: Path) -> Listen:
         proxy_protocol=section.proxy_protocol == "required",
         max_tunnels=section.max_tunnels,
     )
+
+
+def _auth_failures_of(section: schema.AuthFailuresSection | None) -> AuthFailureRule | None:
+    return None if section is None else AuthFailureRule(section.per_minute, section.burst)
 
 
 def listen_tls_of(section: schema.ListenTlsSection, folder: Path) -> ListenTls:

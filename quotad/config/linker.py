@@ -72,6 +72,7 @@ class Linker:
             routes=tuple(routes),
             table=table,
             workers=processes.workers,
+            supervised=processes.supervised,
             version=version_of(self._values),
         )
 
@@ -150,7 +151,7 @@ class Linker:
         return store
 
     def _processes(self) -> schema.Processes | None:
-        given = {key: value for key, value in self._values.items() if key == "workers"}
+        given = {key: value for key, value in self._values.items() if key in schema.Processes.model_fields}
         return self._validated(given, schema.Processes, ())
 
     def _section(self, name: str, model: type[_S]) -> _S | None:

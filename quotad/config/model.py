@@ -80,6 +80,14 @@ class ListenTls:
 
 
 @dataclass(frozen=True, slots=True)
+class AuthFailureRule:
+    """How often one address may fail to say who it is."""
+
+    per_minute: int = 30
+    burst: int = 30
+
+
+@dataclass(frozen=True, slots=True)
 class Listen:
     """The callers' port and its bounds."""
 
@@ -106,6 +114,14 @@ class Listen:
     """Which family of fields is believed of them."""
     proxy_protocol: bool = False
     """Each connection begins with a PROXY header; from trusted proxies only, where some are named."""
+    body_bytes_per_s: int = 100
+    """How fast a body must come, and an answer be taken, on average; 0: no bound."""
+    max_connections: int = 0
+    """Of a process; 0: what its descriptors allow."""
+    max_connections_per_address: int = 0
+    """Of them from one address, or one /64; 0: no bound."""
+    auth_failures: AuthFailureRule | None = None
+    """None: addresses may fail as often as they like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,5 +261,7 @@ class Config:
     table: PlanTable
     workers: int = 1
     """Processes that share the callers' port."""
+    supervised: bool = False
+    """A supervisor also for one worker."""
     version: str = ""
     """A digest of what was read, for logs and ``quotad_config_version``."""

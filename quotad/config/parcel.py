@@ -16,8 +16,8 @@ from quotad.core import plans
 from quotad.core.table import PlanTable
 
 _CLASSES = (
-    *(model.Address, model.Admin, model.AuthRules, model.Config, model.EmbeddedStore, model.Listen),
-    *(model.ListenTls, model.NamedCertificate, model.SignatureRules, model.UpstreamTls),
+    *(model.Address, model.Admin, model.AuthFailureRule, model.AuthRules, model.Config, model.EmbeddedStore),
+    *(model.Listen, model.ListenTls, model.NamedCertificate, model.SignatureRules, model.UpstreamTls),
     *(model.Route, model.StoreConfig, model.Telemetry, model.UpstreamAddress),
     *(
         plans.Binding,

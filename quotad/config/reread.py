@@ -1,19 +1,23 @@
 """A configuration read again while it is in force."""
 
+from operator import attrgetter
 from pathlib import Path
 
 from quotad.config.file import load
 from quotad.config.model import Config
 from quotad.errors import ConfigError, Problem
 
-FIXED = ("listen", "telemetry", "admin", "store", "workers")
-"""Parts that a running quotad cannot change."""
+FIXED = ("listen", "telemetry", "admin", "store", "workers", "supervised")
+"""Parts that a running process cannot change."""
+
+KEPT = ("listen.address", *FIXED[1:])
+"""Parts that a supervisor cannot change, whatever its workers are."""
 
 
-def reread(path: Path, current: Config) -> Config:
+def reread(path: Path, current: Config, fixed: tuple[str, ...] = FIXED) -> Config:
     """The file as it is now. Raises ConfigError when it is wrong, or changes what a restart is needed for."""
     config = load(path)
-    changed = [name for name in FIXED if getattr(config, name) != getattr(current, name)]
+    changed = [name for name in fixed if attrgetter(name)(config) != attrgetter(name)(current)]
     if changed:
         raise ConfigError([Problem(name, "changing this needs a restart") for name in changed])
     return config

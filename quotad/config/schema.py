@@ -48,6 +48,15 @@ class ListenTlsSection(Section):
     """Connections of a process in their handshake; more are closed."""
 
 
+class AuthFailuresSection(Section):
+    """How often one client address, or one /64, may fail to say who it is; absent: as often as it likes."""
+
+    per_minute: Annotated[int, Field(ge=1, le=60_000), kind.WHOLE] = 30
+    """Failures that come back each minute."""
+    burst: Annotated[int, Field(ge=1, le=60_000), kind.WHOLE] = 30
+    """Failures at once; then each request from that address is answered 429 until one has come back."""
+
+
 class ListenSection(Section):
     """The callers' port and its bounds."""
 
@@ -65,6 +74,14 @@ class ListenSection(Section):
     """How long a kept-alive connection may stay without a request."""
     body_idle_timeout_ms: kind.DurationMs = 30_000
     """How long no byte may move while a body is owed or an answer cannot be written."""
+    min_body_bytes_per_s: Annotated[int, Field(ge=0, le=1_000_000), kind.WHOLE] = 100
+    """How fast a body must come, and an answer be taken, on average; 0: no bound."""
+    max_connections: Annotated[int, Field(ge=0, le=10_000_000), kind.WHOLE] = 0
+    """Connections of a process; 0: what its file descriptors allow, at most 65,536."""
+    max_connections_per_address: Annotated[int, Field(ge=0, le=10_000_000), kind.WHOLE] = 0
+    """Of them from one client address, or one /64; more are closed; 0: no bound."""
+    auth_failures: AuthFailuresSection | None = None
+    """Slows who guesses credentials."""
     drain_ms: kind.DurationMs = 25_000
     """How long requests in flight and tunnels may go on after SIGTERM."""
     max_tunnels: Annotated[int, Field(ge=0, le=1_000_000), kind.WHOLE] = 10_000
@@ -303,6 +320,8 @@ class Processes(Section):
 
     workers: Annotated[int, Field(ge=1, le=256), kind.WHOLE] = 1
     """Processes that share the callers' port."""
+    supervised: kind.Flag = False
+    """true: a supervisor also for one worker, so that SIGUSR2 can swap it."""
 
 
 class File(Processes):

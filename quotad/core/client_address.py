@@ -10,7 +10,8 @@ to what it was told by the one before it; the caller is the first that is not tr
 
 import re
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 MAX_HOPS = 32
 """Hops beyond these, the farthest, are left out."""
@@ -70,6 +71,17 @@ def plain_address(text: str) -> str:
     return str(address.ipv4_mapped or address)
 
 
+@lru_cache(_MEMORY)
+def network_of(address: str) -> str:
+    """Whom an address is counted with: itself, or for IPv6 its /64, which one host has whole."""
+    if ":" not in address:
+        return address
+    try:
+        return str(IPv6Network((int(IPv6Address(address)) >> 64 << 64, 64)))
+    except ValueError:
+        return address
+
+
 class Origin:
     """A connection's peer, and what a backend is told of it."""
 
@@ -84,6 +96,11 @@ class Origin:
         self._trusted_header = trusted_header
         self.about = lines_about([address] if address else [], 0, proto)
         """Header lines of a request that says nothing to be believed."""
+
+    @property
+    def bounded_as(self) -> str:
+        """The address whose connections are bounded in number; none for a trusted one, of many callers."""
+        return self.address if self.networks is None else ""
 
     def behind(self, said: Said) -> "Behind | None":
         """Who is behind the peer, as its request says; None: nobody that is to be believed."""

@@ -95,6 +95,7 @@ ROWS: dict[str, Row] = {
     "signature_digest": Row(401, "The signature needs a Content-Digest with sha-256 or sha-512.", _DENIED),
     "signature_unverified": Row(401, "The signature cannot be verified.", _DENIED),
     "signature_replayed": Row(401, "The signature's nonce was used before.", _DENIED),
+    "auth_slowed": Row(429, "Authentication failed too often from this address.", _DENIED),
     # What the caller may use.
     "no_plan": Row(403, "Found no validate usage plan.", _DENIED),
     "no_route": Row(404, "Found no api.", "destination_not_found"),

@@ -1,14 +1,15 @@
 """Steps 3 and 5 where they have to wait: a strong signature's proof, the plan's Verdict, the throttle's."""
 
+from quotad.core.credentials import AuthRefusal
 from quotad.core.plans import Subject
-from quotad.core.replies import refusal_of
-from quotad.core.signature import Message
+from quotad.core.replies import Refusal, refusal_of
+from quotad.core.signature import Message, verify
 from quotad.core.verdict import Verdict
 from quotad.dataplane.caller import BUSY, PROOF, VERDICT, RefusedError
-from quotad.dataplane.entrance import caller_of
+from quotad.dataplane.entrance import caller_of, hold_back, note_failure
 from quotad.dataplane.flow import pause
 from quotad.dataplane.forward import Forward
-from quotad.dataplane.proof import check_body, check_signature, message_of, spend_nonce
+from quotad.dataplane.proof import check_body, message_of, spend_nonce
 from quotad.dataplane.shadow import Shadow
 from quotad.dataplane.snapshot import Caller, Entry
 
@@ -26,7 +27,12 @@ class Admit(Forward):
     async def _prove(self, entry: Entry) -> Caller:
         """Who signed this request; it is new, and its body is right as far as that is known yet."""
         plane, client, rules = self._plane, self._client, entry.auth
-        proof = check_signature(self._message(), entry, plane.wall())
+        if plane.auth_failures is not None:
+            hold_back(plane, plane.auth_failures, self.outcome)
+        proof = verify(self._message(), entry.secrets, rules.signature_rules, plane.wall())
+        if isinstance(proof, AuthRefusal):
+            note_failure(plane, proof.key, self.outcome)
+            raise RefusedError(Refusal(proof.key, proof.detail, auth=rules))
         caller = caller_of(entry, proof.secret, self.outcome)
         self._stage = PROOF
         check_bytes = rules.signature_rules.check_body_bytes

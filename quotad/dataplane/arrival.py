@@ -10,7 +10,8 @@ from typing import cast
 
 from quotad.core.client_address import plain_address
 from quotad.core.proxy_protocol import ProxyProtocolError, read_header
-from quotad.dataplane.connection import Connection, Crowd
+from quotad.dataplane.connection import Connection
+from quotad.dataplane.crowd import Crowd
 from quotad.dataplane.flow import EMPTY, Timed
 from quotad.dataplane.plane import Plane
 from quotad.dataplane.tls import Pace, Tls
@@ -22,7 +23,7 @@ MAX_ARRIVALS = 512
 class Porch:
     """Everybody who has connected and may not speak yet."""
 
-    __slots__ = ("_arrivals", "_most", "crowd", "pace", "plane", "timeout_s")
+    __slots__ = ("_arrivals", "_empty", "_most", "crowd", "pace", "plane", "refused", "timeout_s")
 
     def __init__(self, plane: Plane, crowd: Crowd) -> None:
         self.plane = plane
@@ -32,6 +33,9 @@ class Porch:
         self.timeout_s = plane.listen.head_timeout_s if tls is None else tls.handshake_timeout_s
         self._most = MAX_ARRIVALS if tls is None else tls.max_handshakes
         self._arrivals: set[Arrival] = set()
+        self._empty = asyncio.Event()
+        self.refused = 0
+        """Connections that were closed because too many were arriving."""
 
     def __len__(self) -> int:
         return len(self._arrivals)
@@ -46,6 +50,7 @@ class Porch:
     def enter(self, arrival: "Arrival") -> bool:
         """Whether there is room for one more."""
         if len(self._arrivals) >= self._most:
+            self.refused += 1
             return False
         self._arrivals.add(arrival)
         return True
@@ -53,6 +58,14 @@ class Porch:
     def leave(self, arrival: "Arrival") -> None:
         """It may speak now, or is gone."""
         self._arrivals.discard(arrival)
+        if not self._arrivals:
+            self._empty.set()
+
+    async def gone(self) -> None:
+        """Wait until nobody is arriving."""
+        while self._arrivals:
+            self._empty.clear()
+            await self._empty.wait()
 
     def close(self) -> None:
         """Nobody may come in any more."""
@@ -84,7 +97,7 @@ class Arrival(asyncio.Protocol, Timed):
         plane = porch.plane
         plane.wheel.arm(self, plane.clock() + porch.timeout_s)
         if not plane.listen.proxy_protocol:
-            self._go_on()
+            self._go_on(EMPTY, self._peer())
         elif plane.networks and not plane.networks.trust(self._peer()):
             self.send_away()
 
@@ -100,7 +113,7 @@ class Arrival(asyncio.Protocol, Timed):
             self._address = header.source
             rest = self._seen[header.length :]
             self._seen = EMPTY
-            self._go_on(rest)
+            self._go_on(rest, plain_address(self._address) or self._peer())
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Gone before it had said who it is."""
@@ -127,7 +140,13 @@ class Arrival(asyncio.Protocol, Timed):
         peer = self._transport.get_extra_info("peername")
         return plain_address(peer[0]) if isinstance(peer, tuple) else ""
 
-    def _go_on(self, rest: bytes = EMPTY) -> None:
+    def _go_on(self, rest: bytes, address: str) -> None:
+        """``address``: the caller's, as far as it is known."""
+        networks = self._porch.plane.networks
+        # Before the handshake, which costs more than all that has been so far.
+        if not (networks and networks.trust(address)) and not self._porch.crowd.has_room_at(address):
+            self.send_away()
+            return
         context = self._porch.plane.snapshot.current.tls
         following: asyncio.Protocol
         if context is None:

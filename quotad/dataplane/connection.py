@@ -6,13 +6,14 @@ What a caller sends ahead of its answers waits, bounded, and reading stops meanw
 import asyncio
 import socket
 import struct
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from math import inf
 from typing import Any, Final, cast
 
 from quotad.core.client_address import Origin
 from quotad.core.http import HeadError, has_stray
 from quotad.core.request import oversize
+from quotad.dataplane.crowd import Crowd
 from quotad.dataplane.exchange import Exchange
 from quotad.dataplane.flow import EMPTY, Flow, Timed, pause
 from quotad.dataplane.plane import Plane
@@ -32,44 +33,16 @@ _SHORT_LINE_BYTES = 1024
 _RESET = struct.pack("ii", 1, 0)
 
 
-class Crowd:
-    """Every connection of a listener that still has something to do; says when the last is done."""
-
-    __slots__ = ("_empty", "_members")
-
-    def __init__(self) -> None:
-        self._members: set[Connection] = set()
-        self._empty = asyncio.Event()
-
-    def __len__(self) -> int:
-        return len(self._members)
-
-    def __iter__(self) -> "Iterator[Connection]":
-        return iter(self._members)
-
-    def join(self, connection: "Connection") -> None:
-        """``connection`` has something to do."""
-        self._members.add(connection)
-
-    def leave(self, connection: "Connection") -> None:
-        """``connection`` has nothing more to do."""
-        self._members.discard(connection)
-        if not self._members:
-            self._empty.set()
-
-    async def gone(self) -> None:
-        """Wait until nobody is left."""
-        while self._members:
-            self._empty.clear()
-            await self._empty.wait()
-
-
 HEAD: Final = 0
 EXCHANGE: Final = 1
 FLUSH: Final = 2
 CLOSING: Final = 3
+TURN: Final = 4
 """What a connection is doing: it is idle or receives a head, serves a request, waits for the caller to
-take its answers, or drops what it still receives."""
+take its answers, drops what it still receives, or lets others have their turn."""
+
+AT_ONCE: Final = 16
+"""How many requests that were sent ahead are served before everybody else has a turn."""
 
 
 class Connection(asyncio.Protocol, Timed):
@@ -85,6 +58,7 @@ class Connection(asyncio.Protocol, Timed):
         "_phase",
         "_plane",
         "_reading",
+        "_served_at_once",
         "_unread",
         "_unsent_bytes",
         "_write_paused",
@@ -115,6 +89,7 @@ class Connection(asyncio.Protocol, Timed):
         self._unread = False
         """Whether the caller may still be sending what nobody will read."""
         self._reading = True
+        self._served_at_once = 0
         self._write_paused = False
         self._unsent_bytes = 0
         """Waiting to be sent when the deadline was set: less by then is progress."""
@@ -128,6 +103,8 @@ class Connection(asyncio.Protocol, Timed):
     async def _serve(self) -> None:
         try:
             while not self.ending:
+                if self._served_at_once >= AT_ONCE:
+                    await self._let_others()
                 head: bytes | str | None = self._cut() if self.ahead else None
                 if head is None:
                     self._await_head()
@@ -150,6 +127,7 @@ class Connection(asyncio.Protocol, Timed):
                     self._phase = FLUSH
                     await pause()
                 self._begun_s = exchange.outcome.ended_s
+                self._served_at_once += 1
             self._close()
         except Exception as error:  # noqa: BLE001 - whatever broke, its connection ends and it is told.
             self._broken(error)
@@ -157,16 +135,29 @@ class Connection(asyncio.Protocol, Timed):
             # Whoever wakes this one finds it; ``connection_lost`` ends it.
             await pause()
 
+    async def _let_others(self) -> None:
+        """One caller's requests, all there at once, must not keep the event loop from the others."""
+        self._served_at_once = 0
+        self._phase = TURN
+        asyncio.get_running_loop().call_soon(self._take_turn)
+        await pause()
+
+    def _take_turn(self) -> None:
+        if self._phase == TURN:
+            self.wake(None)
+
     def _await_head(self) -> None:
         """What comes next is a request's head; or the key of a refusal; or nothing: there is none."""
         self._phase = HEAD
+        self._served_at_once = 0
         if not self._reading:
             self.resume_flow()
         plane = self._plane
         if self.ahead:
             plane.wheel.arm(self, self._begun_s + plane.listen.head_timeout_s)
         else:
-            self.deadline_s = deadline_s = self._begun_s + plane.listen.idle_timeout_s
+            idle_s = plane.drain_idle_s if plane.draining else plane.listen.idle_timeout_s
+            self.deadline_s = deadline_s = self._begun_s + idle_s
             if deadline_s < self.due_s:
                 plane.wheel.arm(self, deadline_s)
 
@@ -255,9 +246,12 @@ class Connection(asyncio.Protocol, Timed):
         peer = transport.get_extra_info("peername")
         address = self._address or (peer[0] if isinstance(peer, tuple) else "")
         self.origin = self._plane.origin(address, transport.get_extra_info("ssl_object") is not None)
-        self._crowd.join(self)
         self._begun_s = self._plane.clock()
-        self.wake(None)
+        if self._crowd.join(self, self.origin.bounded_as):
+            self.wake(None)
+        else:
+            self._phase = CLOSING
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the caller."""
@@ -294,6 +288,8 @@ class Connection(asyncio.Protocol, Timed):
         """The caller is gone, or was sent away."""
         self.ending = True
         self.deadline_s = inf
+        if self._phase == TURN:
+            self._phase = CLOSING
         if self._exchange is not None:
             self._exchange.client_left()
         else:
@@ -320,27 +316,52 @@ class Connection(asyncio.Protocol, Timed):
     def on_deadline(self, now_s: float) -> None:
         """The caller did not do in time what it had to."""
         unsent = self.transport.get_write_buffer_size()
-        if unsent and unsent != self._unsent_bytes:
+        if unsent and self._takes_enough(unsent):
             self._watch_unsent()
         elif unsent or self._phase == CLOSING:
             self.transport.abort()
         elif self._phase == HEAD:
-            self.wake("" if self.ahead in (EMPTY, EMPTY_LINE) else "head_timeout")
+            if self.ahead in (EMPTY, EMPTY_LINE):
+                self.send_away()
+            else:
+                self.wake("head_timeout")
         elif self._exchange is not None and self.inlet is not None:
             self._exchange.on_upload_broken("body_timeout")
 
     # What the listener does with it.
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it has no request that is served, be it idle or still sending a head."""
+        return self._phase == HEAD and not self.ending
+
+    def make_room(self) -> None:
+        """Go at once, without a word: others need the place."""
+        self.ending = True
+        self.transport.close()
+
+    def send_away(self) -> None:
+        """End it, idle as it is; a request that is on its way is read away, so that nobody is reset."""
+        self._unread = True
+        self.wake("")
+
     def drain(self) -> None:
-        """Go when idle; else after the answer that is being made (``Plane.draining``)."""
+        """Go when idle for ``Plane.drain_idle_s``; else after the answer that is being made."""
         if self._phase == HEAD and not self.ahead:
-            self.transport.close()
+            self._plane.wheel.arm(self, self._plane.clock() + self._plane.drain_idle_s)
 
     def abandon(self) -> None:
         """Go now."""
         if self._exchange is not None:
             self._exchange.abandon()
         self.transport.abort()
+
+    def _takes_enough(self, unsent: int) -> bool:
+        """Whether the caller took as much of what waits for it as it must since it was looked at."""
+        listen = self._plane.listen
+        taken = self._unsent_bytes - unsent
+        # Less than none: something was added meanwhile, and will be looked at next time.
+        return taken < 0 or taken > listen.body_idle_timeout_s * listen.body_bytes_per_s
 
     def _watch_unsent(self) -> None:
         self._unsent_bytes = self.transport.get_write_buffer_size()

@@ -3,6 +3,7 @@
 Each raises ``RefusedError``; none of them costs the caller anything.
 """
 
+from quotad.core.auth_failures import AuthFailures
 from quotad.core.credentials import AuthRefusal, authenticate, check_key_pair
 from quotad.core.forwarding import offered
 from quotad.core.http import HeadError
@@ -14,6 +15,8 @@ from quotad.core.routing import AmbiguousPathError
 from quotad.dataplane.caller import RefusedError
 from quotad.dataplane.plane import Plane
 from quotad.dataplane.snapshot import Caller, Entry
+
+_SAID_NOTHING = ("hmac_missing", "signature_missing")
 
 
 def parse(plane: Plane, head: bytes, outcome: Outcome) -> tuple[RequestLine, RequestFields]:
@@ -57,10 +60,12 @@ def route(plane: Plane, line: RequestLine, fields: RequestFields, outcome: Outco
 
 
 def authenticate_caller(
-    entry: Entry, line: RequestLine, fields: RequestFields, now_s: float, outcome: Outcome
+    plane: Plane, entry: Entry, line: RequestLine, fields: RequestFields, outcome: Outcome
 ) -> Caller | None:
     """Who calls, under which plan; None for a CORS preflight that passes uncounted."""
-    rules = entry.auth
+    rules, now_s = entry.auth, plane.wall()
+    if plane.auth_failures is not None:
+        hold_back(plane, plane.auth_failures, outcome)
     if fields.only_key_pair and rules.key_pair:
         secret = check_key_pair(fields.secret_id, fields.secret_key, entry.secrets, now_s)
     elif entry.rule.preflight_pass and fields.preflight and line.method == b"OPTIONS":
@@ -68,6 +73,7 @@ def authenticate_caller(
     else:
         secret = authenticate(tuple(fields.pairs()), entry.secrets, rules, now_s)
     if isinstance(secret, AuthRefusal):
+        note_failure(plane, secret.key, outcome)
         raise RefusedError(Refusal(secret.key, secret.detail, auth=rules))
     return caller_of(entry, secret, outcome)
 
@@ -80,3 +86,16 @@ def caller_of(entry: Entry, secret: Secret, outcome: Outcome) -> Caller:
         raise RefusedError(Refusal("no_plan"))
     outcome.plan_id = caller.plan_id
     return caller
+
+
+def hold_back(plane: Plane, failures: AuthFailures, outcome: Outcome) -> None:
+    """Refuse whoever has failed too often, before anything that it says is compared."""
+    wait_s = failures.wait_s(outcome.client, plane.clock())
+    if wait_s:
+        raise RefusedError(Refusal("auth_slowed", retry_after_s=wait_s))
+
+
+def note_failure(plane: Plane, key: str, outcome: Outcome) -> None:
+    """A caller was refused for what it said of itself; that it said nothing is no guess."""
+    if plane.auth_failures is not None and key not in _SAID_NOTHING:
+        plane.auth_failures.failed(outcome.client, plane.clock())

@@ -88,7 +88,7 @@ class Exchange(Switch):
             caller = (
                 await self._prove(entry)
                 if fields.signed and is_signed(fields, entry.auth)
-                else authenticate_caller(entry, line, fields, plane.wall(), outcome)
+                else authenticate_caller(plane, entry, line, fields, outcome)
             )
             if caller is not None:
                 if entry.throttle is None:

@@ -144,7 +144,8 @@ class Forward(Account):
         if upload is None:
             connection.answer_by(sent_s + answer_s)
         else:
-            patience = Patience(plane.clock, plane.listen.body_idle_timeout_s, answer_s)
+            listen = plane.listen
+            patience = Patience(plane.clock, listen.body_idle_timeout_s, answer_s, listen.body_bytes_per_s)
             try:
                 upload.start(connection, patience, invited=not self._fields.expects)
             except FramingError as error:

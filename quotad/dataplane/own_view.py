@@ -13,6 +13,7 @@ from quotad.core.request import RequestFields, RequestLine
 from quotad.core.signature import REPLAY_REACH, Message, Proof, is_signed, verify
 from quotad.core.usage_rows import Page, document
 from quotad.dataplane.caller import RefusedError
+from quotad.dataplane.entrance import hold_back, note_failure
 from quotad.dataplane.own_use import OwnUse
 from quotad.dataplane.plane import Plane
 from quotad.dataplane.snapshot import Entry, Snapshot
@@ -54,8 +55,10 @@ def own_view(
     entries = snapshot.router.routes(outcome.host)
     if not entries:
         raise RefusedError(Refusal("no_route"))
+    if plane.auth_failures is not None:
+        hold_back(plane, plane.auth_failures, outcome)
     knowing = _knowing(entries, fields, plane.wall(), message)
-    found = _subjects(knowing, outcome)
+    found = _subjects(plane, knowing, outcome)
     if not own_use.admits(outcome.secret_id):
         raise RefusedError(Refusal("own_use_rate", retry_after_s=1))
     if not found:
@@ -84,7 +87,7 @@ def _knowing(
     return [(entry, said[entry.auth]) for entry in entries]
 
 
-def _subjects(knowing: Sequence[tuple[Entry, _Known]], outcome: Outcome) -> list[Subject]:
+def _subjects(plane: Plane, knowing: Sequence[tuple[Entry, _Known]], outcome: Outcome) -> list[Subject]:
     """The Subjects that the caller of these routes uses. Raises RefusedError when none knows it."""
     refusal: Refusal | None = None
     found: dict[str, Subject] = {}
@@ -98,5 +101,6 @@ def _subjects(knowing: Sequence[tuple[Entry, _Known]], outcome: Outcome) -> list
         if caller is not None:
             found[caller.subject.tag] = caller.subject
     if refusal is not None and not outcome.secret_id:
+        note_failure(plane, refusal.key, outcome)
         raise RefusedError(refusal)
     return list(found.values())

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from quotad.clock import MonotonicClock, WallClock, wall_s
 from quotad.config.model import Listen
+from quotad.core.auth_failures import AuthFailures
 from quotad.core.client_address import FOR, FORWARDED, Networks, Origin, plain_address
 from quotad.core.outcome import Outcome
 from quotad.core.plans import Subject
@@ -46,8 +47,10 @@ class Plane:
 
     __slots__ = (
         "admission",
+        "auth_failures",
         "clock",
         "date",
+        "drain_idle_s",
         "draining",
         "fleet_nonces",
         "heads",
@@ -98,8 +101,13 @@ class Plane:
         self.heads = Heads(listen.target_bytes, listen.header_count)
         self.upstreams = Upstreams(wheel, self.heads.responses)
         self.networks = Networks(listen.trusted_proxies)
+        rule = listen.auth_failures
+        self.auth_failures = None if rule is None else AuthFailures(rule.per_minute, rule.burst)
+        """Who has failed to say who it is, and how often; None: nobody is slowed."""
         self.draining = False
         """True: connections close after the answer that is being made."""
+        self.drain_idle_s = 0.0
+        """While draining: how long a connection may still be idle, or send nothing after it was made."""
 
     def origin(self, address: str, tls: bool) -> Origin:
         """Who is at the other end of a connection."""

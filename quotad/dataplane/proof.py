@@ -9,15 +9,13 @@ from math import inf
 
 from quotad.config.model import AuthRules
 from quotad.core.client_address import Behind
-from quotad.core.credentials import AuthRefusal
 from quotad.core.digests import BodyDigest
 from quotad.core.replies import Refusal
 from quotad.core.request import RequestFields, RequestLine
-from quotad.core.signature import Message, Proof, verify
+from quotad.core.signature import Message, Proof
 from quotad.dataplane.caller import Client, RefusedError
 from quotad.dataplane.flow import pause
 from quotad.dataplane.plane import Plane
-from quotad.dataplane.snapshot import Entry
 
 
 def message_of(line: RequestLine, fields: RequestFields, client: Client, behind: Behind | None) -> Message:
@@ -34,14 +32,6 @@ def message_of(line: RequestLine, fields: RequestFields, client: Client, behind:
         fields.has_body,
         tuple(fields.pairs()),
     )
-
-
-def check_signature(message: Message, entry: Entry, now_s: float) -> Proof:
-    """Who signed a request on this route. Raises RefusedError."""
-    proof = verify(message, entry.secrets, entry.auth.signature_rules, now_s)
-    if isinstance(proof, AuthRefusal):
-        raise RefusedError(Refusal(proof.key, proof.detail, auth=entry.auth))
-    return proof
 
 
 class _Gathering:

@@ -74,14 +74,22 @@ class Owner(Protocol):
 class Patience:
     """How long a body may take."""
 
-    __slots__ = ("answer_s", "clock", "idle_s")
+    __slots__ = ("answer_s", "bytes_per_s", "clock", "idle_s")
 
-    def __init__(self, clock: MonotonicClock, idle_s: float, answer_s: float) -> None:
+    def __init__(self, clock: MonotonicClock, idle_s: float, answer_s: float, bytes_per_s: int = 0) -> None:
         self.clock = clock
         self.idle_s = idle_s
         """From one byte of a body to the next."""
         self.answer_s = answer_s
         """From the request's end to the answer's head."""
+        self.bytes_per_s = bytes_per_s
+        """At least, on average, after the first ``idle_s``; 0: however slow."""
+
+    def left_s(self, payload_bytes: int, waited_s: float) -> float:
+        """How long to wait for the next byte, after so many bytes for which so long was waited."""
+        if not self.bytes_per_s:
+            return self.idle_s
+        return min(self.idle_s, self.idle_s + payload_bytes / self.bytes_per_s - waited_s)
 
 
 class Download:
@@ -144,6 +152,8 @@ class Upload:
         "_patience",
         "_paused",
         "_server",
+        "_turn_s",
+        "_waited_s",
         "body",
         "digest",
         "payload_bytes",
@@ -160,6 +170,10 @@ class Upload:
         self._caller = caller
         self._owner = owner
         self._paused = False
+        self._turn_s = 0.0
+        """Since when it is the caller's turn; 0: it is not."""
+        self._waited_s = 0.0
+        """For the caller, in all."""
         self.streamed = False
         """Whether a part of it came later than the request's head: it cannot be sent again."""
         self.payload_bytes = 0
@@ -199,6 +213,7 @@ class Upload:
         self._caller.inlet = self
         self._caller.resume_flow()
         if invited:
+            self._turn_s = now_s
             self._caller.moved_by(now_s + patience.idle_s)
         else:
             server.answer_by(now_s + patience.answer_s)
@@ -225,14 +240,22 @@ class Upload:
     def invite(self) -> None:
         """It is the caller's turn."""
         self._server.answer_by(inf)
-        self._caller.moved_by(self._patience.clock() + self._patience.idle_s)
+        now_s = self._patience.clock()
+        if self._turn_s:
+            self._waited_s += now_s - self._turn_s
+        self._turn_s = now_s
+        self._caller.moved_by(now_s + self._patience.left_s(self.payload_bytes, self._waited_s))
 
     def pause_flow(self) -> None:
         """The backend is slow to take it: its own time runs, the caller's does not."""
         self._paused = True
         self._caller.pause_flow()
         self._caller.moved_by(inf)
-        self._server.answer_by(self._patience.clock() + self._patience.answer_s)
+        now_s = self._patience.clock()
+        if self._turn_s:
+            self._waited_s += now_s - self._turn_s
+            self._turn_s = 0.0
+        self._server.answer_by(now_s + self._patience.answer_s)
 
     def resume_flow(self) -> None:
         """The backend takes more."""

@@ -104,6 +104,7 @@ class Recorder:
         self._shadows: dict[tuple[str, str, str], ShadowRow] = {}
         self.table = PlanTable()
         self.auth_failures = {key: 0 for key, reply in ROWS.items() if reply.status == _UNAUTHORIZED}
+        self.auth_failures["auth_slowed"] = 0
         """By the refusal's key in ``core.replies``."""
         self.request_duration = Histogram()
         self.upstream_duration = Histogram()

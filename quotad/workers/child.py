@@ -7,7 +7,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from quotad import __version__
@@ -16,6 +16,7 @@ from quotad.telemetry.figures import Figures
 from quotad.workers.channel import Channel
 
 Answer = dict[str, Any]
+Slots = Sequence[Sequence[socket.socket]]
 
 log = logging.getLogger("quotad")
 
@@ -41,6 +42,10 @@ class Child:
         """The configuration that it has."""
         self.listens = False
         """From the moment in which it was told to listen: what comes after must reach it as an order."""
+        self.slots: tuple[int, ...] = ()
+        """Places that it accepts callers at, or was told to."""
+        self.retired = False
+        """Another one has its place."""
         self.ready = False
         self._channel = channel
         self._take = take
@@ -54,8 +59,11 @@ class Child:
         self._hearing = loop.create_task(self._hear())
 
     @classmethod
-    async def spawn(cls, number: int, log_lock: int, take: Callable[[Answer], Figures]) -> "Child":
-        """Run a fresh interpreter. Raises QuotadError when the system refuses."""
+    async def spawn(
+        cls, number: int, log_lock: int, slots: Slots, take: Callable[[Answer], Figures]
+    ) -> "Child":
+        """Run a fresh interpreter, which is handed every place to listen. Raises QuotadError."""
+        handed_down = [[each.fileno() for each in slot] for slot in slots]
         try:
             ours, theirs = socket.socketpair()
             with theirs, contextlib.ExitStack() as undo:
@@ -69,9 +77,10 @@ class Child:
                         "worker",
                         str(theirs.fileno()),
                         str(log_lock),
+                        ";".join(",".join(map(str, slot)) for slot in handed_down),
                     ],
                     stdin=asyncio.subprocess.DEVNULL,
-                    pass_fds=(theirs.fileno(), log_lock),
+                    pass_fds=(theirs.fileno(), log_lock, *itertools.chain(*handed_down)),
                     # A Ctrl-C in the terminal is for the supervisor, which drains its workers.
                     start_new_session=True,
                 )
@@ -88,12 +97,20 @@ class Child:
         except TimeoutError:
             raise QuotadError(f"worker {self.number}: no answer to {verb} in {timeout_s:.0f} s") from None
 
-    async def start(self, parcel: bytes, timeout_s: float) -> None:
-        """Have every part started but the callers' port. Raises QuotadError."""
+    async def start(self, parcel: bytes, timeout_s: float, version: str = __version__) -> None:
+        """Have every part started but the callers' port; ``version``: empty for whichever is installed.
+
+        Raises QuotadError.
+        """
         self.parcel = parcel
         await self.order(
-            "start", timeout_s, parcel=parcel.decode("ascii"), number=self.number, version=__version__
+            "start", timeout_s, parcel=parcel.decode("ascii"), number=self.number, version=version
         )
+
+    async def listen(self, slots: Iterable[int], timeout_s: float) -> None:
+        """Have callers accepted at these places, and at no others. Raises QuotadError."""
+        self.slots = tuple(slots)
+        await self.order("listen", timeout_s, slots=self.slots)
 
     def is_ready(self) -> None:
         """It listens now."""

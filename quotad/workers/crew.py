@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from itertools import cycle
+from typing import Any
 
-from quotad import lifetime
+from quotad import __version__, lifetime
 from quotad.errors import QuotadError
 from quotad.telemetry.figures import Figures
 from quotad.workers.child import Answer, Child
@@ -39,12 +41,17 @@ class Crew:
 
     def __init__(self, count: int, parcel: bytes, spawn: Spawn) -> None:
         self._parcel = parcel
+        self._version = __version__
+        """Workers must be of it; empty once others were let in by ``swap``."""
         self._spawn = spawn
+        self._alive: set[Child] = set()
+        """Also those that are only starting, or have retired and finish what is in flight."""
         self._children: dict[int, Child] = {}
+        """Who has each place."""
         self._numbers = range(1, count + 1)
         self._past = Figures()
         self._draining = asyncio.Event()
-        self._keeping: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
         self._collecting: asyncio.Task[None] | None = None
         self.restarts = 0
         """Workers that were put in a dead one's place."""
@@ -58,19 +65,49 @@ class Crew:
         """The sum over all workers, dead ones included."""
         total = Figures()
         total.add(self._past)
-        for child in self._children.values():
+        for child in self._alive:
             total.add(child.figures)
         return total
 
     async def start(self) -> None:
         """Start all of them. Raises QuotadError when one cannot start; ``drain`` ends the others."""
         started = await asyncio.gather(*map(self._launch, self._numbers), return_exceptions=True)
-        loop = asyncio.get_running_loop()
-        self._keeping = [loop.create_task(self._keep(each)) for each in started if isinstance(each, Child)]
-        self._collecting = loop.create_task(self._collect())
+        for child in started:
+            if isinstance(child, Child):
+                self._seat(child)
+        self._collecting = asyncio.get_running_loop().create_task(self._collect())
         for failure in started:
             if isinstance(failure, BaseException):
                 raise failure
+
+    async def swap(self, parcel: bytes) -> None:
+        """Put a new worker with this configuration in each one's place; the old ones drain, and end.
+
+        Raises QuotadError when one cannot start: then no place has changed hands. New workers are
+        whatever is installed now, if it can read ``parcel`` and its reports can be read.
+        """
+        starting = [self._begin(number, parcel, "") for number in self._numbers]
+        started = await asyncio.gather(*starting, return_exceptions=True)
+        children = [each for each in started if isinstance(each, Child)]
+        try:
+            for failure in started:
+                if isinstance(failure, BaseException):
+                    raise failure
+            await asyncio.gather(*(child.report() for child in children))
+            await asyncio.gather(*(child.listen((child.number - 1,), START_S) for child in children))
+        except BaseException:
+            for child in children:
+                child.end(signal.SIGKILL)
+            await asyncio.gather(*map(self._bury, children))
+            raise
+        self._parcel, self._version = parcel, ""
+        for child in children:
+            old = self._children.get(child.number)
+            self._seat(child)
+            if old is not None:
+                old.retired = True
+                self._run(self._retire(old))
+        self._cover()
 
     async def refresh(self) -> None:
         """Hear from every worker, unless one takes too long: then its last report stands."""
@@ -117,79 +154,145 @@ class Crew:
     async def drain(self, grace_s: float) -> None:
         """Let all of them finish what is in flight, and end; also those that were only starting."""
         self._draining.set()
-        for child in self._children.values():
+        for child in self._alive:
             child.end()
-        if self._keeping:
-            _, late = await asyncio.wait(
-                self._keeping, timeout=grace_s + lifetime.SETTLE_WITHIN_S + DRAIN_MARGIN_S
-            )
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=_end_within_s(grace_s))
             if late:
                 log.error("%d workers did not end in time and are killed", len(late))
-            for child in self._children.values():
+            for child in self._alive:
                 child.end(signal.SIGKILL)
-            await asyncio.wait(self._keeping)
+            while self._tasks:
+                await asyncio.wait(self._tasks)
+        # Whose start was cancelled.
+        await asyncio.gather(*map(self._bury, tuple(self._alive)))
         if self._collecting is not None:
             self._collecting.cancel()
 
     def _listening(self) -> list[Child]:
-        return [child for child in self._children.values() if child.listens]
+        return [child for child in self._alive if child.listens and not child.retired]
 
-    async def _launch(self, number: int) -> Child:
-        """A worker that listens. Raises QuotadError, and leaves nothing behind."""
-        child = self._children[number] = await self._spawn(number)
+    def _run(self, doing: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(doing)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _begin(self, number: int, parcel: bytes, version: str) -> Child:
+        """A worker that runs, but does not listen yet. Raises QuotadError, and leaves nothing behind."""
+        child = await self._spawn(number)
+        self._alive.add(child)
         try:
             if self._draining.is_set():
                 raise QuotadError("draining")
-            await child.start(self._parcel, START_S)
-            while child.parcel is not self._parcel:
-                await _renew(child, self._parcel)
-            child.listens = True
-            await child.order("listen", START_S)
+            await child.start(parcel, START_S, version)
         except BaseException:
             child.end(signal.SIGKILL)
             await self._bury(child)
             raise
-        child.is_ready()
         return child
+
+    async def _launch(self, number: int) -> Child:
+        """A worker that listens at its own place. Raises QuotadError, and leaves nothing behind."""
+        child = await self._begin(number, self._parcel, self._version)
+        try:
+            while child.parcel is not self._parcel:
+                await _renew(child, self._parcel)
+            child.listens = True
+            await child.listen((number - 1,), START_S)
+        except BaseException:
+            child.end(signal.SIGKILL)
+            await self._bury(child)
+            raise
+        return child
+
+    def _seat(self, child: Child, pause_s: float = 0.0) -> None:
+        """From now on it has its place, and somebody will after it."""
+        self._children[child.number] = child
+        child.listens = True
+        child.is_ready()
+        self._run(self._keep(child, pause_s))
+
+    def _cover(self) -> None:
+        """Have who is there accept callers at the places of who is not, and at no place too many."""
+        seated = sorted(self._children.values(), key=lambda child: child.number)
+        if not seated or self._draining.is_set():
+            return
+        slots = {child: [child.number - 1] for child in seated}
+        empty = [number - 1 for number in self._numbers if number not in self._children]
+        for slot, child in zip(empty, cycle(seated)):
+            slots[child].append(slot)
+        for child, wanted in slots.items():
+            if child.slots != tuple(wanted):
+                self._run(self._order_to_cover(child, wanted))
+
+    async def _order_to_cover(self, child: Child, slots: list[int]) -> None:
+        refusal = await _refusal(child.listen(slots, ORDER_S))
+        if refusal is not None and child in self._alive:
+            log.error("%s; it is replaced, since callers may wait where nobody listens", refusal)
+            child.end(signal.SIGKILL)
+
+    async def _retire(self, child: Child) -> None:
+        refusal = await _refusal(child.order("retire", ORDER_S))
+        if refusal is not None:
+            child.end()
 
     async def _bury(self, child: Child) -> int:
         status = await child.ended()
         self._past.add(child.figures.past())
-        del self._children[child.number]
+        self._alive.discard(child)
+        if self._children.get(child.number) is child:
+            del self._children[child.number]
         return status
 
-    async def _keep(self, first: Child) -> None:
-        """From now on there is a worker of this number, until all drain."""
-        number, child, pause_s = first.number, first, 0.0
-        while True:
-            status = await self._bury(child)
-            if self._draining.is_set():
-                return
-            log.error("worker %d (process %d) %s; it is replaced", number, child.process.pid, _how(status))
-            pause_s = _next_pause_s(pause_s) if child.ready_for_s < SHORT_LIFE_S else 0.0
-            while True:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._draining.wait(), pause_s)
-                if self._draining.is_set():
-                    return
-                self.restarts += 1
-                try:
-                    child = await self._launch(number)
-                    break
-                except QuotadError as error:
-                    pause_s = _next_pause_s(pause_s)
-                    if not self._draining.is_set():
-                        log.error("worker %d: %s; again in %.1f s", number, error, pause_s)  # noqa: TRY400 - no trace
+    async def _keep(self, child: Child, pause_s: float = 0.0) -> None:
+        """Until its end; then there is another of its number, unless it has retired or all drain.
+
+        ``pause_s``: what was waited before this one was started.
+        """
+        status = await self._bury(child)
+        if self._draining.is_set() or child.retired:
+            return
+        log.error("worker %d (process %d) %s; it is replaced", child.number, child.process.pid, _how(status))
+        self._cover()
+        pause_s = _next_pause_s(pause_s) if child.ready_for_s < SHORT_LIFE_S else 0.0
+        while not await self._is_settled(child.number, pause_s):
+            self.restarts += 1
+            try:
+                successor = await self._launch(child.number)
+            except QuotadError as error:
+                pause_s = _next_pause_s(pause_s)
+                if not self._draining.is_set():
+                    log.error("worker %d: %s; again in %.1f s", child.number, error, pause_s)  # noqa: TRY400 - no trace
+                continue
+            if successor.number in self._children:
+                # A swap was quicker.
+                successor.retired = True
+                self._run(self._keep(successor))
+                await self._retire(successor)
+            else:
+                self._seat(successor, pause_s)
+                self._cover()
+            return
+
+    async def _is_settled(self, number: int, pause_s: float) -> bool:
+        """Whether after this pause nobody is to be put in that place."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._draining.wait(), pause_s)
+        return self._draining.is_set() or number in self._children
 
     async def _collect(self) -> None:
         while True:
             await asyncio.sleep(REPORT_EVERY_S)
-            for child in self._children.values():
+            for child in self._alive:
                 if child.ready:
                     child.report()
                 if child.silent_s > STUCK_S:
                     log.error("worker %d has not answered for %.0f s and is killed", child.number, STUCK_S)
                     child.end(signal.SIGKILL)
+
+
+def _end_within_s(grace_s: float) -> float:
+    return grace_s + lifetime.SETTLE_WITHIN_S + DRAIN_MARGIN_S
 
 
 async def _prepare(child: Child, parcel: bytes) -> None:

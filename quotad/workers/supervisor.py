@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import tempfile
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import uvloop
 from quotad import lifetime
 from quotad.config.model import Config
 from quotad.config.parcel import pack
-from quotad.config.reread import reread
+from quotad.config.reread import KEPT, reread
 from quotad.errors import ConfigError, QuotadError
 from quotad.ground import Ground
 from quotad.telemetry.figures import Figures
@@ -23,6 +24,8 @@ from quotad.telemetry.sources import Scrape, Sources
 from quotad.workers.child import Answer, Child
 from quotad.workers.crew import Crew
 from quotad.workers.ports import SharedPort
+
+Renew = Callable[[Crew], Awaitable[None]]
 
 log = logging.getLogger("quotad")
 
@@ -42,13 +45,14 @@ class Supervisor:
         self._crew: Crew | None = None
         self._log_lock = tempfile.TemporaryFile(prefix="quotad-")  # noqa: SIM115 - closed in stop
         self._draining = False
-        self._reloading: asyncio.Task[None] | None = None
-        self._reload_again = False
+        self._renewing: asyncio.Task[None] | None = None
+        self._asked: dict[str, Renew] = {}
+        """What is still to be done, by name: asked twice, it is done once."""
 
     async def start(self) -> dict[str, str]:
         """Start every part and all workers; answers what each port is bound to. Raises QuotadError."""
         config, ground = self._config, self._ground
-        port = self._port = SharedPort(config.listen.address)
+        port = self._port = SharedPort(config.listen.address, config.workers)
         self._store_url = await ground.start_server()
         if config.telemetry.address is not None or config.admin is not None:
             await self._open_ports()
@@ -74,39 +78,59 @@ class Supervisor:
 
     def reload(self) -> None:
         """Read the configuration again: in force in every worker, or refused and the old one stays."""
-        self._reload_again = True
-        if self._reloading is None or self._reloading.done():
-            self._reloading = asyncio.get_running_loop().create_task(self._reload())
+        self._ask("reload", self._reload)
+
+    def swap(self) -> None:
+        """Put a new worker, with the configuration read again, in each one's place; or none."""
+        self._ask("swap", self._swap)
+
+    def _ask(self, name: str, renew: Renew) -> None:
+        self._asked[name] = renew
+        if self._renewing is None or self._renewing.done():
+            self._renewing = asyncio.get_running_loop().create_task(self._renew())
 
     async def stop(self) -> None:
         """Drain all workers, wait for them, and let go of everything."""
         self._draining = True
-        if self._reloading is not None:
-            self._reloading.cancel()
+        if self._renewing is not None:
+            self._renewing.cancel()
+            await asyncio.wait((self._renewing,))
+        if self._port is not None:
+            # The workers have their own hold on it, and let go of it when all who wait are accepted.
+            self._port.close()
         if self._crew is not None:
             await self._crew.drain(self._config.listen.drain_s)
-        if self._port is not None:
-            self._port.close()
         await self._ground.close()
         self._sources.loop_lag.stop()
         self._log_lock.close()
 
-    async def _reload(self) -> None:
-        while self._reload_again and self._crew is not None:
-            self._reload_again = False
+    async def _renew(self) -> None:
+        while self._asked and self._crew is not None:
+            name = next(iter(self._asked))
             try:
-                config = await asyncio.to_thread(reread, self._path, self._config)
-                parcel = self._parcel(config)
-                prepared = await self._crew.prepare(parcel)
+                await self._asked.pop(name)(self._crew)
             except ConfigError as error:
-                log.error("reload refused: %s", "; ".join(map(str, error.problems)))  # noqa: TRY400 - no trace
+                log.error("%s refused: %s", name, "; ".join(map(str, error.problems)))  # noqa: TRY400 - no trace
             except QuotadError as error:
-                log.error("reload refused: %s", error)  # noqa: TRY400 - no trace
-            else:
-                self._config = config
-                self._recorder.configure(config.routes, config.table)
-                await self._crew.commit(parcel, prepared)
-                log.info("reloaded: version %s", config.version)
+                log.error("%s refused: %s", name, error)  # noqa: TRY400 - no trace
+
+    async def _reload(self, crew: Crew) -> None:
+        config = await asyncio.to_thread(reread, self._path, self._config)
+        parcel = self._parcel(config)
+        prepared = await crew.prepare(parcel)
+        self._take_over(config)
+        await crew.commit(parcel, prepared)
+        log.info("reloaded: version %s", config.version)
+
+    async def _swap(self, crew: Crew) -> None:
+        config = await asyncio.to_thread(reread, self._path, self._config, KEPT)
+        await crew.swap(self._parcel(config))
+        self._take_over(config)
+        log.info("swapped: version %s", config.version)
+
+    def _take_over(self, config: Config) -> None:
+        self._config = config
+        self._recorder.configure(config.routes, config.table)
 
     def _parcel(self, config: Config) -> bytes:
         """What a worker is to do: the operator's ports are not its business, and numbers are resolved."""
@@ -123,9 +147,10 @@ class Supervisor:
         )
 
     async def _spawn(self, number: int) -> Child:
-        return await Child.spawn(number, self._log_lock.fileno(), self._take)
+        slots = self._port.slots if self._port else []
+        return await Child.spawn(number, self._log_lock.fileno(), slots, self._absorb)
 
-    def _take(self, report: Answer) -> Figures:
+    def _absorb(self, report: Answer) -> Figures:
         return absorb(self._recorder, report)
 
     async def _refresh(self) -> None:
@@ -151,6 +176,9 @@ class Supervisor:
 
 
 def run(path: Path, config: Config) -> int:
-    """Serve until SIGTERM or SIGINT; SIGHUP reads ``path`` again. Raises QuotadError when it cannot start."""
+    """Serve until SIGTERM or SIGINT; SIGHUP reads ``path`` again, SIGUSR2 swaps workers.
+
+    Raises QuotadError when it cannot start.
+    """
     lifetime.log_to_stderr()
     return uvloop.run(lifetime.serve(Supervisor(path, config)))

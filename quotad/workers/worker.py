@@ -11,7 +11,7 @@ import select
 import signal
 import socket
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import uvloop
@@ -31,6 +31,7 @@ ORPHAN_END_S = 2.0
 """When the supervisor is gone: after this time the process ends, whatever it does."""
 
 Order = dict[str, Any]
+Slots = Sequence[Sequence[socket.socket]]
 
 log = logging.getLogger("quotad.worker")
 
@@ -38,12 +39,16 @@ log = logging.getLogger("quotad.worker")
 class Worker:
     """Does what comes over the channel."""
 
-    def __init__(self, channel: Channel, log_lock: int) -> None:
+    def __init__(self, channel: Channel, log_lock: int, slots: Slots = ()) -> None:
+        """``slots``: the sockets that any worker may be told to accept from, by the number of its place."""
         self._channel = channel
         self._log_lock = log_lock
+        self._slots = slots
         self._app: App | None = None
         self.started = False
         """Whether every part runs but perhaps the callers' port."""
+        self.retired = asyncio.Event()
+        """Another worker has its place."""
         self._reporter = Reporter()
         self._next: tuple[Config, Snapshot] | None = None
         self._verbs: dict[str, Callable[[Order], Awaitable[Order]]] = {
@@ -54,6 +59,7 @@ class Worker:
             "listen": self._listen,
             "report": self._report,
             "find": self._find,
+            "retire": self._retire,
         }
 
     async def obey(self) -> None:
@@ -68,11 +74,21 @@ class Worker:
     async def stop(self, grace_s: float | None) -> None:
         """Drain, and send the last numbers; ``grace_s`` as ``App.stop`` has it."""
         if self._app is not None:
-            await self._app.stop(grace_s)
+            draining = self._app.stop(grace_s, handed_over=self.retired.is_set())
+            # From here on only what the listener has of them keeps them open.
+            self._let_go()
+            await draining
+        self._let_go()
         if self._app is not None and self.started:
             for message in self._reporter.report(self._app.sources):
                 self._channel.send(message)
         await self._channel.close()
+
+    def _let_go(self) -> None:
+        for slot in self._slots:
+            for each in slot:
+                each.close()
+        self._slots = ()
 
     @property
     def _running(self) -> App:
@@ -81,7 +97,7 @@ class Worker:
         return self._app
 
     async def _start(self, order: Order) -> Order:
-        if order["version"] != __version__:
+        if order["version"] not in ("", __version__):
             raise QuotadError(f"{__version__} is installed now, {order['version']} is running: restart it")
         lifetime.log_to_stderr(f"[{order['number']}]")
         self._app = App(unpack(order["parcel"]), log_lock=self._log_lock)
@@ -90,8 +106,13 @@ class Worker:
         lifetime.calm_collector()
         return {}
 
-    async def _listen(self, _order: Order) -> Order:
-        await self._running.listen(shared=True)
+    async def _listen(self, order: Order) -> Order:
+        """Accept from the sockets of these places, and of no others."""
+        await self._running.serve_on([each for number in order["slots"] for each in self._slots[number]])
+        return {}
+
+    async def _retire(self, _order: Order) -> Order:
+        self.retired.set()
         return {}
 
     async def _prepare(self, order: Order) -> Order:
@@ -124,22 +145,26 @@ class Worker:
         return {"found": self._running.refusals.find(order["request_id"])}
 
 
-def run(channel: int, log_lock: int) -> int:
-    """Be a worker: ``channel`` and ``log_lock`` are descriptors that the supervisor handed down."""
+def run(channel: int, log_lock: int, slots: str) -> int:
+    """Be a worker: all are descriptors that the supervisor handed down (``slots``: ``3,4;5,6``)."""
+    lifetime.lift_descriptor_limit()
     # A terminal's hang-up is the supervisor's to hear.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     threading.Thread(target=_end_with_supervisor, args=(channel,), daemon=True).start()
-    return uvloop.run(_serve(socket.socket(fileno=channel), log_lock))
+    places = [
+        [socket.socket(fileno=int(number)) for number in slot.split(",")] for slot in slots.split(";") if slot
+    ]
+    return uvloop.run(_serve(socket.socket(fileno=channel), log_lock, places))
 
 
-async def _serve(end: socket.socket, log_lock: int) -> int:
+async def _serve(end: socket.socket, log_lock: int, slots: Slots) -> int:
     ended = asyncio.Event()
     lifetime.end_by_signal(ended)
-    worker = Worker(await Channel.over(end), log_lock)
+    worker = Worker(await Channel.over(end), log_lock, slots)
     loop = asyncio.get_running_loop()
     obeying = loop.create_task(worker.obey())
-    ending = loop.create_task(ended.wait())
-    await asyncio.wait((obeying, ending), return_when=asyncio.FIRST_COMPLETED)
+    ending, retiring = loop.create_task(ended.wait()), loop.create_task(worker.retired.wait())
+    await asyncio.wait((obeying, ending, retiring), return_when=asyncio.FIRST_COMPLETED)
     orphaned = obeying.done()
     if not worker.started:
         obeying.cancel()
@@ -147,9 +172,9 @@ async def _serve(end: socket.socket, log_lock: int) -> int:
     # Else it goes on answering while it drains, so that its numbers stay true.
     await worker.stop(ORPHAN_GRACE_S if orphaned else None)
     lifetime.ignore_endings()
-    for task in (obeying, ending):
+    for task in (obeying, ending, retiring):
         task.cancel()
-    await asyncio.wait((obeying, ending))
+    await asyncio.wait((obeying, ending, retiring))
     if orphaned:
         obeying.result()
     return 0

@@ -6,6 +6,7 @@ import pytest
 from quotad.config.file import json_schema, load
 from quotad.config.model import (
     Address,
+    AuthFailureRule,
     AuthRules,
     Config,
     EmbeddedStore,
@@ -80,6 +81,10 @@ def test_process_sections() -> None:
         trusted_header="forwarded",
         proxy_protocol=True,
         max_tunnels=100,
+        body_bytes_per_s=50,
+        max_connections=20_000,
+        max_connections_per_address=100,
+        auth_failures=AuthFailureRule(10, 20),
     )
     assert config.telemetry.address == Address("", 9090)
     assert config.telemetry.access_log == str(HERE / "valid/access.log")
@@ -218,6 +223,7 @@ def test_the_schema_is_the_published_one() -> None:
         "telemetry",
         "admin",
         "workers",
+        "supervised",
         "store",
         "routes",
         "services",

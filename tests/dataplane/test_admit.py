@@ -1,20 +1,31 @@
 """The throttle of an environment beside a caller's plan. What it decides by is the engine's."""
 
+import contextlib
 import json
+from collections.abc import AsyncIterator
 
 import pytest
 
+from quotad.config.model import Route
 from quotad.core.plans import EnvironmentRule, Subject, UsagePlan
 from quotad.core.quota import Limit
 from quotad.core.table import throttle_of
 from quotad.core.verdict import Verdict
 from tests.support.backends import running_backend
-from tests.support.dataplane import Gate, refused, route, running_plane, until
+from tests.support.dataplane import Gate, Plane, refused, route, running_plane, snapshot, until
 from tests.support.rawhttp import get, raw
 
 RULE = EnvironmentRule("release", 5, 10)
 TAG = throttle_of("service-test", RULE).tag
 SHADOW = UsagePlan("usagePlan-shadow", "shadow")
+
+
+@contextlib.asynccontextmanager
+async def throttled(*routes: Route, shadow: UsagePlan | None = None) -> AsyncIterator[Plane]:
+    """A plane whose environment has a throttle."""
+    async with running_plane(*routes, shadow=shadow) as plane:
+        plane.holder.current = snapshot(*routes, shadow=shadow, rule=RULE)
+        yield plane
 
 
 def is_throttle(subject: Subject) -> bool:
@@ -36,7 +47,7 @@ def refuse_throttle(gate: Gate, reason: str = "rate") -> None:
 @pytest.mark.parametrize("at_once", [False, True])
 async def test_both_are_asked_and_settled(at_once: bool) -> None:
     """First the plan, then the throttle; when the answer is there both units are settled."""
-    async with running_backend() as backend, running_plane(route(backend.port), rule=RULE) as plane:
+    async with running_backend() as backend, throttled(route(backend.port)) as plane:
         plane.gate.at_once = at_once
         async with raw(plane.port) as caller:
             await caller.send(get(), get())
@@ -50,7 +61,7 @@ async def test_a_throttled_request_costs_its_plan_nothing() -> None:
     """It is 429 by the rate, with the throttle's numbers; what the plan had granted goes back, once."""
     async with (
         running_backend() as backend,
-        running_plane(route(backend.port), rule=RULE, shadow=SHADOW) as plane,
+        throttled(route(backend.port), shadow=SHADOW) as plane,
     ):
         refuse_throttle(plane.gate)
         async with raw(plane.port) as caller:
@@ -73,7 +84,7 @@ async def test_a_throttled_request_costs_its_plan_nothing() -> None:
 
 async def test_beyond_its_plan_a_caller_takes_nothing_of_the_throttle() -> None:
     """Who is refused by its own plan does not use up what all share."""
-    async with running_plane(route(1), rule=RULE) as plane:
+    async with throttled(route(1)) as plane:
         plane.gate.change = refused()
         async with raw(plane.port) as caller:
             await caller.send(get())
@@ -84,7 +95,7 @@ async def test_beyond_its_plan_a_caller_takes_nothing_of_the_throttle() -> None:
 
 async def test_a_known_refusal_needs_no_question() -> None:
     """While the throttle is known to be used up, neither the plan nor the store is asked."""
-    async with running_plane(route(1), rule=RULE) as plane:
+    async with throttled(route(1)) as plane:
         known = Verdict(throttle_of("service-test", RULE), False, None)
         refused(Limit.RATE, "rate", 1)(known)
         plane.gate.known[TAG] = known
@@ -98,7 +109,7 @@ async def test_a_known_refusal_needs_no_question() -> None:
 @pytest.mark.parametrize(("reason", "status"), [("store", 200), ("overload", 503)])
 async def test_when_the_store_does_not_answer_for_the_throttle(reason: str, status: int) -> None:
     """The plan's policy has decided then; only too many who wait are refused, and cost the plan nothing."""
-    async with running_backend() as backend, running_plane(route(backend.port), rule=RULE) as plane:
+    async with running_backend() as backend, throttled(route(backend.port)) as plane:
         refuse_throttle(plane.gate, reason)
         async with raw(plane.port) as caller:
             await caller.send(get())
@@ -109,7 +120,7 @@ async def test_when_the_store_does_not_answer_for_the_throttle(reason: str, stat
 @pytest.mark.parametrize("step", [1, 2])
 async def test_who_leaves_gets_everything_back(step: int) -> None:
     """A caller that hangs up while it waits for the plan, or for the throttle, leaves nothing taken."""
-    async with running_plane(route(1), rule=RULE) as plane:
+    async with throttled(route(1)) as plane:
         plane.gate.held = True
         async with raw(plane.port) as caller:
             await caller.send(get())
@@ -126,7 +137,7 @@ async def test_who_leaves_gets_everything_back(step: int) -> None:
 
 async def test_no_backend_gives_both_back_or_settles_both() -> None:
     """Where no backend is reached, the throttle's unit ends as the plan's does."""
-    async with running_plane(route(1), rule=RULE) as plane:
+    async with throttled(route(1)) as plane:
         async with raw(plane.port) as caller:
             await caller.send(get())
             assert (await caller.answer()).status == 502
@@ -138,7 +149,7 @@ async def test_preflights_pass() -> None:
     """A preflight that passes uncounted is not throttled either."""
     async with (
         running_backend() as backend,
-        running_plane(route(backend.port, preflight_pass=True), rule=RULE) as plane,
+        throttled(route(backend.port, preflight_pass=True)) as plane,
         raw(plane.port) as caller,
     ):
         await caller.send(

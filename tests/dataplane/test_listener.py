@@ -1,19 +1,22 @@
 """The callers' port: drained in order, cut off with everything accounted for."""
 
 import asyncio
+import socket
 
 import pytest
 
+from quotad import sockets
+from quotad.config.model import Address, Listen
 from quotad.core.plans import StatusClass
 from tests.support.backends import read_request, running_backend
-from tests.support.dataplane import route, running_plane, until
+from tests.support.dataplane import UNUSED_PORT, route, running_plane, until
 from tests.support.rawhttp import get, raw
 
 ONLY_2XX: frozenset[StatusClass] = frozenset({"2xx"})
 
 
 async def test_drain() -> None:
-    """Idle connections close at once, what is in flight ends with `Connection: close`."""
+    """Idle connections close soon, what is in flight ends with `Connection: close`."""
     async with (
         running_backend() as backend,
         running_plane(route(backend.port)) as plane,
@@ -59,3 +62,89 @@ async def test_abort_of_the_listener_settles_everything(held: bool) -> None:
             assert await caller.is_closed()
             assert plane.gate.counted == ([] if held else [False])
             assert len(plane.outcomes.all) == 1
+
+
+async def test_who_comes_while_draining_is_served_or_refused_but_never_reset() -> None:
+    """From the last connection that the kernel took on, callers are refused; all before get an answer."""
+    answered, refused = 0, 0
+
+    async def come(port: int) -> None:
+        nonlocal answered, refused
+        try:
+            async with raw(port) as caller:
+                await caller.send(get())
+                answer = await caller.answer()
+                answered += answer.status == 200
+        except ConnectionRefusedError:
+            refused += 1
+
+    async with running_backend() as backend, running_plane(route(backend.port)) as plane:
+        async with asyncio.TaskGroup() as storm:
+
+            async def keep_coming() -> None:
+                while not refused:
+                    await asyncio.gather(*(come(plane.port) for _ in range(20)))
+
+            for _ in range(4):
+                storm.create_task(keep_coming())
+            await plane.outcomes.until(200)
+            await plane.listener.drain(10.0)
+        assert answered == len(plane.outcomes.all) >= 200
+        assert refused
+
+
+async def test_sockets_that_are_handed_over() -> None:
+    """A second listener goes on where the first stops: nobody who connects meanwhile is refused or reset."""
+    with sockets.bind((socket.AF_INET, ("127.0.0.1", 0)), 0, shared=True) as shared:
+        port = shared.getsockname()[1]
+        async with (
+            running_backend() as backend,
+            running_plane(route(backend.port), listening=[shared]) as first,
+            running_plane(route(backend.port), listening=[shared]) as second,
+            raw(port) as kept,
+        ):
+            await kept.send(get())
+            assert (await kept.answer()).values(b"connection") == []
+            first_had = len(first.outcomes.all)
+            old, new = (first, second) if first_had else (second, first)
+            draining = asyncio.ensure_future(old.listener.drain(10.0, handed_over=True))
+            for _ in range(50):
+                async with raw(port) as caller:
+                    await caller.send(get())
+                    assert (await caller.answer()).status == 200
+            assert len(new.outcomes.all) >= 49
+            # A kept connection has a last answer, which says so.
+            await kept.send(get())
+            assert (await kept.answer()).values(b"connection") == [b"close"]
+            await draining
+
+
+async def test_sockets_come_and_go() -> None:
+    """More sockets, then fewer: all lead to the same data plane, and who is served is not disturbed."""
+    place = (socket.AF_INET, ("127.0.0.1", 0))
+    with sockets.bind(place, 0, shared=True) as one, sockets.bind(place, 0, shared=True) as other:
+        port = other.getsockname()[1]
+        async with running_backend() as backend, running_plane(route(backend.port), listening=[one]) as plane:
+            await plane.listener.serve_on([one, other])
+            async with raw(port) as kept:
+                ids = []
+                for _ in range(2):
+                    async with raw(one.getsockname()[1]) as caller:
+                        for connection in (caller, kept):
+                            await connection.send(get())
+                            ids += (await connection.answer()).values(b"x-request-id")
+                    await plane.listener.serve_on([one])
+                assert len(set(ids)) == 4
+                assert {number[:12] for number in ids} == {plane.listener.id_prefix.encode()}
+            other.listen()
+            socket.create_connection(("127.0.0.1", port)).close()
+            assert len(plane.outcomes.all) == 4
+
+
+async def test_a_port_that_is_taken() -> None:
+    """The error is the system's, and nothing is left open."""
+    async with running_plane(route(UNUSED_PORT)) as plane:
+        taken = Listen(Address("127.0.0.1", plane.port))
+        with pytest.raises(OSError, match="in use"):
+            async with running_plane(route(UNUSED_PORT), listen=taken):
+                raise AssertionError

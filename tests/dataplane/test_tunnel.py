@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from quotad.dataplane.connection import Connection
 from quotad.dataplane.flow import Wheel
 from tests.support.backends import running_backend
 from tests.support.dataplane import LISTEN, route, running_plane, until
@@ -109,7 +110,8 @@ async def test_what_was_sent_ahead_is_bounded() -> None:
     ):
         sending = asyncio.ensure_future(caller.send(upgrade() + b"x" * size))
         await until(lambda: backend.open)
-        connection = next(iter(plane.listener._crowd))
+        connection = next(iter(plane.listener.crowd))
+        assert isinstance(connection, Connection)
         await until(lambda: not connection._reading)
         assert len(connection.ahead) < 1 << 20
         go.set()

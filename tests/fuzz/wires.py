@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 from quotad.dataplane.backend import Spec
-from quotad.dataplane.connection import HEAD, Crowd
+from quotad.dataplane.connection import HEAD
 from quotad.dataplane.connection import Connection as CallerConnection
+from quotad.dataplane.crowd import Crowd
 from quotad.dataplane.flow import Wheel
 from quotad.dataplane.plane import Plane
 from quotad.dataplane.snapshot import SnapshotHolder

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import quotad.dataplane
-from quotad.dataplane.connection import FLUSH, Connection, Crowd
+from quotad.dataplane.connection import FLUSH, Connection
+from quotad.dataplane.crowd import Crowd
 from quotad.dataplane.plane import Plane
 from tests.support.rawhttp import Raw
 

@@ -39,14 +39,16 @@ class Workplace:
     async def spawn(self, number: int) -> Child:
         """A worker process that was told nothing yet."""
         recorder = Recorder()
-        return await Child.spawn(number, self.log_lock, lambda report: absorb(recorder, report))
+        return await Child.spawn(
+            number, self.log_lock, self.port.slots, lambda report: absorb(recorder, report)
+        )
 
 
 @contextlib.asynccontextmanager
 async def workplace(folder: Path, store_url: str, backend_port: int = 9) -> AsyncIterator[Workplace]:
     """One plan, one caller, one route; a port of its own."""
     config = load(write_config(folder / "q.yaml", {"url": store_url}, backend_port, {}))
-    port = SharedPort(config.listen.address)
+    port = SharedPort(config.listen.address, 4)
     with tempfile.TemporaryFile() as lock:
         try:
             yield Workplace(config, port, lock.fileno())

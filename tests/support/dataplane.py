@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -185,14 +186,21 @@ async def running_plane(
     shadow: UsagePlan | None = None,
     wheel: Wheel | None = None,
     own_use: OwnUse | None = None,
-    rule: EnvironmentRule | None = None,
+    listening: Sequence[socket.socket] = (),
 ) -> AsyncIterator[Plane]:
-    """A listener on a free loopback port; at the end every admitted request must be accounted for."""
+    """A listener on a free loopback port; at the end every admitted request must be accounted for.
+
+    ``listening``: bound sockets of the test's own, to accept from instead.
+    """
     gate, outcomes = Gate(), Outcomes()
-    holder = SnapshotHolder(snapshot(*routes, condition=condition, shadow=shadow, tls=listen.tls, rule=rule))
+    holder = SnapshotHolder(snapshot(*routes, condition=condition, shadow=shadow, tls=listen.tls))
     wheel = wheel or Wheel(tick_s=0.005)
     listener = Listener(listen, holder, gate, outcomes, wheel, own_use)
-    port = await listener.start()
+    if listening:
+        await listener.serve_on(listening)
+        port = listening[0].getsockname()[1]
+    else:
+        port = await listener.start()
     try:
         yield Plane(port, gate, outcomes, listener, holder, wheel)
     finally:

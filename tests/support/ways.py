@@ -26,6 +26,7 @@ from quotad.core.plans import (
 )
 from quotad.core.table import PlanTable
 from quotad.dataplane import arrival as arriving
+from quotad.dataplane import connection as connecting
 from quotad.dataplane.caller import BODY, CONNECTION, DISCARD, PROOF, RESPONSE, TUNNEL
 from quotad.dataplane.flow import Wheel
 from quotad.dataplane.listener import Listener
@@ -185,6 +186,8 @@ class Way:
     """What holds for all callers of the environment."""
     lives_on: bool = True
     """Whether another request would be answered by the backend afterwards."""
+    at_once: int = 0
+    """After how many requests that were sent ahead others have their turn; 0: as shipped."""
 
 
 def one(*script: bytes | int, answers: int = 1) -> Callable[[Run], Awaitable[object]]:
@@ -301,6 +304,7 @@ WAYS = {
     "slow-caller": Way(
         one(get("/big") + get("/ok"), FLUSHING, answers=2), ONLY_2XX, statuses=(200, 200), narrow=True
     ),
+    "taking-turns": Way(one(get("/ok") * 3, answers=3), statuses=(200,) * 3, at_once=1),
     "store-lost-the-call": Way(one(get("/ok")), ONLY_2XX, statuses=(503,), fault="lose_call"),
     "store-lost-the-answer": Way(one(get("/ok")), ONLY_2XX, statuses=(503,), fault="lose_reply"),
     "store-is-late": Way(one(get("/ok")), ONLY_2XX, statuses=(503,), fault="hold_reply"),
@@ -311,6 +315,8 @@ WAYS = {
 async def running(way: Way, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Run]:
     """The parts of one way, started; at the end the listener is closed."""
     run = Run(way, watch)
+    if way.at_once:
+        monkeypatch.setattr(connecting, "AT_ONCE", way.at_once)
     monkeypatch.setattr(arriving, "Connection", lambda plane, crowd: Watched(plane, crowd, watch))
     async with running_backend(script=run.speak) as backend:
         run.backend = backend

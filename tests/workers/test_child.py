@@ -20,7 +20,7 @@ async def test_a_worker_starts_listens_reports_and_ends(tmp_path: Path, store_se
         child = await place.spawn(1)
         await child.start(place.parcel(), 30.0)
         assert child.ready_for_s == 0.0
-        await child.order("listen", 30.0)
+        await child.listen((0,), 30.0)
         child.is_ready()
         await child.report()
         assert sum(child.figures.numbers["quotad_requests"].values()) == 0
@@ -36,7 +36,7 @@ async def test_a_refused_order_says_why(tmp_path: Path, store_server: StoreServe
     async with workplace(tmp_path, store_server.url) as place:
         child = await place.spawn(1)
         with pytest.raises(QuotadError, match="not started"):
-            await child.order("listen", 30.0)
+            await child.listen((0,), 30.0)
         with pytest.raises(QuotadError, match="nothing was prepared"):
             await child.order("commit", 30.0)
         with pytest.raises(QuotadError, match="not a configuration"):
@@ -73,7 +73,7 @@ async def test_a_worker_that_talks_nonsense_is_ended(tmp_path: Path, store_serve
         raise KeyError("places")
 
     async with workplace(tmp_path, store_server.url) as place:
-        child = await Child.spawn(1, place.log_lock, misunderstand)
+        child = await Child.spawn(1, place.log_lock, place.port.slots, misunderstand)
         await child.start(place.parcel(), 30.0)
         with pytest.raises(QuotadError, match="worker 1 has ended"):
             await child.report()

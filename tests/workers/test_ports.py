@@ -61,7 +61,7 @@ def test_where_somebody_listens_it_is_refused(shared: bool) -> None:
 def test_a_host_with_two_families_has_one_number() -> None:
     """All interfaces: IPv4 and, where there is any, IPv6 on the same port."""
     port = SharedPort(Address("", 0))
-    numbers = {taken.getsockname()[1] for taken in port._sockets}
+    numbers = {each.getsockname()[1] for slot in port.slots for each in slot}
     assert numbers == {port.number}
     port.close()
     again = SharedPort(Address("", port.number))

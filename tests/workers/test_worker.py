@@ -24,9 +24,9 @@ async def test_orders_out_of_turn_are_refused_in_words() -> None:
     supervisor = await Channel.over(ours)
     worker = Worker(await Channel.over(theirs), 0)
     obeying = asyncio.ensure_future(worker.obey())
-    orders = [
+    orders: list[tuple[dict[str, object], str]] = [
         ({"verb": "report"}, "not started"),
-        ({"verb": "listen"}, "not started"),
+        ({"verb": "listen", "slots": []}, "not started"),
         ({"verb": "commit"}, "nothing was prepared"),
         ({"verb": "prepare", "parcel": "null"}, "not a configuration"),
         (
