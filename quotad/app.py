@@ -18,6 +18,7 @@ import uvloop
 
 from quotad import clock, lifetime
 from quotad.config.model import Config
+from quotad.dataplane.fleet import Upstreams
 from quotad.dataplane.listener import Listener
 from quotad.dataplane.own_use import OwnUse
 from quotad.dataplane.snapshot import Snapshot, SnapshotHolder
@@ -154,9 +155,15 @@ class App:
             store_errors=lambda: store.stats.errors,
             unaccounted=lambda: limiter.outage.unaccounted,
             log_dropped=lambda: access_log.dropped if access_log else 0,
+            upstreams=lambda: upstreams.rows() if (upstreams := self._upstreams) else (),
+            upstream_retries=lambda: upstreams.retries if (upstreams := self._upstreams) else {},
             loop_lag=self._loop_lag,
         )
         self._loop_lag.start()
+
+    @property
+    def _upstreams(self) -> Upstreams | None:
+        return None if self._listener is None else self._listener.upstreams
 
     def _readiness(self) -> Readiness:
         if self._draining:
@@ -167,7 +174,7 @@ class App:
 
     def take(self, config: Config, snapshot: Snapshot) -> None:
         """From now on requests are served by ``config``, of which ``snapshot`` was made."""
-        self._snapshot.current = snapshot
+        self._snapshot.take(snapshot)
         self.recorder.configure(config.routes, config.table)
         self.config = config
         if self._access_log is not None:

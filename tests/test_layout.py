@@ -15,7 +15,7 @@ CODE = sorted([*SOURCES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "bench").rglo
 # Put together here, so that this file does not find itself.
 FOREIGN = ["/" + "work/", "/" + "root/", "/" + "home/", "/" + "opt/py", "pypi" + ".org", "python" + "hosted"]
 TEXTS = {"", ".cfg", ".conf", ".css", ".html", ".js", ".json", ".lua", ".md", ".py", ".svg", ".toml", ".yaml"}
-SKIPPED = {"build", "dist", "quotad-data", "__pycache__"}
+SKIPPED = {".git", "build", "dist", "quotad-data", "__pycache__"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -7,16 +7,20 @@ from quotad.config.model import (
     Admin,
     AuthFailureRule,
     AuthRules,
+    CheckRules,
     EmbeddedStore,
+    HealthRules,
     Listen,
     ListenTls,
     NamedCertificate,
+    RetryRules,
     Route,
     SignatureRules,
     StoreConfig,
     Telemetry,
     UpstreamTls,
 )
+from quotad.config.upstream_schema import HealthSection
 from quotad.core.plans import Binding, EnvironmentRule, LeaseRule, Secret, Service, UsagePlan
 
 
@@ -149,6 +153,35 @@ def route_of(section: schema.RouteSection, service_id: str, folder: Path) -> Rou
         pool_connections=section.pool_connections,
         pool_idle_s=section.pool_idle_ms / 1000,
         upstream_tls=upstream_tls_of(section.upstream_tls, folder),
+        balance=section.balance,
+        queue_requests=section.queue_requests,
+        queue_timeout_s=None if section.queue_timeout_ms is None else section.queue_timeout_ms / 1000,
+        dns_refresh_s=section.dns_refresh_ms / 1000,
+        retry=RetryRules(section.retry.most, section.retry.budget_percent),
+        health=health_of(section.health),
+    )
+
+
+def health_of(section: HealthSection) -> HealthRules:
+    """When an upstream gets no requests."""
+    check = section.check
+    return HealthRules(
+        failures=section.failures,
+        ejection_s=section.ejection_ms / 1000,
+        max_ejection_s=section.max_ejection_ms / 1000,
+        return_s=section.return_ms / 1000,
+        panic_percent=section.panic_percent,
+        check=None
+        if check is None
+        else CheckRules(
+            path=check.path,
+            host=check.host or "",
+            interval_s=check.interval_ms / 1000,
+            timeout_s=check.timeout_ms / 1000,
+            statuses=check.expected_status,
+            rise=check.rise,
+            fall=check.fall,
+        ),
     )
 
 

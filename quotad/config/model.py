@@ -35,7 +35,10 @@ class UpstreamAddress:
     tls: bool = False
 
     def __str__(self) -> str:
-        return f"unix:{self.path}" if self.path else f"{self.host}:{self.port}"
+        if self.path:
+            return f"unix:{self.path}"
+        # RFC 3986, section 3.2.2: the colons of an IPv6 address are told from the port's.
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,49 @@ class UpstreamTls:
     """Ours, for upstreams that ask for one; with ``key``."""
     key: Path | None = None
     verify: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRules:
+    """How an upstream is asked whether it is well."""
+
+    path: str
+    host: str = ""
+    """What Host says; empty: the upstream as the route names it."""
+    interval_s: float = 5.0
+    timeout_s: float = 1.0
+    statuses: frozenset[int] = frozenset(range(200, 300))
+    """Those of an upstream that is well."""
+    rise: int = 2
+    fall: int = 3
+    """So many answers in a row bring it in, or leave it out."""
+
+
+@dataclass(frozen=True, slots=True)
+class HealthRules:
+    """When an upstream gets no requests, and how it comes back."""
+
+    failures: int = 5
+    """So many in a row eject it; 0: none does."""
+    ejection_s: float = 10.0
+    """The first; twice as long each time it does not last."""
+    max_ejection_s: float = 300.0
+    return_s: float = 10.0
+    """From its return until it gets its whole share; 0: at once."""
+    panic_percent: int = 25
+    """When fewer than so many of 100 upstreams are in, all get requests."""
+    check: CheckRules | None = None
+    """None: it is judged by its answers alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRules:
+    """What one request may be tried."""
+
+    most: int = 2
+    """Tries after the first; 0: none."""
+    budget_percent: int = 20
+    """Retries of requests that were sent, of 100 requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +236,18 @@ class Route:
     upgrades: tuple[str, ...] | None = None
     """Protocols that may be offered to a backend, lower case; None: all but those that carry HTTP."""
     pool_connections: int = 128
-    """Connections to one upstream; requests beyond wait in a queue of the same length (503)."""
+    """Connections to one upstream; requests beyond wait in line."""
     pool_idle_s: float = 60.0
     upstream_tls: UpstreamTls = UpstreamTls()
+    balance: Literal["round-robin", "least-requests"] = "round-robin"
+    queue_requests: int | None = None
+    """How many wait for one upstream (503); None: as many as ``pool_connections``."""
+    queue_timeout_s: float | None = None
+    """How long one waits there (503); None: ``connect_timeout_s``."""
+    dns_refresh_s: float = 30.0
+    """How long the addresses of an upstream's name are believed."""
+    retry: RetryRules = RetryRules()
+    health: HealthRules = HealthRules()
 
 
 @dataclass(frozen=True, slots=True)

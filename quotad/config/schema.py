@@ -13,6 +13,7 @@ from quotad.config.auth_schema import AuthenticationSection
 from quotad.config.choices import EnvironmentName, OnStoreFailure, StatusClasses
 from quotad.config.section import Section
 from quotad.config.service_schema import ServiceSection
+from quotad.config.upstream_schema import HealthSection, RetrySection
 from quotad.core.plans import UNLIMITED
 
 
@@ -207,9 +208,21 @@ class RouteSection(Section):
     upgrades: Annotated[list[kind.Protocol], Field(max_length=32)] | None = None
     """Protocols that callers may upgrade to; absent: all but those that carry HTTP; []: none."""
     pool_connections: Annotated[int, Field(ge=1, le=65_535), kind.WHOLE] = 128
-    """Connections to one backend; as many requests more may wait for one."""
+    """Connections to one backend."""
     pool_idle_ms: kind.DurationMs = 60_000
     """How long an idle connection to the backend is kept."""
+    queue_requests: Annotated[int, Field(ge=0, le=1_000_000), kind.WHOLE] | None = None
+    """Requests that may wait for a connection to one backend; absent: as many as poolConnections."""
+    queue_timeout_ms: kind.DurationMs | None = None
+    """How long one may wait there; absent: connectTimeoutMs."""
+    balance: Literal["round-robin", "least-requests"] = "round-robin"
+    """Which backend is next: in turn, or of the one whose turn it is and one at random the less busy."""
+    dns_refresh_ms: Annotated[int, Field(ge=1_000, le=86_400_000), kind.WHOLE] = 30_000
+    """How long the addresses of a backend's name are believed at most."""
+    retry: RetrySection = Field(default_factory=RetrySection)
+    """What becomes of requests that a backend did not answer."""
+    health: HealthSection = Field(default_factory=HealthSection)
+    """When backends are left out, and how they come back."""
 
 
 class LeaseSection(Section):

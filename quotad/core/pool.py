@@ -3,7 +3,7 @@
 The caller opens and closes connections; this decides. Connections and waiters may be any objects.
 """
 
-from collections import deque
+from collections import OrderedDict
 from enum import Enum
 from typing import Generic, TypeVar
 
@@ -23,14 +23,16 @@ class Todo(Enum):
 
 
 class Pool(Generic[C, W]):
-    """Connections to one backend: at most ``size`` at a time, and ``size`` requests waiting for one."""
+    """Connections to one backend: at most ``size`` at a time, and ``queue`` requests waiting for one."""
 
-    __slots__ = ("_idle", "_size", "_waiting", "total")
+    __slots__ = ("_idle", "_queue", "_size", "_waiting", "total")
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, queue: int) -> None:
         self._size = size
+        self._queue = queue
         self._idle: list[C] = []
-        self._waiting: deque[W] = deque()
+        # In order of arrival; whoever leaves the middle of a long line costs no more than one at its end.
+        self._waiting: OrderedDict[W, None] = OrderedDict()
         self.total = 0
         """Connections open or being opened."""
 
@@ -43,15 +45,15 @@ class Pool(Generic[C, W]):
         if self.total < self._size:
             self.total += 1
             return Todo.OPEN
-        if len(self._waiting) >= self._size:
+        if len(self._waiting) >= self._queue:
             return Todo.REFUSE
-        self._waiting.append(waiter)
+        self._waiting[waiter] = None
         return Todo.WAIT
 
     def returned(self, connection: C) -> W | None:
         """A connection may be used again: by the waiter answered, or it is kept idle."""
         if self._waiting:
-            return self._waiting.popleft()
+            return self._waiting.popitem(last=False)[0]
         self._idle.append(connection)
         return None
 
@@ -63,7 +65,7 @@ class Pool(Generic[C, W]):
         if connection is not None and connection in self._idle:
             self._idle.remove(connection)
         if self._waiting:
-            return self._waiting.popleft()
+            return self._waiting.popitem(last=False)[0]
         self.total -= 1
         return None
 
@@ -72,10 +74,19 @@ class Pool(Generic[C, W]):
         """Whether no further connection may be opened."""
         return self.total >= self._size
 
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
+    @property
+    def busy(self) -> int:
+        """Connections that serve a request or are being opened for one, and requests that wait."""
+        return self.total - len(self._idle) + len(self._waiting)
+
     def cancel(self, waiter: W) -> None:
         """A waiter left. One that does not wait changes nothing."""
-        if waiter in self._waiting:
-            self._waiting.remove(waiter)
+        self._waiting.pop(waiter, None)
 
     def idle(self) -> list[C]:
         """The idle connections, the longest unused first."""

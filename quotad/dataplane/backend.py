@@ -1,57 +1,20 @@
-"""Connections to backends: opened when needed, kept for the next request, bounded in number."""
+"""Connections to one backend: opened when needed, kept for the next request, bounded in number."""
 
 import asyncio
 import logging
 from math import inf
-from ssl import SSLContext
 
-from quotad.config.model import UpstreamAddress
+from quotad.core.health import Health
 from quotad.core.pool import Pool, Todo
+from quotad.dataplane.dial import dial
 from quotad.dataplane.flow import Timed, Wheel
-from quotad.dataplane.tls import Tls
+from quotad.dataplane.spec import Spec
 from quotad.dataplane.upstream import Connection, Responses, User
 
 COMPLAIN_EVERY_S = 60.0
 """How often the log tells why a backend cannot be reached over TLS."""
 
 log = logging.getLogger("quotad.dataplane")
-
-
-class Trust:
-    """How backends are spoken to over TLS: what is verified, and what we show."""
-
-    __slots__ = ("context", "digest", "server_name")
-
-    def __init__(self, context: SSLContext, server_name: str, digest: str) -> None:
-        self.context = context
-        self.server_name = server_name
-        """Asked for and verified; empty: the backend's host."""
-        self.digest = digest
-        """Equal where all of this is equal."""
-
-
-class Spec:
-    """Where a backend is and how it is used. Equal keys share one Backend."""
-
-    __slots__ = ("address", "connect_timeout_s", "connections", "idle_s", "key", "trust")
-
-    def __init__(
-        self,
-        address: UpstreamAddress,
-        connections: int,
-        idle_s: float,
-        connect_timeout_s: float,
-        trust: Trust | None = None,
-    ) -> None:
-        self.address = address
-        self.connections = connections
-        self.idle_s = idle_s
-        self.connect_timeout_s = connect_timeout_s
-        self.trust = trust
-        """None: plain HTTP."""
-        self.key = f"{address}|{connections}|{idle_s}|{connect_timeout_s}"
-        if trust is not None:
-            self.key += f"|{trust.server_name}|{trust.digest}"
 
 
 class Ticket(Timed):
@@ -86,17 +49,21 @@ class Ticket(Timed):
 
 
 class Backend:
-    """One backend address, and the connections to it."""
+    """One backend: the connections to it, who waits for one, and whether it is well."""
 
     def __init__(self, spec: Spec, wheel: Wheel, responses: Responses) -> None:
-        self._spec = spec
+        self.spec = spec
         self.wheel = wheel
         self.responses = responses
-        self._pool: Pool[Connection, Ticket] = Pool(spec.connections)
-        self._opening: set[asyncio.Task[None]] = set()
+        self.health = Health(spec.health)
+        self.users = 0
+        """How many fleets have it."""
+        self._pool: Pool[Connection, Ticket] = Pool(spec.connections, spec.queue)
+        self._opening: set[asyncio.Task[Connection | str]] = set()
         self._loop = asyncio.get_running_loop()
         self.name = str(spec.address)
         self._quiet_until_s = 0.0
+        self._retired = False
 
     def acquire(self, user: User) -> Connection | None:
         """An idle connection, if there is one."""
@@ -116,16 +83,19 @@ class Backend:
                 connection.drop()
         if not self._place(ticket):
             return None
-        self.wheel.arm(ticket, self.wheel.clock() + self._spec.connect_timeout_s)
+        if not ticket.opening:
+            self.wheel.arm(ticket, self.wheel.clock() + self.spec.queue_timeout_s)
         return ticket
 
     def keep(self, connection: Connection, now_s: float) -> None:
         """A connection may serve another request."""
         ticket = self._pool.returned(connection)
-        if ticket is None:
-            connection.answer_by(now_s + self._spec.idle_s)
-        else:
+        if ticket is not None:
             self._loop.call_soon(self._hand_over, connection, ticket)
+        elif self._retired:
+            connection.drop()
+        else:
+            connection.answer_by(now_s + self.spec.idle_s)
 
     def left(self, connection: Connection | None) -> None:
         """A connection is gone, or never came to be; whoever is next in line opens another."""
@@ -133,12 +103,38 @@ class Backend:
         if ticket is not None:
             self._open(ticket)
 
+    def failed(self, answered: bool) -> None:
+        """A request failed on it: with an answer that says so, or without one."""
+        if self.health.failed(self.wheel.clock(), answered):
+            log.warning("upstream %s failed repeatedly and is ejected", self.name)
+
     def close(self) -> None:
         """Close idle connections and stop opening others."""
         for task in self._opening:
             task.cancel()
         for connection in self._pool.idle():
             connection.drop()
+
+    def retire(self) -> None:
+        """No route names it any more: requests that have it end, and no connection is kept."""
+        self._retired = True
+        for connection in self._pool.idle():
+            connection.drop()
+
+    @property
+    def load(self) -> int:
+        """Requests that it has, or that wait for it (``balance.Member``)."""
+        return self._pool.busy
+
+    @property
+    def connections(self) -> int:
+        """Open, or being opened."""
+        return self._pool.total
+
+    @property
+    def waiting(self) -> int:
+        """Requests in line for a connection."""
+        return self._pool.waiting
 
     def _place(self, ticket: Ticket) -> bool:
         todo = self._pool.enter(ticket)
@@ -148,73 +144,45 @@ class Backend:
 
     def _open(self, ticket: Ticket) -> None:
         ticket.opening = True
-        task = self._loop.create_task(self._connect(ticket))
+        self.wheel.arm(ticket, self.wheel.clock() + self.spec.connect_timeout_s)
+        task = self._loop.create_task(self._connect())
         self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
+        # Not in the task itself: one that is cancelled before its first step never gets there.
+        task.add_done_callback(lambda task: self._opened(task, ticket))
 
-    async def _connect(self, ticket: Ticket) -> None:
-        key = "upstream_unreachable"
-        connection = None
+    async def _connect(self) -> Connection | str:
         try:
-            async with asyncio.timeout(self._spec.connect_timeout_s):
-                connection = await self._dial()
+            async with asyncio.timeout(self.spec.connect_timeout_s):
+                return await dial(self.spec, self)
         except TimeoutError:
-            key = "upstream_connect_timeout"
-        except OSError as error:
+            return "upstream_connect_timeout"
+        except (OSError, ValueError) as error:
+            # ValueError: a name that cannot be encoded.
             self._complain(error)
-        finally:
-            if connection is None:
-                self.left(None)
-                ticket.fail(key)
-        if connection is not None:
-            self._hand_over(connection, ticket)
+            return "upstream_unreachable"
 
-    def _complain(self, error: OSError) -> None:
+    def _opened(self, task: "asyncio.Task[Connection | str]", ticket: Ticket) -> None:
+        self._opening.discard(task)
+        if task.cancelled():
+            self._lacks(ticket, "upstream_unreachable")
+            return
+        got = task.result()
+        if isinstance(got, Connection) and got.adopt():
+            self._hand_over(got, ticket)
+        else:
+            self.failed(answered=False)
+            self._lacks(ticket, "upstream_unreachable" if isinstance(got, Connection) else got)
+
+    def _lacks(self, ticket: Ticket, key: str) -> None:
+        self.left(None)
+        ticket.fail(key)
+
+    def _complain(self, error: Exception) -> None:
         """A certificate that is refused looks like a backend that is down: the log tells them apart."""
         now_s = self.wheel.clock()
-        if self._spec.trust is not None and now_s >= self._quiet_until_s:
+        if self.spec.trust is not None and now_s >= self._quiet_until_s:
             self._quiet_until_s = now_s + COMPLAIN_EVERY_S
             log.warning("backend %s: %s", self.name, error)
-
-    async def _dial(self) -> Connection:
-        """Raises OSError."""
-        address, trust = self._spec.address, self._spec.trust
-        if address.path:
-            _, plain = await self._loop.create_unix_connection(lambda: Connection(self), address.path)
-            return plain
-        if trust is not None:
-            return await self._dial_tls(trust)
-        _, plain = await self._loop.create_connection(lambda: Connection(self), address.host, address.port)
-        return plain
-
-    async def _dial_tls(self, trust: Trust) -> Connection:
-        address = self._spec.address
-        ready: asyncio.Future[Connection] = self._loop.create_future()
-
-        def greet() -> Connection:
-            connection = Connection(self)
-            if ready.done():
-                connection.disown()
-            else:
-                ready.set_result(connection)
-            return connection
-
-        def failed(error: Exception | None) -> None:
-            if not ready.done():
-                ready.set_exception(ConnectionError(str(error or "closed in the TLS handshake")))
-
-        _, tls = await self._loop.create_connection(
-            lambda: Tls(trust.context, trust.server_name or address.host, greet, failed),
-            address.host,
-            address.port,
-        )
-        try:
-            return await ready
-        except asyncio.CancelledError:
-            if ready.done() and not ready.cancelled() and ready.exception() is None:
-                ready.result().disown()
-            tls.abort()
-            raise
 
     def _hand_over(self, connection: Connection, ticket: Ticket) -> None:
         user = ticket.user
@@ -229,24 +197,3 @@ class Backend:
             connection.user = user
             connection.deadline_s = inf
             user.on_connection(connection)
-
-
-class Upstreams:
-    """Every Backend of this process; they outlive a reload of the configuration."""
-
-    def __init__(self, wheel: Wheel, responses: Responses) -> None:
-        self._wheel = wheel
-        self._responses = responses
-        self._backends: dict[str, Backend] = {}
-
-    def backend(self, spec: Spec) -> Backend:
-        """The Backend of a Spec."""
-        backend = self._backends.get(spec.key)
-        if backend is None:
-            backend = self._backends[spec.key] = Backend(spec, self._wheel, self._responses)
-        return backend
-
-    def close(self) -> None:
-        """Close what is idle everywhere."""
-        for backend in self._backends.values():
-            backend.close()

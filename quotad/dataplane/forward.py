@@ -9,7 +9,8 @@ from quotad.core.response import ResponseHead
 from quotad.dataplane.account import Account
 from quotad.dataplane.backend import Backend, Ticket
 from quotad.dataplane.caller import BUSY, CONNECTION, RESPONSE, BrokeOffError, Client, RefusedError
-from quotad.dataplane.flow import pause
+from quotad.dataplane.fleet import Fleet
+from quotad.dataplane.flow import EMPTY, pause
 from quotad.dataplane.relay import Patience, Upload
 from quotad.dataplane.snapshot import Caller, Entry
 from quotad.dataplane.upstream import Connection
@@ -62,19 +63,20 @@ class Forward(Account):
     async def _forward(self, caller: Caller | None) -> ResponseHead:
         """Send the request; answers the head of the final response.
 
-        A kept connection that turns out closed before any answer is replaced by a new one, once, when
-        sending twice does no harm; a backend that takes no connection, by the next.
+        A backend that takes no connection is replaced by another. So is one that gives no answer, when
+        sending twice does no harm. However often it is tried, it is one request.
         """
         entry = self._entry
         request = self._request(caller)
-        backend = self._plane.upstreams.backend(entry.upstream())
+        fleet = entry.fleet or self._plane.upstreams.fleet(entry)
+        backend = fleet.pick()
         connection: Connection | str | None = backend.acquire(self)
-        again = False
+        tried: list[Backend] = []
         while True:
             if connection is None:
                 connection = await self._connect(backend)
             if isinstance(connection, str):
-                failure, may_repeat = connection, entry.has_others
+                failure = connection
             else:
                 self._send(connection, request)
                 answer: ResponseHead | str = await pause()
@@ -84,12 +86,30 @@ class Forward(Account):
                     return answer
                 self._connection = None
                 failure = answer
-                may_repeat = answer == "upstream_reset" and self._may_repeat(connection)
-            if again or not may_repeat:
+            tried.append(backend)
+            found = self._found_instead(fleet, tried, connection, failure)
+            if found is None:
                 raise RefusedError(Refusal(failure))
-            again = True
-            connection = None
-            backend = self._plane.upstreams.backend(entry.upstream())
+            backend = found
+            if isinstance(connection, str):
+                connection = backend.acquire(self)
+            else:
+                # Kept ones may have ended as the last one did.
+                connection = None
+                if self._upload is not None and self._upload.kept:
+                    request += self._upload.kept
+                    self._upload.kept = EMPTY
+
+    def _found_instead(
+        self, fleet: Fleet, tried: list[Backend], connection: Connection | str, failure: str
+    ) -> Backend | None:
+        """Whoever serves the request after a failure; None: it has failed."""
+        if isinstance(connection, str):
+            # Of the request not a byte has been sent.
+            return fleet.next_unsent(tried)
+        if failure == "upstream_reset" and self._may_repeat(connection):
+            return fleet.next_unanswered(tried, connection.reused)
+        return None
 
     def _request(self, caller: Caller | None) -> bytes:
         """The forwarded head, and what has come of the body."""
@@ -117,6 +137,8 @@ class Forward(Account):
         upload = Upload(body_of(framing), fields.chunked, self._entry.body_bytes, self._client, self)
         upload.digest = self._digest
         self._upload = upload
+        if self._line.method in _IDEMPOTENT:
+            upload.kept = EMPTY
         try:
             return upload.first()
         except FramingError as error:
@@ -166,8 +188,8 @@ class Forward(Account):
 
     def _may_repeat(self, connection: Connection) -> bool:
         """RFC 9110, section 9.2.2: all of the request is at hand, and nothing of an answer came."""
-        whole = self._upload is None or (self._upload.done and not self._upload.streamed)
-        untouched = connection.reused and not connection.ahead and not self.gone
+        whole = self._upload is None or (self._upload.done and self._upload.kept is not None)
+        untouched = not connection.ahead and not self.gone
         return whole and untouched and self._line.method in _IDEMPOTENT
 
     def on_connection(self, connection: Connection) -> None:

@@ -12,6 +12,7 @@ from quotad.config.model import Listen
 from quotad.core.verdict import Admission
 from quotad.dataplane.arrival import Porch
 from quotad.dataplane.crowd import Crowd, most_connections
+from quotad.dataplane.fleet import Upstreams
 from quotad.dataplane.flow import Wheel
 from quotad.dataplane.nonces import FleetNonces
 from quotad.dataplane.own_use import OwnUse
@@ -109,12 +110,19 @@ class Listener:
         self._plane = plane
         self._porch = porch = Porch(plane, self.crowd)
         self._wheel.start(asyncio.get_running_loop())
+        plane.adopt(self._snapshot.current)
+        self._snapshot.watchers.append(plane.adopt)
         return porch
 
     @property
     def is_open(self) -> bool:
         """Whether callers are accepted."""
         return bool(self._doors) and self._plane is not None and not self._plane.draining
+
+    @property
+    def upstreams(self) -> Upstreams | None:
+        """The backends; None before ``start``."""
+        return None if self._plane is None else self._plane.upstreams
 
     @property
     def connections(self) -> int:
@@ -154,6 +162,7 @@ class Listener:
             connection.abandon()
         await self.crowd.gone()
         if self._plane is not None:
+            self._snapshot.watchers.clear()
             self._plane.upstreams.close()
         self._wheel.stop()
 

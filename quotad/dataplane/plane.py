@@ -10,12 +10,12 @@ from quotad.core.client_address import FOR, FORWARDED, Networks, Origin, plain_a
 from quotad.core.outcome import Outcome
 from quotad.core.plans import Subject
 from quotad.core.verdict import Admission, Verdict
-from quotad.dataplane.backend import Upstreams
+from quotad.dataplane.fleet import Upstreams
 from quotad.dataplane.flow import DateLine, Wheel
 from quotad.dataplane.heads import Heads
 from quotad.dataplane.nonces import FleetNonces, NonceTable
 from quotad.dataplane.own_use import OwnUse
-from quotad.dataplane.snapshot import SnapshotHolder
+from quotad.dataplane.snapshot import Snapshot, SnapshotHolder
 
 
 class Recorder(Protocol):
@@ -115,3 +115,7 @@ class Plane:
         networks = self.networks if plain and self.networks.trust(plain) else None
         header = FORWARDED if self.listen.trusted_header == "forwarded" else FOR
         return Origin(plain, "https" if tls else "http", networks, header)
+
+    def adopt(self, snapshot: Snapshot) -> None:
+        """Backends that this Snapshot names are there from now on, those that it does not name go."""
+        self.upstreams.adopt(snapshot.entries)

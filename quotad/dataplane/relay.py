@@ -16,6 +16,10 @@ DISCARD_BYTES = 64 * 1024
 """A refused request's body up to this length is read and dropped, so that its connection lives on."""
 
 
+KEPT_BYTES = 16 * 1024
+"""Of a body that came after its head: so much is kept to send it again."""
+
+
 class Caller(Protocol):
     """The caller's connection: gives the request, takes the answer."""
 
@@ -156,8 +160,8 @@ class Upload:
         "_waited_s",
         "body",
         "digest",
+        "kept",
         "payload_bytes",
-        "streamed",
     )
 
     _server: Server
@@ -174,8 +178,9 @@ class Upload:
         """Since when it is the caller's turn; 0: it is not."""
         self._waited_s = 0.0
         """For the caller, in all."""
-        self.streamed = False
-        """Whether a part of it came later than the request's head: it cannot be sent again."""
+        self.kept: bytes | None = None
+        """What came later than the request's head, framed, to be sent again; None: it is not kept. Set it
+        to nothing at the start to have it kept, as long as it is short."""
         self.payload_bytes = 0
         self.digest: BodyDigest | None = None
         """What the body must turn out to be; None: whatever comes is taken."""
@@ -203,8 +208,7 @@ class Upload:
         self._server = server
         self._patience = patience
         if self._caller.ahead and not self.done:
-            self.streamed = True
-            server.write(self._take(self._caller.ahead))
+            self._send(self._take(self._caller.ahead))
         now_s = patience.clock()
         if self.done:
             server.answer_by(now_s + patience.answer_s)
@@ -222,7 +226,6 @@ class Upload:
 
     def on_data(self, data: bytes) -> None:
         """The next bytes from the caller."""
-        self.streamed = True
         try:
             framed = self._take(data)
         except FramingError as error:
@@ -230,7 +233,7 @@ class Upload:
             self._owner.on_upload_broken(error.key)
             return
         if framed:
-            self._server.write(framed)
+            self._send(framed)
         if self.body.done:
             self.stop()
             self._server.answer_by(self._patience.clock() + self._patience.answer_s)
@@ -269,6 +272,12 @@ class Upload:
         if self._caller.inlet is self:
             self._caller.inlet = None
             self._caller.moved_by(inf)
+
+    def _send(self, framed: bytes) -> None:
+        kept = self.kept
+        if kept is not None:
+            self.kept = kept + framed if len(kept) + len(framed) <= KEPT_BYTES else None
+        self._server.write(framed)
 
     def _take(self, data: bytes) -> bytes:
         payload, self._caller.ahead = self.body.take(data)

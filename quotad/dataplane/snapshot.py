@@ -1,6 +1,6 @@
 """One configuration version as requests see it; a reload swaps it whole, requests keep theirs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ssl import SSLContext
 
 from quotad.config.certificates import CertificateError, client_context, content_digest, server_context
@@ -10,7 +10,8 @@ from quotad.core.plans import Secret, Subject
 from quotad.core.request import RequestFields, RequestLine
 from quotad.core.routing import Router, strip_prefix
 from quotad.core.table import PlanTable
-from quotad.dataplane.backend import Spec, Trust
+from quotad.dataplane.fleet import Fleet
+from quotad.dataplane.spec import FleetSpec, Trust
 
 
 class Caller:
@@ -50,13 +51,13 @@ class Entry:
     __slots__ = (
         "_callers",
         "_shadows",
-        "_specs",
         "_subjects",
-        "_turn",
         "anonymous_lines",
         "auth",
         "body_bytes",
         "environment",
+        "fleet",
+        "fleet_spec",
         "host",
         "path_prefix",
         "response_timeout_s",
@@ -86,20 +87,12 @@ class Entry:
         self.throttle = table.throttle(rule.service_id, rule.environment)
         """The Subject of all callers together; None: they are not throttled."""
         self._callers: dict[str, Caller] = {}
-        self._specs = tuple(
-            Spec(
-                address,
-                rule.pool_connections,
-                rule.pool_idle_s,
-                rule.connect_timeout_s,
-                trust if address.tls else None,
-            )
-            for address in rule.upstreams
-        )
+        self.fleet_spec = FleetSpec(rule, trust)
+        self.fleet: Fleet | None = None
+        """Its backends (``fleet.Upstreams`` gives them)."""
         first = rule.upstreams[0]
         self.upstream_host = b"localhost" if first.path else str(first).encode()
         """What Host says when the route does not keep the caller's."""
-        self._turn = 0
 
     def caller(self, secret: Secret) -> Caller | None:
         """What ``secret`` may use here; None without a plan, or with a disabled one (403)."""
@@ -124,19 +117,6 @@ class Entry:
         if not rule.strip_prefix:
             return line.start
         return b"%b %b HTTP/1.1\r\n" % (line.method, strip_prefix(line.target, rule.path_prefix))
-
-    def upstream(self) -> Spec:
-        """The backend whose turn it is."""
-        specs = self._specs
-        if len(specs) == 1:
-            return specs[0]
-        self._turn = (self._turn + 1) % len(specs)
-        return specs[self._turn]
-
-    @property
-    def has_others(self) -> bool:
-        """Whether there is another backend to turn to."""
-        return len(self._specs) > 1
 
 
 class Snapshot:
@@ -172,7 +152,15 @@ def _trusts(routes: Sequence[Route]) -> dict[UpstreamTls, Trust]:
 class SnapshotHolder:
     """Where the data plane finds the Snapshot in force."""
 
-    __slots__ = ("current",)
+    __slots__ = ("current", "watchers")
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.current = snapshot
+        self.watchers: list[Callable[[Snapshot], None]] = []
+        """Called when another has come into force."""
+
+    def take(self, snapshot: Snapshot) -> None:
+        """This one is in force from now on."""
+        self.current = snapshot
+        for watcher in self.watchers:
+            watcher(snapshot)

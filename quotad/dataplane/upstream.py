@@ -5,12 +5,16 @@ from collections.abc import Mapping
 from math import inf
 from typing import Protocol, cast
 
+from quotad.core.health import Health
 from quotad.core.http import HeadError, has_stray
 from quotad.core.response import SWITCHING, VERSION, ResponseHead
 from quotad.dataplane.flow import EMPTY, Flow, Timed, Wheel
 
 HEAD_BYTES = 64 * 1024
 """Largest response head."""
+
+GATEWAY_ERRORS = (502, 503, 504)
+"""Answers that say that a backend, or what is behind it, cannot serve."""
 
 INTERIM_HEADS = 64
 """How many 1xx responses may come before the final one."""
@@ -51,6 +55,7 @@ class Sink(Protocol):
 class Keeper(Protocol):
     """Where connections come from and go back to: ``backend.Backend``."""
 
+    health: Health
     name: str
     wheel: Wheel
     responses: Responses
@@ -61,6 +66,9 @@ class Keeper(Protocol):
     def left(self, connection: "Connection | None") -> None:
         """It is gone."""
 
+    def failed(self, answered: bool) -> None:
+        """A request failed: with an answer of ``GATEWAY_ERRORS``, or without one."""
+
 
 class Connection(asyncio.Protocol, Timed):
     """One connection to a backend."""
@@ -68,6 +76,7 @@ class Connection(asyncio.Protocol, Timed):
     __slots__ = (
         "_backend",
         "_clean",
+        "_health",
         "_idle_s",
         "_in_pool",
         "_interims",
@@ -88,6 +97,7 @@ class Connection(asyncio.Protocol, Timed):
     def __init__(self, backend: Keeper) -> None:
         Timed.__init__(self)
         self._backend = backend
+        self._health = backend.health
         self.name = backend.name
         self._wheel = backend.wheel
         self._responses = backend.responses
@@ -97,8 +107,8 @@ class Connection(asyncio.Protocol, Timed):
         self._paused = False
         self._idle_s = inf
         """From one byte of a response body to the next."""
-        self._in_pool = True
-        """Whether it takes one of the pool's places."""
+        self._in_pool = False
+        """Whether it takes one of the pool's places. Until ``adopt`` whoever opens it answers for it."""
         self._interims = 0
         """1xx heads of the present answer."""
         self.user: User | None = None
@@ -189,10 +199,10 @@ class Connection(asyncio.Protocol, Timed):
             self._transport.close()
             self.answer_by(self._wheel.clock() + within_s)
 
-    def disown(self) -> None:
-        """Nobody waits for it any more, and its place in the pool was given back: it is about to end."""
-        self._in_pool = False
-        self.closed = True
+    def adopt(self) -> bool:
+        """Answer for a place in the pool from now on; False when it has ended already."""
+        self._in_pool = not self.closed
+        return self._in_pool
 
     # asyncio.Protocol
 
@@ -221,6 +231,9 @@ class Connection(asyncio.Protocol, Timed):
         """The connection has ended, by whomever."""
         clean = self._clean and exc is None
         user, sink = self.user, self.sink
+        if user is not None and sink is None and not (self.reused and not self.ahead):
+            # One that was kept may end at any time, and says nothing of its backend by it.
+            self._backend.failed(answered=False)
         self.user = self.sink = self.giver = None
         self.deadline_s = inf
         self.closed = True
@@ -249,6 +262,7 @@ class Connection(asyncio.Protocol, Timed):
         if sink is not None:
             sink.on_lost(clean=False)
         elif user is not None:
+            self._backend.failed(answered=False)
             user.on_failure("upstream_timeout")
 
     def _read_heads(self, user: User) -> None:
@@ -270,6 +284,10 @@ class Connection(asyncio.Protocol, Timed):
             self.ahead = data[end + 4 :]
             if response.status >= 200 or response.status == SWITCHING:
                 self._interims = 0
+                if response.status in GATEWAY_ERRORS:
+                    self._backend.failed(answered=True)
+                elif self._health.failures:
+                    self._health.failures = 0
                 user.on_response(response)
                 return
             self._interims += 1
@@ -280,6 +298,7 @@ class Connection(asyncio.Protocol, Timed):
 
     def _fail(self, user: User, key: str) -> None:
         self.drop()
+        self._backend.failed(answered=False)
         user.on_failure(key)
 
     def _leave(self) -> None:

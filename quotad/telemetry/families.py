@@ -14,26 +14,31 @@ class Family(NamedTuple):
 
     ``counter`` and ``histogram``: added up, also those of processes that have ended. ``level``: added up
     over the living. ``peak``: the greatest of the living.
+
+    ``piecemeal``: a process tells the others only those series that changed, else always all of them.
     """
 
     kind: Literal["counter", "histogram", "level", "peak"]
     text: str
     labels: tuple[str, ...] = ()
+    piecemeal: bool = False
 
 
 FAMILIES = {
     "quotad_requests": Family(
-        "counter", "Requests by the status class that the caller got.", (*PLACE, "code_class")
+        "counter", "Requests by the status class that the caller got.", (*PLACE, "code_class"), piecemeal=True
     ),
     "quotad_denied": Family(
         "counter",
         "Requests that a plan's limits, the environment's throttle or the store refused.",
         (*PLACE, "reason"),
+        piecemeal=True,
     ),
     "quotad_shadow_requests": Family(
         "counter",
         "What a shadow plan would have said of requests that the enforcing plan admitted.",
         ("plan", "service", "environment", "verdict"),
+        piecemeal=True,
     ),
     "quotad_auth_failures": Family("counter", "Requests whose caller was not accepted.", ("reason",)),
     "quotad_request_duration_seconds": Family(
@@ -51,6 +56,23 @@ FAMILIES = {
         "counter",
         "Bytes of upgraded connections that have ended, from callers (in) or to them.",
         ("direction",),
+    ),
+    "quotad_upstream_out": Family(
+        "level",
+        "1 while a backend gets no requests (ejected, or checks fail); added up over processes and routes.",
+        ("upstream",),
+    ),
+    "quotad_upstream_ejections": Family("counter", "How often a backend was ejected.", ("upstream",)),
+    "quotad_upstream_connections": Family(
+        "level", "Connections to a backend, open or being opened.", ("upstream",)
+    ),
+    "quotad_upstream_waiting": Family(
+        "level", "Requests that wait for a connection to a backend.", ("upstream",)
+    ),
+    "quotad_upstream_retries": Family(
+        "counter",
+        "Tries after the first: unsent, unanswered; over_budget: those of the latter that were not made.",
+        ("kind",),
     ),
     "quotad_unaccounted": Family(
         "counter", "Requests admitted without the store under onStoreFailure: open.", ("plan",)

@@ -47,9 +47,12 @@ class Figures:
             own.update({labels: _sum(own.get(labels), each) for labels, each in histograms.items()})
 
     def renew(self, other: "Figures") -> None:
-        """Take what the same process says later; what it does not name stays."""
+        """Take what the same process says later; a metric that it does not name stays."""
         for name, series in other.numbers.items():
-            self.numbers.setdefault(name, {}).update(series)
+            if FAMILIES[name].piecemeal:
+                self.numbers.setdefault(name, {}).update(series)
+            else:
+                self.numbers[name] = series
         for name, histograms in other.histograms.items():
             self.histograms.setdefault(name, {}).update(histograms)
 

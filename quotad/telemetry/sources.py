@@ -1,7 +1,8 @@
 """Where the numbers of a scrape come from: what ``app`` hands to the telemetry port."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from quotad.core.histogram import Histogram
 from quotad.telemetry.figures import Figures
@@ -11,6 +12,30 @@ from quotad.telemetry.stock import Stock
 
 Place = tuple[str, str, str]
 """Service, environment, plan."""
+
+
+class UpstreamRow(Protocol):
+    """What is read of a backend: ``dataplane.fleet.Row``."""
+
+    @property
+    def upstream(self) -> str:
+        """Its address: of the configuration, or what a name there resolves to."""
+
+    @property
+    def out(self) -> bool:
+        """Whether it gets no requests."""
+
+    @property
+    def ejections(self) -> int:
+        """How often it was ejected."""
+
+    @property
+    def connections(self) -> int:
+        """To it."""
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +50,9 @@ class Sources:
     unaccounted: Callable[[], Mapping[str, int]] = dict
     """By plan id: admitted without the store."""
     log_dropped: Callable[[], int] = int
+    upstreams: Callable[[], Iterable[UpstreamRow]] = tuple
+    upstream_retries: Callable[[], Mapping[str, int]] = dict
+    """By what was tried again."""
     loop_lag: LoopLag = field(default_factory=LoopLag)
 
     def figures(self) -> Figures:
@@ -55,7 +83,22 @@ class Sources:
         figures.put_each("quotad_unaccounted", self.unaccounted())
         figures.put("quotad_event_loop_lag_seconds", self.loop_lag.greatest_s)
         figures.put("quotad_access_log_dropped", self.log_dropped())
+        figures.put_each("quotad_upstream_retries", self.upstream_retries())
+        put_upstreams(figures, self.upstreams())
         return figures
+
+
+def put_upstreams(figures: Figures, rows: Iterable[UpstreamRow]) -> None:
+    """Say the numbers of backends; routes that use one in different ways have it several times."""
+    sums: dict[str, dict[str, float]] = {
+        f"quotad_upstream_{name}": {} for name in ("out", "ejections", "connections", "waiting")
+    }
+    for row in rows:
+        values = (row.out, row.ejections, row.connections, row.waiting)
+        for series, value in zip(sums.values(), values, strict=True):
+            series[row.upstream] = series.get(row.upstream, 0) + value
+    for name, series in sums.items():
+        figures.put_each(name, series)
 
 
 def put_place(figures: Figures, place: Place, classes: Sequence[int], denied: Mapping[str, int]) -> None:

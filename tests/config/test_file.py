@@ -8,9 +8,12 @@ from quotad.config.model import (
     Address,
     AuthFailureRule,
     AuthRules,
+    CheckRules,
     Config,
     EmbeddedStore,
+    HealthRules,
     Listen,
+    RetryRules,
     SignatureRules,
     StoreConfig,
     UpstreamAddress,
@@ -133,7 +136,12 @@ def test_routes() -> None:
     assert (first.connect_timeout_s, first.response_timeout_s, first.pool_idle_s) == (1.5, 30.0, 5.0)
     assert (first.stream_idle_s, first.tunnel_idle_s) == (20.0, 90.0)
     assert (first.upgrades, second.upgrades) == (("websocket", "spdy/3.1"), None)
+    assert (first.queue_requests, first.queue_timeout_s, first.dns_refresh_s) == (32, 0.25, 5.0)
+    assert (first.balance, first.retry) == ("least-requests", RetryRules(1, 10))
+    check = CheckRules("/healthz", "well.example", 2.0, 0.5, frozenset((200, 204)), 1, 2)
+    assert first.health == HealthRules(3, 5.0, 60.0, 2.0, 50, check)
     assert (second.service_id, second.environment) == ("service-maps", "test")
+    assert (second.retry, second.health, second.queue_requests) == (RetryRules(), HealthRules(), None)
 
 
 def test_plans_and_callers() -> None:

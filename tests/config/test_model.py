@@ -18,6 +18,7 @@ def test_beyond_loopback(host: str) -> None:
 def test_how_things_are_shown() -> None:
     """Upstreams print as logs name them; passwords and tokens do not print at all."""
     assert str(UpstreamAddress("10.0.0.1", 80)) == "10.0.0.1:80"
+    assert str(UpstreamAddress("::1", 80)) == "[::1]:80"
     assert str(UpstreamAddress("", 0, "/run/backend.sock")) == "unix:/run/backend.sock"
     shown = repr([Admin(Address("", 1), "topsecret"), StoreConfig(url="redis://:topsecret@h")])
     assert "topsecret" not in shown

@@ -6,7 +6,19 @@ from pathlib import Path
 import pytest
 
 from quotad.config import model
-from quotad.config.model import Address, Admin, Config, Listen, Route, StoreConfig, Telemetry, UpstreamAddress
+from quotad.config.model import (
+    Address,
+    Admin,
+    CheckRules,
+    Config,
+    HealthRules,
+    Listen,
+    RetryRules,
+    Route,
+    StoreConfig,
+    Telemetry,
+    UpstreamAddress,
+)
 from quotad.config.parcel import _CLASSES, pack, unpack
 from quotad.core.plans import Binding, LeaseRule, Secret, Service, StoreFailurePolicy, UsagePlan
 from quotad.core.table import PlanTable
@@ -40,7 +52,10 @@ CONFIG = Config(
     store=StoreConfig("redis://:password@127.0.0.1:1/0", min_replicas=1, journal=Path("a/b c")),
     routes=(
         Route(
-            "", "/", "service-aaaaaaaa", "release", (UpstreamAddress("h", 1), UpstreamAddress("", 0, "/s"))
+            *("", "/", "service-aaaaaaaa", "release"),
+            (UpstreamAddress("h", 1), UpstreamAddress("", 0, "/s")),
+            retry=RetryRules(1, 5),
+            health=HealthRules(3, check=CheckRules("/healthz", statuses=frozenset((200, 204)))),
         ),
     ),
     table=PlanTable(

@@ -10,9 +10,10 @@ import pytest
 
 from quotad.config.model import UpstreamAddress
 from quotad.core.response import ResponseHead
-from quotad.dataplane.backend import Backend, Spec, Trust
+from quotad.dataplane.backend import Backend
 from quotad.dataplane.flow import Wheel
 from quotad.dataplane.heads import Heads
+from quotad.dataplane.spec import Spec, Trust
 from quotad.dataplane.upstream import Connection
 from tests.support.backends import OK, Seen, read_request, running_backend
 from tests.support.dataplane import route, running_plane, until
@@ -211,7 +212,8 @@ async def test_a_handshake_that_ends_at_its_deadline_gives_back_one_place(papers
     async with running_backend(tls=papers.backend()) as place:
         address = UpstreamAddress("127.0.0.1", place.port, tls=True)
         for number in range(150):
-            got.add(await one_try(Spec(address, 3, 60.0, 0.0001 * number, trust), wheel))
+            rule = route(1, pool_connections=3, connect_timeout_s=0.0001 * number)
+            got.add(await one_try(Spec(address, rule, trust), wheel))
         await until(lambda: not place.open)
     wheel.stop()
     assert got == {"connection", "upstream_connect_timeout"}

@@ -1,6 +1,5 @@
 """A configuration version as requests see it."""
 
-from quotad.config.model import UpstreamAddress
 from quotad.core.plans import Secret
 from quotad.core.request import read_request_fields, read_request_line
 from tests.support.backends import running_backend
@@ -32,16 +31,6 @@ def test_standing_lines_follow_the_fields() -> None:
         lines = caller.standing_lines(entry, LINE, fields)
         assert lines.startswith(b"Host: %b\r\nX-A: %b\r\n" % (name, name))
         assert caller.standing_lines(entry, absolute, fields).startswith(b"Host: c\r\n")
-
-
-def test_backends_take_turns() -> None:
-    """Several backends are used one after the other."""
-    several = tuple(UpstreamAddress("127.0.0.1", port) for port in (1, 2, 3))
-    entry = snapshot(route(1, upstreams=several)).entries[0]
-    assert entry.has_others
-    turns = [entry.upstream().address.port for _ in range(6)]
-    assert turns == [2, 3, 1, 2, 3, 1]
-    assert not snapshot(route(1)).entries[0].has_others
 
 
 def test_start_line() -> None:

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from quotad.dataplane.backend import Spec
+from quotad.config.model import HealthRules
+from quotad.core.health import Health
 from quotad.dataplane.connection import HEAD
 from quotad.dataplane.connection import Connection as CallerConnection
 from quotad.dataplane.crowd import Crowd
+from quotad.dataplane.fleet import Place
 from quotad.dataplane.flow import Wheel
 from quotad.dataplane.plane import Plane
 from quotad.dataplane.snapshot import SnapshotHolder
@@ -78,7 +80,7 @@ class Clock:
 
 
 class Backends:
-    """Every backend of the plane (``backend.Upstreams`` and ``upstream.Keeper``): connected at once."""
+    """Every backend of the plane (``fleet.Upstreams``, ``Fleet``, ``Backend``): connected at once."""
 
     name = "backend"
 
@@ -87,9 +89,22 @@ class Backends:
         self.responses: Responses = plane.heads.responses
         self.wires: list[tuple[BackendConnection, Wire]] = []
         self.idle: list[BackendConnection] = []
+        self.health = Health(HealthRules())
 
-    def backend(self, spec: Spec) -> "Backends":
+    def fleet(self, place: Place) -> "Backends":
         return self
+
+    def pick(self) -> "Backends":
+        return self
+
+    def next_unsent(self, tried: list[object]) -> None:
+        """There is no other."""
+
+    def next_unanswered(self, tried: list[object], stale: bool) -> "Backends | None":
+        return self if stale and len(tried) == 1 else None
+
+    def failed(self, answered: bool) -> None:
+        """It is not left out."""
 
     def acquire(self, user: User) -> BackendConnection:
         while self.idle:

@@ -8,6 +8,7 @@ from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from quotad.core.histogram import Histogram
+from quotad.dataplane.fleet import Row
 from quotad.telemetry.collector import make_registry, render
 from quotad.telemetry.metrics import Recorder
 from quotad.telemetry.sources import Scrape, Sources
@@ -32,6 +33,11 @@ NAMES = {
     "quotad_tunnel_bytes",
     "quotad_unaccounted",
     "quotad_config_version",
+    "quotad_upstream_out",
+    "quotad_upstream_ejections",
+    "quotad_upstream_connections",
+    "quotad_upstream_waiting",
+    "quotad_upstream_retries",
     "quotad_event_loop_lag_seconds",
     "quotad_access_log_dropped",
     "quotad_in_use_request_num",
@@ -63,6 +69,8 @@ async def scraped() -> Scrape:
         store_errors=lambda: {"oom": 3},
         unaccounted=lambda: {SHARED.usage_plan_id: 4},
         log_dropped=lambda: 9,
+        upstreams=lambda: [Row("[::1]:80", True, 2, 5, 1), Row("[::1]:80", False, 1, 2, 0)],
+        upstream_retries=lambda: {"unsent": 6},
     )
     return Scrape(sources.figures, stock, lambda: "abc123")
 
@@ -98,6 +106,12 @@ async def test_every_metric_under_its_name() -> None:
     assert sample(samples, "quotad_unaccounted_total", plan=SHARED.usage_plan_id) == 4
     assert sample(samples, "quotad_config_version", version="abc123") == 1
     assert sample(samples, "quotad_access_log_dropped_total") == 9
+    there = {"upstream": "[::1]:80"}
+    assert sample(samples, "quotad_upstream_out", **there) == 1
+    assert sample(samples, "quotad_upstream_ejections_total", **there) == 3
+    assert sample(samples, "quotad_upstream_connections", **there) == 7
+    assert sample(samples, "quotad_upstream_waiting", **there) == 1
+    assert sample(samples, "quotad_upstream_retries_total", kind="unsent") == 6
     assert sample(samples, "quotad_in_use_request_num", **flow, window="day") == 7
     assert sample(samples, "quotad_max_request_num", **flow, window="total") == 1000
     assert sample(samples, "quotad_max_request_num", **flow, window="month") == -1
