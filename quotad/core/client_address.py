@@ -22,7 +22,8 @@ Said = tuple[tuple[bytes, bytes], ...]
 """(Lower-case name, value) of a request's lines about hops, in their order."""
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_PAIR = re.compile(rb"[ \t]*(?:(%b)=(?:(%b)|\"((?:[^\"\\]|\\.)*)\"))?[ \t]*([;,]|\Z)" % (_TOKEN, _TOKEN))
+# Possessive: white space that can be given back makes the time grow with its square.
+_PAIR = re.compile(rb"[ \t]*+(?:(%b)=(?:(%b)|\"((?:[^\"\\]|\\.)*+)\")[ \t]*+)?([;,]|\Z)" % (_TOKEN, _TOKEN))
 _ESCAPE = re.compile(rb"\\(.)")
 _OBFUSCATED = re.compile(r"_[A-Za-z0-9._-]{1,63}")
 _PORT = re.compile(r":(?:[0-9]{1,5}|_[A-Za-z0-9._-]{1,63})")

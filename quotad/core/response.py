@@ -95,7 +95,7 @@ def read_response(head: bytes) -> ResponseHead:
     if found is None:
         raise HeadError(_BAD)
     response = ResponseHead(int(found[2]))
-    kept = [b"HTTP/1.1 %b %b" % (found[2], found[3] or b"")]
+    kept: list[bytes] = []
     nominated: list[bytes] = []
     limits: list[bytes] = []
     lines = block.split(b"\r\n")
@@ -120,7 +120,9 @@ def read_response(head: bytes) -> ResponseHead:
         _upgrade(response, nominated)
     response.framing = response_framing(response.status, response.length, response.chunked)
     response.limit_lines = b"\r\n".join([*limits, b""])
-    response.lines = b"\r\n".join(without(kept, nominated))
+    # The first line is no field, though Connection may spell it.
+    first = b"HTTP/1.1 %b %b\r\n" % (found[2], found[3] or b"")
+    response.lines = first + b"\r\n".join(without(kept, nominated))
     if response.upgrades:
         response.lines += UPGRADE_LINES % b", ".join(response.upgrades)
     # RFC 9110, section 8.6: none with 1xx and 204.

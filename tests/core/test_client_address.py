@@ -1,4 +1,8 @@
+import re
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from quotad.core.client_address import FOR, FORWARDED, Behind, Networks, Origin, Said, plain_address
 
@@ -198,3 +202,60 @@ def test_many_elements() -> None:
     value = b",".join(b"for=10.0.1.%d;host=h%d" % (number, number) for number in range(50))
     found = behind("10.0.0.1", forwarded(value), FORWARDED)
     assert (found.address, found.host) == ("10.0.1.18", b"h18")
+
+
+def test_time_does_not_grow_with_the_square() -> None:
+    """A field of white space is given up in one pass: with backtracking these would take hours."""
+    space = b" \t" * 500_000
+    for value in (b"for=a," + space + b"x", b"for=a" + space + b"x", space + b"=", b'for="' + space):
+        assert Origin("10.0.0.1", "http", TRUSTED, FORWARDED).behind(forwarded(value)) is None
+
+
+PIECES = st.sampled_from(
+    [
+        *(
+            b"for=",
+            b'for="[2001:db8::1]:80"',
+            b"10.0.0.1",
+            b"203.0.113.9",
+            b"unknown",
+            b"_hidden",
+            b";",
+            b",",
+            b"=",
+        ),
+        *(
+            b'"',
+            b"\\",
+            b'\\"',
+            b"proto=https",
+            b"host=",
+            b'host="a b"',
+            b"by=x",
+            b" ",
+            b"\t",
+            b"[",
+            b"]:",
+            b":80",
+        ),
+        *(b"::ffff:10.0.0.1", b"\xff", b"%25eth0", b"for", b"a" * 300),
+    ]
+)
+SAID = st.lists(PIECES, max_size=12).map(b"".join)
+
+
+@settings(max_examples=400)
+@given(st.sampled_from((FOR, FORWARDED)), st.lists(SAID, max_size=3), SAID, SAID)
+def test_whatever_a_trusted_hop_says(header: bytes, hops: list[bytes], proto: bytes, host: bytes) -> None:
+    """What goes on is one caller and clean lines, and read again it says the same."""
+    said = (*((header, each) for each in hops), (b"x-forwarded-proto", proto), (b"x-forwarded-host", host))
+    found = Origin("10.0.0.1", "http", TRUSTED, header).behind(said)
+    if found is None:
+        return
+    assert re.fullmatch(rb"(?:[A-Za-z-]+: [!-~]+(?: [!-~]+)*\r\n)+", found.about)
+    assert re.fullmatch(rb"[^\x00-\x20,@/\"]*", found.host)
+    key = b"Forwarded: " if header == FORWARDED else b"X-Forwarded-For: "
+    (line,) = (line for line in found.about.split(b"\r\n") if line.startswith(key))
+    again = Origin("192.0.2.1", "http", TRUSTED, header).behind(((header, line.removeprefix(key)),))
+    assert again is not None
+    assert again.address == found.address

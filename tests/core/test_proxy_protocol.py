@@ -3,6 +3,8 @@ import random
 import struct
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from quotad.core.proxy_protocol import V2_BYTES, ProxyProtocolError, crc32c, read_header
 
@@ -158,3 +160,22 @@ def test_garbage_never_waits_for_long() -> None:
         data = start + chance.randbytes(V2_BYTES + 17)
         with contextlib.suppress(ProxyProtocolError):
             assert read_header(data) is not None
+
+
+@settings(max_examples=400)
+@given(st.sampled_from([header for header, _ in GOOD]), st.integers(0, 60), st.binary(max_size=4), st.data())
+def test_any_bytes(header: bytes, at: int, piece: bytes, data: st.DataObject) -> None:
+    """Any bytes are a header, the beginning of one or none, and stay what they are when more follow."""
+    sent = header[:at] + piece + header[at + data.draw(st.integers(0, 4)) :]
+    verdicts = [_verdict(sent[:end]) for end in range(len(sent) + 1)]
+    final = [verdict for verdict in verdicts if verdict != "more"]
+    assert len(set(final)) <= 1
+    assert verdicts[len(verdicts) - len(final) :] == final
+
+
+def _verdict(sent: bytes) -> str:
+    try:
+        found = read_header(sent)
+    except ProxyProtocolError:
+        return "none"
+    return "more" if found is None else f"{found.source} {found.length}"

@@ -193,6 +193,18 @@ async def test_bytes_after_the_end(method: bytes, answer: bytes, body: bytes) ->
         assert backend.connections == 2
 
 
+async def test_the_first_line_is_no_field() -> None:
+    """RFC 9110, section 7.6.1: Connection cannot name the first line, so that a field would become it."""
+    answer = b"HTTP/1.1 204 No Content\r\nConnection: HTTP/1.1 204 No Content\r\nX-A: 1\r\n\r\n"
+    async with (
+        running_backend(lambda seen: answer) as backend,
+        running_plane(route(backend.port)) as plane,
+        raw(plane.port) as caller,
+    ):
+        await caller.send(get())
+        assert (await caller.answer()).head.startswith(b"HTTP/1.1 204 No Content\r\nX-A: 1\r\n")
+
+
 async def test_interim_heads_are_bounded() -> None:
     """RFC 9110, section 15.2: interim answers go on, but no backend can send them without end."""
     early = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"

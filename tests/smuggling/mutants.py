@@ -4,8 +4,10 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from quotad.core.framing import LAST_CHUNK
+from tests.http import test_conformance as conformance
 from tests.http.test_forwarded import ACCEPTED
-from tests.http.test_requests import BODIES, FIELDS, FRAMING, HOSTS, LINES
+from tests.http.test_requests import BODIES, FIELDS, FRAMING, HOSTS, LINES, chunks, framed, head, with_field
 from tests.http.test_smuggling import OBFUSCATED, VECTORS
 from tests.support.rawhttp import PAIR
 
@@ -121,6 +123,15 @@ def table_streams() -> list[Stream]:
     """Every row of the tables in ``tests/http``."""
     rows = [row[0] for table in (LINES, HOSTS, FIELDS, FRAMING) for row in table.values()]
     rows += [*BODIES.values(), *VECTORS.values(), *(row[0] for row in ACCEPTED.values())]
+    rows += [head(line) for line in conformance.FIRST_LINES]
+    rows += [head(b"GET / HTTP/1.1", b"Host: " + host + b"\r\n") for host in conformance.HOSTS]
+    rows += [with_field(line + b"\r\n") for line in conformance.FIELD_LINES]
+    rows += [framed(b"Content-Length: " + each + b"\r\n", b"hello") for each in conformance.LENGTHS]
+    rows += [framed(b"Transfer-Encoding: " + each + b"\r\n", LAST_CHUNK) for each in conformance.CODINGS]
+    rows += [chunks(line + b"\r\nx\r\n0\r\n\r\n") for line in conformance.SIZE_LINES]
+    rows += [chunks(each) for each in conformance.ENDINGS]
+    rows += [chunks(b"1\r\nx\r\n0\r\n" + each + b"\r\n\r\n") for each in conformance.TRAILERS]
+    rows += [framed(lines + b"\r\n", body) for lines, body in conformance.TAKEN.items()]
     return [Stream((row + END,), 1) for row in rows]
 
 
