@@ -164,8 +164,9 @@ class Tls(asyncio.Protocol):
         """Say that no more will be sent, once what has come is read; what comes later is read too."""
         if self._leaving:
             return
-        if self._paused and (self._incoming.pending or self._object.pending()):
-            # OpenSSL looks for the peer's goodbye when it says ours, and drops what stands before it.
+        if self._incoming.pending or self._object.pending():
+            # OpenSSL looks for the peer's goodbye when it says ours, and drops what stands before it. Whoever
+            # reads now, or will when it is resumed, says it afterwards.
             self._ending = True
             return
         self._say_goodbye()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import subprocess
 from dataclasses import replace
@@ -356,3 +357,30 @@ def test_the_plain_port_is_plain() -> None:
     """Without being told to, quotad speaks plain HTTP and asks for no PROXY header."""
     listen = Listen(Address("127.0.0.1", 0))
     assert (listen.tls, listen.proxy_protocol, listen.trusted_proxies) == (None, False, ())
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("size", [100_000, 400_000, 4_000_000])
+async def test_the_last_answer_arrives(papers: Papers, version: ssl.TLSVersion, size: int) -> None:
+    """Who is refused in the middle of a long body gets the answer whole, and its end by close_notify."""
+    context = papers.caller()
+    context.maximum_version = version
+
+    def push(port: int) -> bytes:
+        with (
+            socket.create_connection(("127.0.0.1", port), 10) as plain,
+            context.wrap_socket(plain, server_hostname="127.0.0.1") as tls,
+        ):
+            tls.sendall(post(b"x" * size).replace(b"secret-key", b"public-key"))
+            said = b""
+            while data := tls.recv(65_536):
+                said += data
+            return said
+
+    async with (
+        running_backend() as backend,
+        running_plane(route(backend.port), listen=papers.door()) as plane,
+    ):
+        said = await asyncio.to_thread(push, plane.port)
+        assert said.startswith(b"HTTP/1.1 401 ")
+        assert said.endswith(b"}")

@@ -325,3 +325,41 @@ async def test_drain() -> None:
                 await draining
                 assert plane.listener.connections == 0
                 assert plane.gate.counted == [True]
+
+
+async def test_the_backend_ends_while_it_does_not_read(papers: Papers) -> None:
+    """Over TLS an end that is passed on to the caller loses nothing of what the caller had sent before."""
+    size = 16 << 20
+    go = asyncio.Event()
+    got = asyncio.get_running_loop().create_future()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await go.wait()
+        writer.write_eof()
+        got.set_result(len(await reader.read()))
+
+    talks = Switching(talk)
+    async with (
+        running_backend(script=talks.script) as backend,
+        running_plane(route(backend.port), listen=papers.door()) as plane,
+    ):
+        pushing = asyncio.ensure_future(asyncio.to_thread(_push, plane.port, papers, size))
+        await until(lambda: plane.outcomes.tunnels)
+        (connection,) = plane.listener.crowd
+        await until(lambda: not connection._reading)
+        go.set()
+        await pushing
+        assert await got == size
+
+
+def _push(port: int, papers: Papers, size: int) -> None:
+    """Send much, then end, whatever the other side says meanwhile."""
+    with (
+        socket.create_connection(("127.0.0.1", port), 10) as plain,
+        papers.caller().wrap_socket(plain, server_hostname="127.0.0.1") as tls,
+    ):
+        tls.sendall(upgrade())
+        while b"\r\n\r\n" not in tls.recv(65_536):
+            pass
+        tls.sendall(b"x" * size)
+        tls.unwrap()
