@@ -346,6 +346,7 @@ async def test_the_backend_ends_while_it_does_not_read(papers: Papers) -> None:
         pushing = asyncio.ensure_future(asyncio.to_thread(_push, plane.port, papers, size))
         await until(lambda: plane.outcomes.tunnels)
         (connection,) = plane.listener.crowd
+        assert isinstance(connection, Connection)
         await until(lambda: not connection._reading)
         go.set()
         await pushing
