@@ -5,6 +5,8 @@
 ``connection``  one caller: a coroutine that takes its requests in order
 ``exchange``    the life of one request, top to bottom, on ``entrance`` (what it says, where it goes,
                 who sends it) and ``account`` (settled once, counted once)
+``admit``       a strong signature's proof, the plan's Verdict, the throttle's; ``proof`` and ``nonces``
+                are what such a signature asks for beside being right
 ``shadow``      a plan that is computed beside the one that enforces
 ``own_view``    what a caller is shown of its own use; ``own_use`` asks the store for it
 ``backend``     connections to backends, kept and bounded; ``upstream`` is one of them

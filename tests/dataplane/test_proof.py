@@ -5,7 +5,8 @@ from hashlib import blake2b
 
 import pytest
 
-from quotad.config.model import AuthRules, SignatureRules
+from quotad.client.caller import KeyPair
+from quotad.config.model import AuthFailureRule, AuthRules, SignatureRules
 from quotad.dataplane.nonces import NonceTable, Tell
 from quotad.dataplane.own_use import OwnUse
 from tests.support.backends import running_backend
@@ -167,6 +168,18 @@ async def test_a_full_table_refuses() -> None:
         inner.nonces = NonceTable(inner.clock, bound=1)
         assert await refusal(plane.port, signed_request()) == (200, "")
         assert await refusal(plane.port, signed_request()) == (503, "nonces-full")
+
+
+async def test_wrong_signatures_are_slowed() -> None:
+    """An address that fails too often is held back before a signature is looked at, a right one too."""
+    listen = replace(LISTEN, auth_failures=AuthFailureRule(1, 2))
+    wrong = signed_request(pair=KeyPair("AKIDtest", "another-key-of-a-test"))
+    async with running_backend() as backend, running_plane(route(backend.port), listen=listen) as plane:
+        for _ in range(2):
+            assert await refusal(plane.port, wrong) == (401, "signature-unverified")
+        assert await refusal(plane.port, wrong) == (429, "auth-slowed")
+        assert await refusal(plane.port, signed_request()) == (429, "auth-slowed")
+        assert not backend.seen
 
 
 # Bodies.
