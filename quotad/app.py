@@ -7,6 +7,7 @@ With ``workers`` above 1 each worker is such an App without telemetry and admin 
 (``workers.worker``), and ``workers.supervisor`` has those.
 """
 
+import asyncio
 import contextlib
 import logging
 import socket
@@ -35,6 +36,9 @@ from quotad.telemetry.refusals import RefusalBook
 from quotad.telemetry.server import Readiness
 from quotad.telemetry.sources import Scrape, Sources
 
+LOAD_WITHIN_S = 5.0
+"""How long callers wait for the control records before they are answered that they are not known."""
+
 log = logging.getLogger("quotad")
 
 
@@ -54,25 +58,45 @@ class App:
         self.refusals = RefusalBook(self._ground.sidecar_id[:6].hex(), clock.wall_s, clock.monotonic_s)
         log_line = self._access_log.record if self._access_log else None
         self.recorder = Recorder(log_line, self.refusals.keep)
-        self.recorder.configure(config.routes, config.table)
-        self._snapshot = SnapshotHolder(Snapshot(config.routes, config.table, config.listen.tls))
+        self._snapshot = SnapshotHolder(self.snapshot(config))
+        self._on_change(places_too=True)
         self._listener: Listener | None = None
         self._loop_lag = LoopLag()
         self.sources = Sources(self.recorder)
 
+    @property
+    def loaded(self) -> bool:
+        """Whether it is known what may be served."""
+        follower = self._ground.follower
+        return self.config.control is None or (follower is not None and follower.loaded.is_set())
+
+    def snapshot(self, config: Config) -> Snapshot:
+        """What requests see under ``config``, made ready for ``take``. Raises QuotadError."""
+        return Snapshot(config.routes, self._ground.table(config), config.listen.tls)
+
     async def start(self) -> None:
-        """Start every part but the callers' port. Raises QuotadError."""
+        """Start every part but the callers' port. Raises QuotadError.
+
+        In control mode callers are let in when the records are loaded; without a store after
+        ``LOAD_WITHIN_S``, to be told so.
+        """
         ground = self._ground
         store = await ground.open_store(await ground.start_server())
+        if self.config.control is not None:
+            # Ten thousands of Secrets are made now, none of them garbage.
+            lifetime.calm_collector()
+        await ground.follow(keys=True)
+        if ground.follower is not None:
+            ground.follower.on_change = self._on_change
         limiter = self._start_limiter(store)
         if self._access_log is not None:
             self._access_log.start()
             ground.closers.append(self._access_log.close)
         self._gather_sources(store, limiter)
         stock = ground.stock(store, self.recorder)
-        scrape = Scrape(self.sources.figures, stock, lambda: self.config.version)
+        scrape = Scrape(self.sources.figures, stock, lambda: ground.version(self.config))
         await ground.open_telemetry(scrape, self._readiness)
-        await ground.open_admin(lambda: self.config.table, store, self._find_refusal)
+        await ground.open_admin(lambda: ground.table(self.config), store, self._find_refusal)
         own_use = OwnUse(store.usage, clock.monotonic_s)
         ground.closers.append(own_use.close)
         listener = Listener(self.config.listen, self._snapshot, limiter, self.recorder, own_use=own_use)
@@ -80,6 +104,9 @@ class App:
         listener.shares = self._start_shares(store)
         listener.fleet_nonces = store
         self._listener = listener
+        if ground.follower is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ground.follower.loaded.wait(), LOAD_WITHIN_S)
 
     async def listen(self) -> dict[str, str]:
         """Open the callers' port; answers what each port is bound to. Raises QuotadError."""
@@ -158,6 +185,7 @@ class App:
             upstreams=lambda: upstreams.rows() if (upstreams := self._upstreams) else (),
             upstream_retries=lambda: upstreams.retries if (upstreams := self._upstreams) else {},
             loop_lag=self._loop_lag,
+            following=self._ground.follower,
         )
         self._loop_lag.start()
 
@@ -170,15 +198,26 @@ class App:
             return Readiness(ready=False, words="draining")
         if self._listener is None or not self._listener.is_open:
             return Readiness(ready=False, words="not listening")
+        if not self.loaded:
+            return Readiness(ready=False, words="the control records are not loaded")
         return Readiness(ready=True, words="ready")
 
     def take(self, config: Config, snapshot: Snapshot) -> None:
         """From now on requests are served by ``config``, of which ``snapshot`` was made."""
         self._snapshot.take(snapshot)
-        self.recorder.configure(config.routes, config.table)
         self.config = config
+        self._ground.serve(config, keys=True)
+        self._on_change(places_too=True)
         if self._access_log is not None:
             self._access_log.reopen()
+
+    def _on_change(self, places_too: bool) -> None:
+        """The table is another, or has changed; ``places_too``: not in its Secrets alone."""
+        if places_too:
+            snapshot = self._snapshot.current
+            for entry in snapshot.entries:
+                entry.renew()
+            self.recorder.configure(snapshot.entries, snapshot.table)
 
     async def stop(self, grace_s: float | None = None, *, handed_over: bool = False) -> None:
         """Drain, tell the store everything, and let go of all that was started.
@@ -213,7 +252,7 @@ class Single:
 
         try:
             config = reread(self._path, self._app.config)
-            snapshot = Snapshot(config.routes, config.table, config.listen.tls)
+            snapshot = self._app.snapshot(config)
         except ConfigError as error:
             log.error("reload refused: %s", "; ".join(map(str, error.problems)))  # noqa: TRY400 - no trace
             return

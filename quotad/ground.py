@@ -3,17 +3,22 @@
 import logging
 import os
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quotad import clock
 from quotad.config.model import Config
-from quotad.core.table import PlanTable
+from quotad.core.table import Table
 from quotad.store.embedded import EmbeddedServer
 from quotad.store.redis_store import RedisStore
 from quotad.telemetry.metrics import Recorder
 from quotad.telemetry.server import Readiness, TelemetryServer
 from quotad.telemetry.sources import Scrape
 from quotad.telemetry.stock import Stock
+
+if TYPE_CHECKING:
+    from quotad.catalog.draft import Reading
+    from quotad.catalog.follow import Follower
+    from quotad.catalog.live import LiveTable
 
 FindRefusal = Callable[[str], Awaitable[dict[str, Any] | None]]
 
@@ -32,6 +37,17 @@ class Ground:
         """Called by ``close``, the last first."""
         self.bound: dict[str, str] = {}
         """What each port is bound to."""
+        self.follower: Follower | None = None
+        """Of the control records, from ``follow`` on; None in file mode."""
+        self._live = None if config.control is None else _live_table()
+
+    def table(self, config: Config) -> Table:
+        """Where ``config`` has its services, plans and Secrets; it differs from ours as a reload may."""
+        return config.table if self._live is None else self._live
+
+    def version(self, config: Config) -> str:
+        """What is in force: of the control records in control mode, else of the file."""
+        return config.version if self.follower is None else str(self.follower.version)
 
     async def start_server(self) -> str:
         """Start the embedded server if there is to be one; answers the store's URL. Raises QuotadError."""
@@ -52,6 +68,39 @@ class Ground:
         self.closers.append(store.close)
         return store
 
+    async def follow(self, *, keys: bool) -> None:
+        """In control mode: load the control records and follow them, in the background.
+
+        ``keys``: SecretKeys are opened too. Raises QuotadError.
+        """
+        if self._live is None:
+            return
+        from quotad.catalog.follow import Follower
+        from quotad.store.control import ControlStore
+
+        store = ControlStore(self._url, self._config.store, writes=False)
+        await store.start()
+        self.closers.append(store.close)
+        reading = self._reading(self._config, keys)
+        self.follower = Follower(store, self._live, reading, clock.monotonic_s)
+        self.follower.start()
+        self.closers.append(self.follower.close)
+
+    def serve(self, config: Config, *, keys: bool) -> None:
+        """From now on follow what the routes of ``config`` name."""
+        if self.follower is not None:
+            self.follower.serve(self._reading(config, keys))
+
+    def _reading(self, config: Config, keys: bool) -> "Reading":
+        from quotad.catalog.draft import Reading
+        from quotad.catalog.vault import Vault
+
+        vault = None
+        if keys and config.control is not None:
+            vault = Vault([(key.key_id, key.key) for key in config.control.master_keys])
+        references = frozenset(route.service_id for route in config.routes)
+        return Reading(references, vault, config.store.journal is not None)
+
     def stock(self, store: RedisStore, recorder: Recorder) -> Stock:
         """What is in use of the plans that ``recorder`` has seen."""
         stock = Stock(store, recorder, clock.monotonic_s)
@@ -69,7 +118,7 @@ class Ground:
         self.closers.insert(0, server.close)
 
     async def open_admin(
-        self, table: Callable[[], PlanTable], store: RedisStore, find_refusal: FindRefusal
+        self, table: Callable[[], Table], store: RedisStore, find_refusal: FindRefusal
     ) -> None:
         """Serve the admin port, where the configuration says so. Raises QuotadError.
 
@@ -104,3 +153,10 @@ class Ground:
         """Let go of everything, in reverse."""
         while self.closers:
             await self.closers.pop()()
+
+
+def _live_table() -> "LiveTable":
+    # Only a process that reads control records carries cryptography.
+    from quotad.catalog.live import LiveTable
+
+    return LiveTable()

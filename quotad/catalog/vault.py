@@ -7,7 +7,8 @@ Imports ``cryptography``, some 10 MB: only a process that reads control records 
 """
 
 import os
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64encode
+from binascii import a2b_base64
 from collections.abc import Sequence
 from typing import Final
 
@@ -23,6 +24,9 @@ NONCE_BYTES: Final = 12
 KEY_FIELD: Final = "secretKey"
 PREVIOUS_FIELD: Final = "previousKey"
 """Fields of a Secret that are sealed."""
+
+
+_PLAIN_ALPHABET: Final = bytes.maketrans(b"-_", b"+/")
 
 
 class VaultError(QuotadError):
@@ -73,5 +77,5 @@ def _encoded(content: bytes) -> str:
 
 
 def _decoded(text: str) -> bytes:
-    """Raises ValueError."""
-    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    """Raises ValueError. Without the checks of ``base64``: the seal tells what was changed."""
+    return a2b_base64(text.encode("ascii").translate(_PLAIN_ALPHABET) + b"==")

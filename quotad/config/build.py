@@ -8,6 +8,7 @@ from quotad.config.model import (
     AuthFailureRule,
     AuthRules,
     CheckRules,
+    Control,
     EmbeddedStore,
     HealthRules,
     Listen,
@@ -115,6 +116,11 @@ def store_of(section: schema.StoreSection, folder: Path) -> StoreConfig:
         journal=journal,
         secret_usage=section.secret_usage,
     )
+
+
+def control_of(section: schema.ControlSection) -> Control:
+    """Control mode."""
+    return Control(section.master_keys)
 
 
 def _within(folder: Path, name: str | None) -> Path | None:

@@ -46,6 +46,13 @@ class ServiceNames:
         return service.service_id
 
 
+def control_stands_alone(given: Iterable[str], document: Document) -> None:
+    """What lives in the store does not stand in the file too: one of the two would be ignored."""
+    for section in given:
+        if section in ("services", "plans", "secrets", "bindings"):
+            document.refuse((section,), "contradicts control: with it they live in the store, and only there")
+
+
 def unique(section: str, field: str, values: Sequence[tuple[int, str]], document: Document) -> None:
     """No two items of a section have the same id."""
     first: dict[str, int] = {}

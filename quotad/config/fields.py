@@ -15,7 +15,8 @@ from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchema
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from quotad.config.model import Address, UpstreamAddress
+from quotad.config.master_keys import parse_master_keys
+from quotad.config.model import Address, MasterKey, UpstreamAddress
 from quotad.config.values import Outside
 
 MAX_RATE = 2**31 - 1
@@ -261,6 +262,13 @@ def did_you_mean(near: list[str]) -> str:
 WHOLE = BeforeValidator(whole)
 """Stands after a number's range, which the JSON Schema would lose otherwise."""
 
+
+def _referred_to(value: object) -> object:
+    if isinstance(value, str) and not isinstance(value, Outside):
+        raise refusal("must not stand in the file: give file:PATH or ${NAME}")
+    return value
+
+
 Flag = Annotated[bool, BeforeValidator(_truth)]
 Rate = Annotated[int, Field(ge=-1, le=MAX_RATE), WHOLE]
 Quota = Annotated[int, Field(ge=-1, le=MAX_QUOTA), WHOLE]
@@ -331,3 +339,4 @@ Expiry = Annotated[float, Parsed(parse_expiry)]
 Day = Annotated[date, Parsed(parse_day, _DAY)]
 Zone = Annotated[str, Parsed(parse_zone)]
 StoreUrl = Annotated[str, Parsed(parse_store_url)]
+MasterKeys = Annotated[tuple[MasterKey, ...], Parsed(parse_master_keys), BeforeValidator(_referred_to)]

@@ -19,6 +19,8 @@ from quotad.core.table import PlanTable
 
 _S = TypeVar("_S", bound=Section)
 
+_SECRET_FIELDS = frozenset(("secretKey", "token", "masterKeys"))
+
 NO_STORE = (
     "is required: name the Redis that all sidecars share (url), or ask for a private server for this"
     " machine alone (embedded); without it every process would grant a whole quota of its own"
@@ -49,6 +51,7 @@ class Linker:
         admin = self._section("admin", schema.AdminSection) if "admin" in self._values else None
         store = self._store()
         processes = self._processes()
+        control = self._section("control", schema.ControlSection) if "control" in self._values else None
         if admin is not None:
             checks.admin_is_safe(admin, self._document)
         sections = (("listen", listen), ("telemetry", telemetry), ("admin", admin))
@@ -74,6 +77,7 @@ class Linker:
             workers=processes.workers,
             supervised=processes.supervised,
             version=version_of(self._values),
+            control=build.control_of(control) if control is not None else None,
         )
 
     def _nouns(self) -> tuple[list[Route], PlanTable]:
@@ -88,6 +92,10 @@ class Linker:
             plan_checks.open_is_journalled(plans, given, self._document)
         checks.routes_differ(routes, self._document)
         tls_checks.upstreams_can_be_verified(routes, self._folder, self._document)
+        if "control" in self._values:
+            checks.control_stands_alone(self._values, self._document)
+            # What a route names need not be there yet.
+            return [build.route_of(each, each.service, self._folder) for each in routes.values()], PlanTable()
         names = checks.ServiceNames(
             services, self._named("services", "serviceId") | self._named("services", "serviceName")
         )
@@ -194,8 +202,8 @@ class Linker:
 def version_of(values: dict[str, object]) -> str:
     """A digest of what was read: 12 hex digits, equal wherever the same was read.
 
-    SecretKeys, the admin token and whatever of the store's URL is no address are left out: a short
-    secret could be guessed from a digest. A rotated key thus keeps the version.
+    SecretKeys, master keys, the admin token and whatever of the store's URL is no address are left out: a
+    short secret could be guessed from a digest. A rotated key thus keeps the version.
     """
     canonical = dumps(_without_secrets(values), sort_keys=True, separators=(",", ":"), default=str)
     return sha256(canonical.encode()).hexdigest()[:12]
@@ -206,7 +214,7 @@ def _without_secrets(value: object) -> object:
         return [_without_secrets(item) for item in value]
     if not isinstance(value, dict):
         return value
-    kept = {key: _without_secrets(item) for key, item in value.items() if key not in ("secretKey", "token")}
+    kept = {key: _without_secrets(item) for key, item in value.items() if key not in _SECRET_FIELDS}
     if isinstance(kept.get("url"), str):
         kept["url"] = _address_of(str(kept["url"]))
     return kept

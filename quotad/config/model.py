@@ -305,6 +305,23 @@ class Admin:
 
 
 @dataclass(frozen=True, slots=True)
+class MasterKey:
+    """A key that seals SecretKeys in the store."""
+
+    key_id: str
+    """Stands beside what it sealed."""
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """Control mode: services, plans, Secrets and bindings are records in the store."""
+
+    master_keys: tuple[MasterKey, ...]
+    """The first seals, all of them open."""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """One whole configuration."""
 
@@ -320,3 +337,5 @@ class Config:
     """A supervisor also for one worker."""
     version: str = ""
     """A digest of what was read, for logs and ``quotad_config_version``."""
+    control: Control | None = None
+    """None: all is in the file. Else ``table`` is empty, and a route's ``service_id`` may be a name."""

@@ -1,7 +1,7 @@
 """A Config as bytes, for a process that is not to read the file (and carry pydantic) itself.
 
-JSON, since what is sent is only ever built from the classes named here. SecretKeys are in it: it goes
-from a process to its own child and nowhere else.
+JSON, since what is sent is only ever built from the classes named here. SecretKeys and master keys are
+in it: it goes from a process to its own child and nowhere else.
 """
 
 import json
@@ -29,6 +29,7 @@ _CLASSES = (
         plans.StoreFailurePolicy,
         plans.UsagePlan,
     ),
+    *(model.Control, model.MasterKey),
 )
 _NAMES: dict[type, tuple[str, ...]] = {
     each: tuple(field.name for field in fields(each) if field.init) for each in _CLASSES

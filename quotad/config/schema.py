@@ -155,6 +155,13 @@ class StoreSection(Section):
     """true: use is also kept by Secret where several Secrets share a plan's counters."""
 
 
+class ControlSection(Section):
+    """Control mode: services, plans, Secrets and bindings live in the store, and stand in no file."""
+
+    master_keys: kind.MasterKeys
+    """ID:KEY (32 bytes in base64), several on lines of their own; the first seals. file: or ${VAR} only."""
+
+
 class UpstreamTlsSection(Section):
     """How https:// upstreams are spoken to."""
 
@@ -348,6 +355,8 @@ class File(Processes):
     """The management port; absent: none."""
     store: StoreSection
     """Where counters live."""
+    control: ControlSection | None = None
+    """Present: services, plans, Secrets and bindings live in the store; absent: in this file."""
     routes: list[RouteSection] = Field(default=[])
     """What is served; the longest prefix of the most exact host wins."""
     services: list[ServiceSection] = Field(default=[])

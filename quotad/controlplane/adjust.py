@@ -19,7 +19,7 @@ from quotad.controlplane.audit import AuditLog, Record
 from quotad.controlplane.change import Change
 from quotad.core.plans import Subject
 from quotad.core.quota import Reset, Terms, TopUp, Usage
-from quotad.core.table import PlanTable
+from quotad.core.table import Table
 from quotad.core.usage_rows import Row, row, stamp
 from quotad.engine.terms import TermsBook
 from quotad.errors import StoreError
@@ -70,7 +70,7 @@ class Adjuster:
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._recalled = False
 
-    async def change(self, table: PlanTable, change: Change, asker: Asker) -> Row:
+    async def change(self, table: Table, change: Change, asker: Asker) -> Row:
         """Make it; answers the Subject's use after it. Raises RefusedError and StoreError."""
         async with self._turn:
             kept = await self._recall(change, asker)
@@ -211,6 +211,6 @@ def _use(usage: Usage) -> Row:
     }
 
 
-def _answer(table: PlanTable, change: Change, subject: Subject, after: Usage) -> Row:
+def _answer(table: Table, change: Change, subject: Subject, after: Usage) -> Row:
     name = "reset" if change.action == "reset" else "topUp"
     return {name: _words(change), "storeTime": stamp(after.now_us), "usage": row(table, subject, after)}

@@ -17,7 +17,7 @@ from quotad.controlplane.history import Past, by_secret_rows, history_document, 
 from quotad.controlplane.usage import QueryError
 from quotad.core.plans import Subject
 from quotad.core.quota import Usage
-from quotad.core.table import PlanTable
+from quotad.core.table import Table
 from quotad.core.usage_rows import Row
 from quotad.errors import StoreError
 
@@ -47,7 +47,7 @@ class Books:
     """Handlers; ``AdminServer`` has looked at who asks, and makes answers of what is raised."""
 
     def __init__(
-        self, admin: Admin, table: Callable[[], PlanTable], keeping: Keeping, wall_s: Callable[[], float]
+        self, admin: Admin, table: Callable[[], Table], keeping: Keeping, wall_s: Callable[[], float]
     ) -> None:
         self._table = table
         self._keeping = keeping
@@ -63,7 +63,7 @@ class Books:
         router.add_delete("/v1/usage", self._delete)
 
     async def add_shares(
-        self, table: PlanTable, rows: Sequence[Row], read: Sequence[tuple[Subject, Usage]]
+        self, table: Table, rows: Sequence[Row], read: Sequence[tuple[Subject, Usage]]
     ) -> None:
         """Put ``bySecret`` into the rows of Subjects that several Secrets share. Raises QueryError."""
         if not self._keeping.secret_usage:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from quotad.controlplane.answers import RefusedError
 from quotad.core.plans import UNLIMITED, Subject
 from quotad.core.quota import Reset, TopUp, Window
-from quotad.core.table import PlanTable
+from quotad.core.table import Table
 
 LARGEST = 2**53 - 1
 REASON_LENGTH = 500
@@ -39,7 +39,7 @@ class Place:
     secret_id: str = ""
     shadow: bool = False
 
-    def subject(self, table: PlanTable) -> Subject:
+    def subject(self, table: Table) -> Subject:
         """The one Subject. Raises RefusedError when there is none, or not only one."""
         found = [subject for subject in table.subjects() if self._is_at(subject)]
         if not found:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from quotad.controlplane.usage import QueryError
 from quotad.core.plans import ENVIRONMENTS, UNLIMITED, Environment, Subject
 from quotad.core.quota import Usage
-from quotad.core.table import PlanTable
+from quotad.core.table import Table
 from quotad.core.usage_rows import Row, row, stamp
 from quotad.telemetry.refusals import KEPT, PREFIX_LENGTH, is_request_id
 
@@ -98,7 +98,7 @@ class Finding:
 
     __slots__ = ("place", "reason", "shadow", "subject")
 
-    def __init__(self, table: PlanTable, place: Place, now_s: float) -> None:
+    def __init__(self, table: Table, place: Place, now_s: float) -> None:
         self.place = place
         self.subject = table.callers(place.service_id, place.environment).get(place.secret_id)
         self.shadow = table.shadows(place.service_id, place.environment).get(place.secret_id)
@@ -110,7 +110,7 @@ class Finding:
         """Whose use is to be read for ``explanation``."""
         return [subject for subject in (self.subject, self.shadow) if subject is not None]
 
-    def _obstacle(self, table: PlanTable, now_s: float) -> str:
+    def _obstacle(self, table: Table, now_s: float) -> str:
         secret = table.secrets.get(self.place.secret_id)
         service = table.services.get(self.place.service_id)
         if secret is None:
@@ -128,7 +128,7 @@ class Finding:
         return "plan_disabled" if self.subject.plan.disabled else ""
 
 
-def explanation(table: PlanTable, finding: Finding, usages: Sequence[Usage]) -> Row:
+def explanation(table: Table, finding: Finding, usages: Sequence[Usage]) -> Row:
     """What a request would meet now; ``usages`` belong to ``finding.subjects``, one each."""
     place = finding.place
     found = dict(zip((subject.tag for subject in finding.subjects), usages, strict=True))
@@ -162,7 +162,7 @@ def explanation(table: PlanTable, finding: Finding, usages: Sequence[Usage]) -> 
     return told
 
 
-def _plan(table: PlanTable, subject: Subject, usage: Usage) -> Row:
+def _plan(table: Table, subject: Subject, usage: Usage) -> Row:
     plan = subject.plan
     return {
         **row(table, subject, usage),

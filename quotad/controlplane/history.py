@@ -19,7 +19,7 @@ from quotad.controlplane.usage import PAGE_LENGTH, QueryError, UsageQuery, flag,
 from quotad.core.history import DAYS_KEPT, HOUR_US, HOURS_KEPT, History, day_rows, hour_rows, today
 from quotad.core.plans import Subject
 from quotad.core.quota import Usage
-from quotad.core.table import PlanTable
+from quotad.core.table import Table
 from quotad.core.usage_rows import Page, Row, identity, stamp
 
 DAYS_SHOWN = 30
@@ -97,7 +97,7 @@ def parse_history(parameters: Iterable[tuple[str, str]]) -> HistoryQuery:
     return HistoryQuery(filters, secret_id, shadow, first=first, last=last)
 
 
-def select_history(table: PlanTable, query: HistoryQuery, *, by_secret: bool) -> Page:
+def select_history(table: Table, query: HistoryQuery, *, by_secret: bool) -> Page:
     """The Subjects that were asked for, in the order of the bindings. Raises QueryError.
 
     ``by_secret``: whether use by Secret is kept where Secrets share counters; else a Secret has none there.
@@ -120,7 +120,7 @@ def select_history(table: PlanTable, query: HistoryQuery, *, by_secret: bool) ->
     return Page(asked, len(matching), query.filters.limit, query.filters.offset)
 
 
-async def history_document(table: PlanTable, page: Page, query: HistoryQuery, past: Past) -> Row:
+async def history_document(table: Table, page: Page, query: HistoryQuery, past: Past) -> Row:
     """The body of an answer, in the frame of ``/v1/usage``. Raises StoreError."""
     histories = await past.history(page.subjects)
     rows = []
@@ -143,7 +143,7 @@ async def history_document(table: PlanTable, page: Page, query: HistoryQuery, pa
     }
 
 
-async def by_secret_rows(table: PlanTable, subject: Subject, usage: Usage, past: Past) -> list[Row]:
+async def by_secret_rows(table: Table, subject: Subject, usage: Usage, past: Past) -> list[Row]:
     """Use of the running day by Secret, the busiest first, of a Subject that several share.
 
     Raises StoreError.
@@ -159,7 +159,7 @@ async def by_secret_rows(table: PlanTable, subject: Subject, usage: Usage, past:
     return rows
 
 
-def _concerns(table: PlanTable, subject: Subject, secret_id: str) -> bool:
+def _concerns(table: Table, subject: Subject, secret_id: str) -> bool:
     if not secret_id or subject.secret_id == secret_id:
         return True
     by_environment = table.shadows if subject.shadow else table.callers

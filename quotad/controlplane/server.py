@@ -23,7 +23,7 @@ from quotad.controlplane.guard import Guard
 from quotad.controlplane.usage import QueryError, parse_query, select
 from quotad.core.plans import Subject
 from quotad.core.quota import Usage
-from quotad.core.table import PlanTable
+from quotad.core.table import Table
 from quotad.core.usage_rows import document
 from quotad.errors import QuotadError, StoreError
 
@@ -51,7 +51,7 @@ class AdminServer:
     def __init__(
         self,
         admin: Admin,
-        table: Callable[[], PlanTable],
+        table: Callable[[], Table],
         store: UsageReader,
         find_refusal: FindRefusal | None = None,
         keeping: Keeping | None = None,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from quotad.core.plans import ENVIRONMENTS, Subject
-from quotad.core.table import PlanTable
+from quotad.core.table import Table
 from quotad.core.usage_rows import Page
 
 PAGE_LENGTH = 100
@@ -75,7 +75,7 @@ def flag(given: Mapping[str, str], name: str) -> bool:
     return text == "true"
 
 
-def select(table: PlanTable, query: UsageQuery) -> Page:
+def select(table: Table, query: UsageQuery) -> Page:
     """The Subjects that were asked for, in the order of the bindings."""
     matching = [subject for subject in table.subjects() if query.matches(subject)]
     asked = matching[query.offset : query.offset + query.limit]

@@ -118,12 +118,23 @@ def check_key_pair(
 ) -> Secret | AuthRefusal:
     """The Secret whose id and key these are; every other case is one and the same refusal."""
     secret = secrets.get(secret_id.decode("latin-1"))
-    if secret is None:
-        hmac.compare_digest(ABSENT_KEY, secret_key)
-        return _INVALID
-    if hmac.compare_digest(secret.secret_key, secret_key) and is_usable(secret, now_s):
+    key = ABSENT_KEY if secret is None else secret.secret_key
+    matches = hmac.compare_digest(key, secret_key)
+    if not matches:
+        key = previous_key(secret, now_s)
+        matches = hmac.compare_digest(key or ABSENT_KEY, secret_key) and key != b""
+    if matches and secret is not None and is_usable(secret, now_s):
         return secret
     return _INVALID
+
+
+def previous_key(secret: Secret | None, now_s: float) -> bytes:
+    """The key before a rotation while it is still good, else nothing.
+
+    What failed with the first key is always tried with a second one, be it ``ABSENT_KEY``: how long a
+    refusal takes says nothing of a rotation.
+    """
+    return secret.previous_key if secret is not None and now_s < secret.previous_until_s else b""
 
 
 def check_authorization(
@@ -151,7 +162,10 @@ def check_authorization(
 
 def is_usable(secret: Secret, now_s: float) -> bool:
     """Whether a Secret is enabled and has not expired; ``now_s``: seconds since the epoch."""
-    return secret.enabled and (secret.expires_at_s is None or now_s < secret.expires_at_s)
+    # Where keys are not opened a Secret has none, and no key proves anybody.
+    if not secret.enabled or not secret.secret_key:
+        return False
+    return secret.expires_at_s is None or now_s < secret.expires_at_s
 
 
 def _check_basic(value: bytes, secrets: Mapping[str, Secret], now_s: float) -> Secret | AuthRefusal:
@@ -290,6 +304,10 @@ def _check_signature(
     key = ABSENT_KEY if secret is None else secret.secret_key
     expected = b64encode(hmac.digest(key, text, signed.digest))
     matches = hmac.compare_digest(expected, signed.signature)
+    if not matches:
+        key = previous_key(secret, now_s)
+        expected = b64encode(hmac.digest(key or ABSENT_KEY, text, signed.digest))
+        matches = hmac.compare_digest(expected, signed.signature) and key != b""
     if secret is None or not is_usable(secret, now_s):
         return _UNVERIFIED
     if matches:

@@ -1,6 +1,6 @@
 """What is sold to whom: plans, secrets, services, bindings, and the table that finds a caller's plan.
 
-Everything here is immutable; a changed configuration is a new ``PlanTable``.
+Everything here is immutable; what changes is a new object in its place.
 """
 
 from dataclasses import dataclass, field
@@ -77,6 +77,10 @@ class Secret:
     enabled: bool = True
     expires_at_s: float | None = None
     """Seconds since the epoch; None: does not expire."""
+    previous_key: bytes = field(default=b"", repr=False)
+    """The key before a rotation, as good as the other while the overlap lasts; empty: none."""
+    previous_until_s: float = 0.0
+    """When the overlap ends, in seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,7 @@ ROWS: dict[str, Row] = {
     # What the caller may use.
     "no_plan": Row(403, "Found no validate usage plan.", _DENIED),
     "no_route": Row(404, "Found no api.", "destination_not_found"),
+    "not_loaded": Row(503, "The services behind this proxy are not known yet.", _INTERNAL),
     "own_use_method": Row(405, "Only GET and HEAD are answered here.", _DENIED, b"Allow: GET, HEAD\r\n"),
     "own_use_rate": Row(429, "The use of quota is asked for too often.", _DENIED),
     "own_use_unknown": Row(503, "The quota store did not say what is in use.", _INTERNAL),

@@ -11,7 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from quotad.config.model import AuthRules, SignatureRules
-from quotad.core.credentials import ABSENT_KEY, AuthRefusal, is_basic, is_hmac, is_usable, refusal
+from quotad.core.credentials import (
+    ABSENT_KEY,
+    AuthRefusal,
+    is_basic,
+    is_hmac,
+    is_usable,
+    previous_key,
+    refusal,
+)
 from quotad.core.digests import read_content_digest
 from quotad.core.plans import Secret
 from quotad.core.request import RequestFields
@@ -124,6 +132,10 @@ def verify(
     secret = secrets.get(str(signed.parameters["keyid"]))
     key = ABSENT_KEY if secret is None else secret.secret_key
     matches = hmac.compare_digest(hmac.digest(key, base, "sha256"), signed.signature)
+    if not matches:
+        key = previous_key(secret, now_s)
+        again = hmac.digest(key or ABSENT_KEY, base, "sha256")
+        matches = hmac.compare_digest(again, signed.signature) and key != b""
     if secret is None or not is_usable(secret, now_s) or not matches:
         return _UNVERIFIED
     digests: dict[str, bytes] = {}

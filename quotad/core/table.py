@@ -1,6 +1,7 @@
-"""Who may call what under which plan: every lookup of a request, O(1), immutable."""
+"""Who may call what under which plan: every lookup of a request, O(1)."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
 
 from quotad.core.plans import (
     UNLIMITED,
@@ -31,8 +32,53 @@ def throttle_of(service_id: str, rule: EnvironmentRule) -> Subject:
     return Subject(plan, service_id, rule.environment)
 
 
+class Table(Protocol):
+    """What is looked up, wherever it comes from: a file (``PlanTable``) or control records.
+
+    What a method answers is true until ``generation`` changes, which happens between events of the
+    loop: what is looked up without waiting in between belongs together.
+    """
+
+    @property
+    def generation(self) -> int:
+        """Grows with every change."""
+
+    @property
+    def services(self) -> Mapping[str, Service]:
+        """By id."""
+
+    @property
+    def plans(self) -> Mapping[str, UsagePlan]:
+        """By id."""
+
+    @property
+    def secrets(self) -> Mapping[str, Secret]:
+        """By id."""
+
+    def entrance(self, service: str, environment: Environment) -> tuple[str, str]:
+        """The id of the service that a route names, and why nobody can call it now.
+
+        The second is a key of ``core.replies``, empty when it can be called.
+        """
+
+    def callers(self, service_id: str, environment: Environment) -> Mapping[str, Subject]:
+        """SecretId to Subject for one environment; empty when nobody has a plan there."""
+
+    def shadows(self, service_id: str, environment: Environment) -> Mapping[str, Subject]:
+        """SecretId to the Subject of its shadow plan, which is computed beside and denies nobody."""
+
+    def throttle(self, service_id: str, environment: Environment) -> Subject | None:
+        """The Subject of all who call a service in an environment; None where they are not throttled."""
+
+    def has_default(self, service_id: str, environment: Environment, secret_id: str) -> bool:
+        """Whether this Secret has its plan there because the environment names one for whoever has none."""
+
+    def subjects(self) -> Iterator[Subject]:
+        """Every plan's Subject once, shadows last."""
+
+
 class PlanTable:
-    """All plans, secrets, services and bindings of one configuration version.
+    """All plans, secrets, services and bindings of one configuration version; never changes.
 
     Expects bindings that were checked (``config.file``): every id known, at most one
     enforcing and one shadow plan for a Secret in one (service, environment). A Secret that is bound to no
@@ -47,6 +93,7 @@ class PlanTable:
         secrets: Iterable[Secret] = (),
         bindings: Iterable[Binding] = (),
     ) -> None:
+        self.generation = 0
         self.services: Mapping[str, Service] = {service.service_id: service for service in services}
         self.plans: Mapping[str, UsagePlan] = {plan.usage_plan_id: plan for plan in plans}
         self.secrets: Mapping[str, Secret] = {secret.secret_id: secret for secret in secrets}
@@ -83,6 +130,10 @@ class PlanTable:
                 own = secret_id if plan.scope == "secret" else ""
                 subject = Subject(plan, service_id, rule.environment, own)
                 callers[secret_id] = shared.setdefault(subject.tag, subject)
+
+    def entrance(self, service: str, environment: Environment) -> tuple[str, str]:
+        """See ``Table``: a file's routes name services by id, which are published."""
+        return service, ""
 
     def callers(self, service_id: str, environment: Environment) -> Mapping[str, Subject]:
         """SecretId to Subject for one environment; empty when nobody has a plan there."""

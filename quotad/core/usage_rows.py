@@ -15,7 +15,7 @@ from typing import Any
 from quotad.core.first_period import month_limit_at
 from quotad.core.plans import UNLIMITED, Subject
 from quotad.core.quota import Usage
-from quotad.core.table import PlanTable
+from quotad.core.table import Table
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -34,7 +34,7 @@ class Page:
         self.offset = offset
 
 
-def document(table: PlanTable, page: Page, usages: Sequence[Usage]) -> Row:
+def document(table: Table, page: Page, usages: Sequence[Usage]) -> Row:
     """The body of an answer; ``usages`` belong to the Subjects of ``page``, one each.
 
     ``totalCount`` (after the filter, before the page), ``limit``, ``offset``, ``storeTime`` (null when the
@@ -49,7 +49,7 @@ def document(table: PlanTable, page: Page, usages: Sequence[Usage]) -> Row:
     }
 
 
-def identity(table: PlanTable, subject: Subject) -> Row:
+def identity(table: Table, subject: Subject) -> Row:
     """What a Subject's row begins with: whose it is."""
     plan = subject.plan
     service = table.services.get(subject.service_id)
@@ -69,7 +69,7 @@ def identity(table: PlanTable, subject: Subject) -> Row:
     return entry
 
 
-def row(table: PlanTable, subject: Subject, usage: Usage) -> Row:
+def row(table: Table, subject: Subject, usage: Usage) -> Row:
     """One Subject's row."""
     plan = subject.plan
     entry = identity(table, subject)

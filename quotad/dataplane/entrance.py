@@ -41,11 +41,16 @@ def parse(plane: Plane, head: bytes, outcome: Outcome) -> tuple[RequestLine, Req
 def route(plane: Plane, line: RequestLine, fields: RequestFields, outcome: Outcome) -> Entry:
     """Where it wants to go."""
     try:
-        entry = plane.snapshot.current.router.find(outcome.host, line.target)
+        snapshot = plane.snapshot.current
+        entry = snapshot.router.find(outcome.host, line.target)
     except AmbiguousPathError:
         raise RefusedError(Refusal("ambiguous_path")) from None
     if entry is None:
         raise RefusedError(Refusal("no_route"))
+    if entry.generation != snapshot.table.generation:
+        entry.renew()
+    if entry.refusal_key:
+        raise RefusedError(Refusal(entry.refusal_key))
     outcome.service_id = entry.service_id
     outcome.environment = entry.environment
     if fields.length > entry.body_bytes > 0:

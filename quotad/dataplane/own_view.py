@@ -52,9 +52,13 @@ def own_view(
     if line.method not in (b"GET", b"HEAD"):
         raise RefusedError(Refusal("own_use_method"))
     snapshot = plane.snapshot.current
-    entries = snapshot.router.routes(outcome.host)
+    routes = snapshot.router.routes(outcome.host)
+    for entry in routes:
+        if entry.generation != snapshot.table.generation:
+            entry.renew()
+    entries = [entry for entry in routes if not entry.refusal_key]
     if not entries:
-        raise RefusedError(Refusal("no_route"))
+        raise RefusedError(Refusal(routes[0].refusal_key if routes else "no_route"))
     if plane.auth_failures is not None:
         hold_back(plane, plane.auth_failures, outcome)
     knowing = _knowing(entries, fields, plane.wall(), message)

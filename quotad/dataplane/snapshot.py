@@ -1,4 +1,7 @@
-"""One configuration version as requests see it; a reload swaps it whole, requests keep theirs."""
+"""One configuration version as requests see it; a reload swaps it whole, requests keep theirs.
+
+The table in it may change between requests (control records): what was made of it is made anew.
+"""
 
 from collections.abc import Callable, Sequence
 from ssl import SSLContext
@@ -9,7 +12,7 @@ from quotad.core.forwarding import standing_lines
 from quotad.core.plans import Secret, Subject
 from quotad.core.request import RequestFields, RequestLine
 from quotad.core.routing import Router, strip_prefix
-from quotad.core.table import PlanTable
+from quotad.core.table import Table
 from quotad.dataplane.fleet import Fleet
 from quotad.dataplane.spec import FleetSpec, Trust
 
@@ -52,14 +55,17 @@ class Entry:
         "_callers",
         "_shadows",
         "_subjects",
+        "_table",
         "anonymous_lines",
         "auth",
         "body_bytes",
         "environment",
         "fleet",
         "fleet_spec",
+        "generation",
         "host",
         "path_prefix",
+        "refusal_key",
         "response_timeout_s",
         "rule",
         "secrets",
@@ -69,30 +75,40 @@ class Entry:
         "upstream_host",
     )
 
-    def __init__(self, rule: Route, table: PlanTable, trust: Trust | None = None) -> None:
+    def __init__(self, rule: Route, table: Table, trust: Trust | None = None) -> None:
         """``trust``: for ``https://`` upstreams."""
         self.rule = rule
+        self._table = table
         self.host = rule.host
         self.path_prefix = rule.path_prefix
-        self.secrets = table.secrets
         self.auth = rule.auth
         self.body_bytes = rule.body_bytes
-        self.service_id = rule.service_id
         self.environment = rule.environment
         self.shows_limits = rule.limit_headers
         self.response_timeout_s = rule.response_timeout_s
         self.anonymous_lines = f"X-Quotad-Environment: {rule.environment}\r\n".encode()
-        self._subjects = table.callers(rule.service_id, rule.environment)
-        self._shadows = table.shadows(rule.service_id, rule.environment)
-        self.throttle = table.throttle(rule.service_id, rule.environment)
-        """The Subject of all callers together; None: they are not throttled."""
-        self._callers: dict[str, Caller] = {}
+        self.renew()
         self.fleet_spec = FleetSpec(rule, trust)
         self.fleet: Fleet | None = None
         """Its backends (``fleet.Upstreams`` gives them)."""
         first = rule.upstreams[0]
         self.upstream_host = b"localhost" if first.path else str(first).encode()
         """What Host says when the route does not keep the caller's."""
+
+    def renew(self) -> None:
+        """Take over the table as it is now.
+
+        To be called when ``generation`` is not the table's, before anything of a request is looked up.
+        """
+        table, rule = self._table, self.rule
+        self.generation = table.generation
+        self.secrets = table.secrets
+        self.service_id, self.refusal_key = table.entrance(rule.service_id, rule.environment)
+        self._subjects = table.callers(self.service_id, rule.environment)
+        self._shadows = table.shadows(self.service_id, rule.environment)
+        self.throttle = table.throttle(self.service_id, rule.environment)
+        """The Subject of all callers together; None: they are not throttled."""
+        self._callers: dict[str, Caller] = {}
 
     def caller(self, secret: Secret) -> Caller | None:
         """What ``secret`` may use here; None without a plan, or with a disabled one (403)."""
@@ -120,11 +136,11 @@ class Entry:
 
 
 class Snapshot:
-    """Routes and the plan table of one configuration version, and the certificates as they are now."""
+    """Routes and the table of one configuration version, and the certificates as they are now."""
 
     __slots__ = ("entries", "router", "table", "tls")
 
-    def __init__(self, routes: Sequence[Route], table: PlanTable, tls: ListenTls | None = None) -> None:
+    def __init__(self, routes: Sequence[Route], table: Table, tls: ListenTls | None = None) -> None:
         """``tls``: of the callers' port. Raises CertificateError, a QuotadError."""
         self.table = table
         self.tls: SSLContext | None = None if tls is None else server_context(tls)

@@ -87,6 +87,10 @@ FAMILIES = {
     "quotad_access_log_dropped": Family(
         "counter", "Access log lines dropped because the log's writer was too slow or failed."
     ),
+    "quotad_control_age_seconds": Family(
+        "peak", "Since what is served was last known to be as the control records are."
+    ),
+    "quotad_control_failures": Family("counter", "Failures to follow the control records.", ("reason",)),
     "quotad_workers": Family("level", "Workers that are ready."),
     "quotad_worker_restarts": Family("counter", "Workers that were put in a dead one's place."),
     "quotad_worker_cpu_seconds": Family(

@@ -14,7 +14,7 @@ from quotad.core.histogram import BOUNDS_S, Histogram
 from quotad.core.outcome import Outcome, status_class
 from quotad.core.plans import Environment, Subject
 from quotad.core.replies import ROWS
-from quotad.core.table import PlanTable
+from quotad.core.table import PlanTable, Table
 
 CODE_CLASSES = ("2xx", "3xx", "4xx", "5xx", "others")
 SHADOW_VERDICTS = ("admitted", "rate", "day", "month", "total", "store")
@@ -102,7 +102,7 @@ class Recorder:
         self._anonymous = Row("", "", "")
         self._rows: dict[tuple[str, str, str], Row] = {("", "", ""): self._anonymous}
         self._shadows: dict[tuple[str, str, str], ShadowRow] = {}
-        self.table = PlanTable()
+        self.table: Table = PlanTable()
         self.auth_failures = {key: 0 for key, reply in ROWS.items() if reply.status == _UNAUTHORIZED}
         self.auth_failures["auth_slowed"] = 0
         """By the refusal's key in ``core.replies``."""
@@ -116,12 +116,14 @@ class Recorder:
         self.tunnel_bytes = {"in": 0, "out": 0}
         """Likewise: from callers, and to them."""
 
-    def configure(self, routes: tuple[RoutePlace, ...], table: PlanTable) -> None:
+    def configure(self, routes: Iterable[RoutePlace], table: Table) -> None:
         """Take over a (changed) configuration. What was counted stays."""
         self.table = table
         for route in routes:
-            key = (route.service_id, route.environment, "")
-            self._rows.setdefault(key, Row(*key))
+            # Of control records one may be known by a name alone, until they are read.
+            if route.service_id:
+                key = (route.service_id, route.environment, "")
+                self._rows.setdefault(key, Row(*key))
         for row in self._rows.values():
             self._match_scope(row)
 
@@ -167,10 +169,13 @@ class Recorder:
         key = (service_id, environment, plan_id)
         row = self._rows.get(key)
         if row is None:
-            if plan_id not in self.table.plans or len(self._rows) >= MAX_ROWS:
+            # Its plan may be one that is not known here yet; until it is, it is not among ``served``.
+            if len(self._rows) >= MAX_ROWS:
                 return
             row = self._rows[key] = Row(*key)
-            self._match_scope(row)
+            row.secrets = set()
+            if plan_id in self.table.plans:
+                self._match_scope(row)
         if row.secrets is not None:
             row.secrets.update(secret_ids)
 
@@ -200,6 +205,8 @@ class Recorder:
             service = self.table.services.get(row.service_id)
             if plan is None or service is None:
                 continue
+            if row.secrets is not None:
+                row.secrets &= self.table.secrets.keys()
             for environment in service.environments:
                 if environment == row.environment:
                     secret_ids = sorted(row.secrets) if row.secrets is not None else [""]
@@ -258,5 +265,3 @@ class Recorder:
             row.secrets = None
         elif row.secrets is None:
             row.secrets = set()
-        else:
-            row.secrets &= self.table.secrets.keys()

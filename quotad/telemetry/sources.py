@@ -38,6 +38,17 @@ class UpstreamRow(Protocol):
         """Requests that wait for one."""
 
 
+class Following(Protocol):
+    """Who follows the control records (``catalog.follow.Follower``)."""
+
+    @property
+    def failures(self) -> Mapping[str, int]:
+        """By reason."""
+
+    def age_s(self) -> float:
+        """Since what is known was last known to be true."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """What one process counts: plain numbers, and functions that give them."""
@@ -54,6 +65,8 @@ class Sources:
     upstream_retries: Callable[[], Mapping[str, int]] = dict
     """By what was tried again."""
     loop_lag: LoopLag = field(default_factory=LoopLag)
+    following: Following | None = None
+    """None: there is nothing to follow."""
 
     def figures(self) -> Figures:
         """All of it, as it is now."""
@@ -85,6 +98,9 @@ class Sources:
         figures.put("quotad_access_log_dropped", self.log_dropped())
         figures.put_each("quotad_upstream_retries", self.upstream_retries())
         put_upstreams(figures, self.upstreams())
+        if self.following is not None:
+            figures.put("quotad_control_age_seconds", self.following.age_s())
+            figures.put_each("quotad_control_failures", self.following.failures)
         return figures
 
 

@@ -47,6 +47,8 @@ class Child:
         self.retired = False
         """Another one has its place."""
         self.ready = False
+        self.loaded = True
+        """Whether it knows what it may serve."""
         self._channel = channel
         self._take = take
         self._ids = itertools.count(1)
@@ -173,6 +175,7 @@ class Child:
                 future.set_exception(QuotadError(f"worker {self.number} has ended"))
 
     def _heard(self, answer: Answer) -> None:
+        self.loaded = answer.get("loaded", self.loaded)
         if "figures" in answer or "places" in answer:
             self.figures.renew(self._take(answer))
         future = self._asked.pop(answer.get("id", 0), None)

@@ -58,8 +58,10 @@ class Crew:
 
     @property
     def ready(self) -> int:
-        """How many listen and answer."""
-        return sum(child.ready and child.silent_s < SLUGGISH_S for child in self._children.values())
+        """How many listen, know what they may serve, and answer."""
+        return sum(
+            child.ready and child.loaded and child.silent_s < SLUGGISH_S for child in self._children.values()
+        )
 
     def figures(self) -> Figures:
         """The sum over all workers, dead ones included."""

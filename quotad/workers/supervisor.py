@@ -38,7 +38,7 @@ class Supervisor:
         self._config = config
         self._ground = Ground(config)
         self._recorder = Recorder()
-        self._recorder.configure(config.routes, config.table)
+        self._on_change(places_too=True)
         self._sources = Sources(self._recorder)
         self._port: SharedPort | None = None
         self._store_url = config.store.url
@@ -63,18 +63,23 @@ class Supervisor:
     async def _open_ports(self) -> None:
         ground = self._ground
         store = await ground.open_store(self._store_url)
+        # Nobody calls here: names are enough.
+        await ground.follow(keys=False)
+        if ground.follower is not None:
+            ground.follower.on_change = self._on_change
         loop_lag = LoopLag()
         self._sources = Sources(
             self._recorder,
             store_durations=lambda: store.stats.durations,
             store_errors=lambda: store.stats.errors,
             loop_lag=loop_lag,
+            following=ground.follower,
         )
         loop_lag.start()
         stock = ground.stock(store, self._recorder)
-        scrape = Scrape(self._figures, stock, lambda: self._config.version, self._refresh)
+        scrape = Scrape(self._figures, stock, lambda: ground.version(self._config), self._refresh)
         await ground.open_telemetry(scrape, self._readiness)
-        await ground.open_admin(lambda: self._config.table, store, self._find_refusal)
+        await ground.open_admin(lambda: ground.table(self._config), store, self._find_refusal)
 
     def reload(self) -> None:
         """Read the configuration again: in force in every worker, or refused and the old one stays."""
@@ -130,7 +135,15 @@ class Supervisor:
 
     def _take_over(self, config: Config) -> None:
         self._config = config
-        self._recorder.configure(config.routes, config.table)
+        self._ground.serve(config, keys=False)
+        self._on_change(places_too=True)
+
+    def _on_change(self, places_too: bool) -> None:
+        """The table is another, or has changed; ``places_too``: not in its Secrets alone."""
+        if places_too:
+            # Which places there are is said by the workers.
+            routes = self._config.routes if self._config.control is None else ()
+            self._recorder.configure(routes, self._ground.table(self._config))
 
     def _parcel(self, config: Config) -> bytes:
         """What a worker is to do: the operator's ports are not its business, and numbers are resolved."""

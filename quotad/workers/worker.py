@@ -104,7 +104,7 @@ class Worker:
         await self._app.start()
         self.started = True
         lifetime.calm_collector()
-        return {}
+        return {"loaded": self._app.loaded}
 
     async def _listen(self, order: Order) -> Order:
         """Accept from the sockets of these places, and of no others."""
@@ -117,7 +117,7 @@ class Worker:
 
     async def _prepare(self, order: Order) -> Order:
         config = unpack(order["parcel"])
-        self._next = (config, Snapshot(config.routes, config.table, config.listen.tls))
+        self._next = (config, self._running.snapshot(config))
         return {}
 
     async def _commit(self, _order: Order) -> Order:
@@ -134,6 +134,7 @@ class Worker:
 
     async def _report(self, _order: Order) -> Order:
         answer: Order = {}
+        self._channel.send({"loaded": self._running.loaded})
         for message in self._reporter.report(self._running.sources):
             if answer:
                 self._channel.send(answer)

@@ -233,6 +233,7 @@ def test_the_schema_is_the_published_one() -> None:
         "workers",
         "supervised",
         "store",
+        "control",
         "routes",
         "services",
         "plans",

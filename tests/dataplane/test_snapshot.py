@@ -1,8 +1,13 @@
 """A configuration version as requests see it."""
 
+from quotad.catalog.draft import Draft
+from quotad.catalog.live import LiveTable
 from quotad.core.plans import Secret
 from quotad.core.request import read_request_fields, read_request_line
+from quotad.dataplane.snapshot import Snapshot
 from tests.support.backends import running_backend
+from tests.support.catalog import PLAN_ID, ROUTED, plan, service
+from tests.support.catalog import secret as holder
 from tests.support.dataplane import route, running_plane, snapshot
 from tests.support.rawhttp import SECRET_ID, SECRET_KEY, get, raw
 
@@ -55,3 +60,29 @@ async def test_a_swap_acts_on_the_next_request() -> None:
         plane.holder.current = snapshot(route(backend.port), disabled=True)
         await caller.send(get())
         assert (await caller.answer()).status == 403
+
+
+def test_a_changed_table_is_taken_over() -> None:
+    """When the table has changed, whoever lost its plan has none, and a place that is gone refuses."""
+    table = LiveTable()
+    rule = route(1, service_id="orders", environment="release")
+    entry = Snapshot((rule,), table).entries[0]
+    assert (entry.service_id, entry.refusal_key) == ("", "not_loaded")
+    table.adopt(LiveTable())
+    for writes, refusal_key, has_plan in (
+        ([], "no_route", False),
+        ([service(), plan(), holder("AKIDone")], "", True),
+        ([holder("AKIDone", ())], "", False),
+        ([holder("AKIDone"), plan(disabled=True)], "", False),
+        ([plan()], "", True),
+        ([service(published=())], "no_route", True),
+    ):
+        changes = Draft(table, ROUTED, (PLAN_ID,), {})
+        for write in writes:
+            changes.put(*write)
+        table.apply(changes.changes)
+        assert entry.generation != table.generation
+        entry.renew()
+        assert entry.refusal_key == refusal_key
+        secret = entry.secrets.get("AKIDone")
+        assert (secret is not None and entry.caller(secret) is not None) is has_plan
