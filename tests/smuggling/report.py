@@ -41,6 +41,7 @@ them too.
 "Refused" is an error of the backend (a method or an escape that it does not know, a tab before a value), or
 its end of a connection: it is stricter there, and nothing behind it is read in another way. "Read otherwise"
 is another number of requests, another border, or another content.
+Requests that offer an upgrade are not given to them: what follows such a one is the new protocol's.
 {len(result.problems)} problems of this or another kind were found.
 """
 
