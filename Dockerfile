@@ -20,7 +20,7 @@ COPY quotad quotad
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf,required=false \
     python3 -m venv /opt/quotad \
     && HATCH_BUILD_HOOK_ENABLE_CUSTOM=$COMPILED \
-        /opt/quotad/bin/pip install --no-cache-dir --disable-pip-version-check '.[embedded]' \
+        /opt/quotad/bin/pip install --no-cache-dir --disable-pip-version-check '.[embedded,dns]' \
     && /opt/quotad/bin/pip uninstall --yes --quiet pip \
     && /opt/quotad/bin/python -m compileall -q /opt/quotad/lib \
     && install -d -m 0700 -o 10001 -g 10001 /out/data

@@ -184,6 +184,8 @@ class Way:
     narrow: bool = False
     rule: EnvironmentRule | None = None
     """What holds for all callers of the environment."""
+    away_first: bool = False
+    """Before the backend's turn it is that of one which takes no connection."""
     lives_on: bool = True
     """Whether another request would be answered by the backend afterwards."""
     at_once: int = 0
@@ -255,6 +257,7 @@ WAYS = {
     "download-until-close": Way(one(get("/until-close", version="1.0")), ONLY_2XX),
     "retry": Way(one_after_another, ONLY_2XX, statuses=(200, 200)),
     "line": Way(two_on_one_connection, ONLY_2XX, routing={"pool_connections": 1}, statuses=(200, 200)),
+    "elsewhere": Way(one(get("/ok"), POSTED, answers=2), ONLY_2XX, away_first=True, statuses=(200, 200)),
     "no-backend": Way(one(get("/ok")), ONLY_2XX, routing={"port": 1}, statuses=(502,), lives_on=False),
     "refused": Way(
         one(POSTED[:-HALF], DISCARD, POSTED[-HALF:], get("/ok"), answers=2),
@@ -321,7 +324,10 @@ async def running(way: Way, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> As
     async with running_backend(script=run.speak) as backend:
         run.backend = backend
         changes = dict(way.routing)
-        routes = [route(changes.pop("port", backend.port), **changes)]
+        port = changes.pop("port", backend.port)
+        if way.away_first:
+            changes["upstreams"] = (*route(1).upstreams, *route(port).upstreams)
+        routes = [route(port, **changes)]
         run.limiter = run.world.sidecar()
         run.limiter.start()
         store = run.world.stores[0]

@@ -54,6 +54,11 @@ def test_a_later_word_of_the_same_process_replaces_the_earlier() -> None:
         ("s", "release", "p", "4xx"): 1,
     }
     assert known.numbers["quotad_store_errors"] == {("oom",): 3}
+    # What is always told whole is replaced whole: a backend that is gone is not shown for ever.
+    later.put_each("quotad_store_errors", {"oom": 4})
+    later.put_each("quotad_store_errors", {"loading": 1})
+    known.renew(later)
+    assert known.numbers["quotad_store_errors"] == {("loading",): 1}
     known.renew(figures(3, 0.125, 1, 0.25, 0.25))
     assert sum(known.histograms["quotad_request_duration_seconds"][()].counts) == 2
     assert known.numbers["quotad_event_loop_lag_seconds"] == {(): 0.125}
