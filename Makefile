@@ -2,7 +2,7 @@
 # Variables: PYTHON=/path/to/python3.12  CHECK=1  QUICK=1  PYTEST="-k link"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint compiled test-compiled chaos model smuggling fuzz bench clean
+.PHONY: help demo test test-all lint compiled test-compiled attacks chaos model smuggling fuzz bench clean
 SHELL := /bin/sh
 
 BIN := .venv/bin
@@ -54,6 +54,10 @@ chaos: ## faults against real processes and servers; writes bench/results/chaos.
 	@sh .ci/tools $(DEBIAN) $(FAULTS)
 	@sh .ci/venv embedded,dev
 	$(BIN)/python -m tests.chaos $(if $(filter-out 0,$(QUICK)),--quick,--write)
+
+attacks: ## floods and slow callers in full size against a real quotad; writes bench/results/attacks.md
+	@sh .ci/venv embedded,dev
+	$(BIN)/python -m tests.attacks --write
 
 model: ## the protocol in thousands of seeded runs; writes bench/results/model.md (RUNS=200 a case)
 	@sh .ci/venv embedded,dev

@@ -19,7 +19,8 @@ from quotad.dataplane.own_use import OwnUse
 from quotad.dataplane.plane import Plane, Recorder, Shares
 from quotad.dataplane.snapshot import SnapshotHolder
 
-BACKLOG = 1024
+BACKLOG = 4096
+"""Connected and not accepted yet; the system's own bound (somaxconn) may be less."""
 
 IDLE_S = 0.5
 """While draining: how long a connection may have no request; who has just connected sends one by then."""

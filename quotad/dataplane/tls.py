@@ -21,6 +21,12 @@ _HANDSHAKE_BYTES = 128 * 1024
 _REPLY_BYTES = 1024 * 1024
 """What may wait for a peer that makes us answer below the protocol (key updates) and does not read."""
 
+_OUT: Final = ssl.MemoryBIO()
+"""What OpenSSL has to send: one for all connections, emptied after each call before anything else happens.
+
+Each would keep the room of the largest answer that it ever sent, and there may be thousands of idle ones.
+"""
+
 Step = Callable[[], None]
 
 
@@ -38,7 +44,6 @@ class Tls(asyncio.Protocol):
         "_is_server",
         "_leaving",
         "_object",
-        "_outgoing",
         "_over",
         "_pace",
         "_paused",
@@ -63,10 +68,9 @@ class Tls(asyncio.Protocol):
         ``pace`` calls a handshake's step when it is its turn.
         """
         self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
         self._is_server = server_name is None
         self._object = context.wrap_bio(
-            self._incoming, self._outgoing, server_side=self._is_server, server_hostname=server_name
+            self._incoming, _OUT, server_side=self._is_server, server_hostname=server_name
         )
         self._greet = greet
         self._failed = failed
@@ -96,6 +100,9 @@ class Tls(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Records, in whatever pieces."""
         if self._over:
+            return
+        if self._app is not None and len(data) > RECORD_BYTES:
+            self._take_by_pieces(data, self._app)
             return
         self._incoming.write(data)
         if self._app is not None:
@@ -154,7 +161,7 @@ class Tls(asyncio.Protocol):
         except ssl.SSLError as error:
             self._break(error)
             return
-        self._raw.write(self._outgoing.read())
+        self._flush()
 
     def can_write_eof(self) -> bool:
         """It can: RFC 8446, section 6.1."""
@@ -238,6 +245,14 @@ class Tls(asyncio.Protocol):
         app.connection_made(cast(asyncio.Transport, self))
         self._read(app)
 
+    def _take_by_pieces(self, data: bytes, app: asyncio.Protocol) -> None:
+        """The room for what came is kept for good, so it is not to be large."""
+        for start in range(0, len(data), RECORD_BYTES):
+            if self._over:
+                return
+            self._incoming.write(data[start : start + RECORD_BYTES])
+            self._read(app)
+
     def _read(self, app: asyncio.Protocol) -> None:
         while not self._paused and not self._over:
             try:
@@ -255,6 +270,10 @@ class Tls(asyncio.Protocol):
             except ssl.SSLError as error:
                 self._break(error)
                 return
+            finally:
+                # Before the protocol above does anything, perhaps with another connection.
+                if _OUT.pending:
+                    self._reply()
             if not data:
                 self._over = True
                 if not app.eof_received():
@@ -264,10 +283,6 @@ class Tls(asyncio.Protocol):
         if self._ending and not self._paused:
             self._ending = False
             self.write_eof()
-        if self._outgoing.pending and not self._leaving:
-            self._flush()
-            if self._raw.get_write_buffer_size() > _REPLY_BYTES:
-                self.abort()
 
     def _read_on(self) -> None:
         self._waiting = False
@@ -275,8 +290,20 @@ class Tls(asyncio.Protocol):
             self._read(self._app)
 
     def _flush(self) -> None:
-        if self._outgoing.pending and not self._raw.is_closing():
-            self._raw.write(self._outgoing.read())
+        """Send what OpenSSL has to send; what can be sent no more is dropped, and nothing is left behind."""
+        if _OUT.pending:
+            data = _OUT.read()
+            if not self._raw.is_closing():
+                self._raw.write(data)
+
+    def _reply(self) -> None:
+        """Send what OpenSSL answers by itself; a peer that asks on and does not read is cut off."""
+        if self._leaving:
+            _OUT.read()
+            return
+        self._flush()
+        if self._raw.get_write_buffer_size() > _REPLY_BYTES:
+            self.abort()
 
     def _say_goodbye(self) -> None:
         """RFC 8446, section 6.1: close_notify, in one direction."""
@@ -289,6 +316,7 @@ class Tls(asyncio.Protocol):
     def _break(self, error: ssl.SSLError) -> None:
         self._error = error
         self.abort()
+        self._flush()
 
 
 def _nobody() -> asyncio.Protocol:

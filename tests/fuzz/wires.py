@@ -6,7 +6,7 @@ from typing import Any
 
 from quotad.config.model import HealthRules
 from quotad.core.health import Health
-from quotad.dataplane.connection import HEAD
+from quotad.dataplane.connection import HEAD, TURN
 from quotad.dataplane.connection import Connection as CallerConnection
 from quotad.dataplane.crowd import Crowd
 from quotad.dataplane.fleet import Place
@@ -158,14 +158,22 @@ class World:
                 between()
             if not self.wire.paused:
                 self.caller.data_received(piece)
+            self.take_turns()
             between()
+
+    def take_turns(self) -> None:
+        """What the loop would do in its next turns: nobody else is there."""
+        while self.caller._phase == TURN:
+            self.caller._take_turn()
 
     def end(self) -> None:
         """The caller says that it sends no more, and time passes until nothing can be waited for."""
         if not self.wire.closed:
             self.caller.eof_received()
+        self.take_turns()
         self.lose()
         for _ in range(4):
+            self.take_turns()
             self.clock.now_s += FAR_S
             self.wheel.advance(self.clock.now_s)
             self.lose()
