@@ -41,7 +41,7 @@ TURN: Final = 4
 """What a connection is doing: it is idle or receives a head, serves a request, waits for the caller to
 take its answers, drops what it still receives, or lets others have their turn."""
 
-AT_ONCE: Final = 16
+AT_ONCE: Final = 4
 """How many requests that were sent ahead are served before everybody else has a turn."""
 
 

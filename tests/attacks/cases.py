@@ -91,7 +91,9 @@ def _loud(busy: int) -> list[Attack]:
             reads=True,
             held=False,
         ),
-        Attack("refused requests sent ahead, 200 at a time", busy // 4, GUESS * 200, GUESS * 200, reads=True),
+        Attack(
+            "refused requests sent ahead, 200 at a time", busy // 20, GUESS * 200, GUESS * 200, reads=True
+        ),
         Attack(
             "chunks of one byte, 2,000 at a time",
             busy // 20,
