@@ -28,12 +28,13 @@ COLUMNS = (
 )
 
 HOW = """\
-Each attack is held against one `quotad serve` (default settings but for what the case is about) from a
-process of its own on the same machine, while a well-behaved caller sends requests one by one, every tenth
-on a new connection. Its column is what it waited, the attacker's own load on the machine and its way
-through the queue of connections included; every answer was 200. Memory is resident memory more than before
-the attack, whole and divided by the connections that are held. Where none are held the bounds have ended
-them meanwhile."""
+Each attack is held against one `quotad serve` (default settings but for what the case is about, and
+`poolConnections` 4,000) from a process of its own on the same machine, while a well-behaved caller sends
+200 requests one by one (20 where the attacker sends and reads all the time), every tenth on a new
+connection. Its columns are what it waited, the attacker's own load on the machine and its way through the
+queue of connections included; every answer was 200. Memory is resident memory more than before the attack,
+whole and divided by the connections that are held. Where none are held the bounds have ended them
+meanwhile."""
 
 
 def row(found: Findings) -> tuple[str, ...]:
