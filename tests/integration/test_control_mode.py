@@ -170,7 +170,7 @@ async def test_workers_follow_each_for_itself(tmp_path: Path, server: StoreServe
 
 async def in_use_is_told(world: Fleet) -> bool:
     """Whether a scrape tells of the one Subject that was served."""
-    place = f'plan="{PLAN_ID}",service="{SERVICE_ID}",environment="{HERE[1]}"'
+    place = f'environment="{HERE[1]}",plan="{PLAN_ID}",service="{SERVICE_ID}"'
     return f'quotad_max_request_num{{{place},window="day"}} 1000.0' in await world.metrics()
 
 
