@@ -105,6 +105,8 @@ class Connection(asyncio.Protocol, Timed):
             while not self.ending:
                 if self._served_at_once >= AT_ONCE:
                     await self._let_others()
+                    if self.ending:
+                        break
                 head: bytes | str | None = self._cut() if self.ahead else None
                 if head is None:
                     self._await_head()
