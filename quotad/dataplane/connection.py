@@ -103,10 +103,8 @@ class Connection(asyncio.Protocol, Timed):
     async def _serve(self) -> None:
         try:
             while not self.ending:
-                if self._served_at_once >= AT_ONCE:
-                    await self._let_others()
-                    if self.ending:
-                        break
+                if self._served_at_once >= AT_ONCE and not await self._let_others():
+                    break
                 head: bytes | str | None = self._cut() if self.ahead else None
                 if head is None:
                     self._await_head()
@@ -137,12 +135,16 @@ class Connection(asyncio.Protocol, Timed):
             # Whoever wakes this one finds it; ``connection_lost`` ends it.
             await pause()
 
-    async def _let_others(self) -> None:
-        """One caller's requests, all there at once, must not keep the event loop from the others."""
+    async def _let_others(self) -> bool:
+        """One caller's requests, all there at once, must not keep the event loop from the others.
+
+        False: the caller has ended meanwhile.
+        """
         self._served_at_once = 0
         self._phase = TURN
         asyncio.get_running_loop().call_soon(self._take_turn)
         await pause()
+        return not self.ending
 
     def _take_turn(self) -> None:
         if self._phase == TURN:
