@@ -136,10 +136,7 @@ class Connection(asyncio.Protocol, Timed):
             await pause()
 
     async def _let_others(self) -> bool:
-        """One caller's requests, all there at once, must not keep the event loop from the others.
-
-        False: the caller has ended meanwhile.
-        """
+        """One caller's requests must not keep the loop from the others. False: it has ended meanwhile."""
         self._served_at_once = 0
         self._phase = TURN
         asyncio.get_running_loop().call_soon(self._take_turn)
