@@ -2,7 +2,7 @@
 
 import sys
 
-from quotad.cli import main as run
+from quotad.cli.entry import main as run
 
 
 def main() -> None:

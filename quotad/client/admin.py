@@ -69,15 +69,15 @@ class AdminPort:
         return members
 
 
-def configured_port(path: Path) -> AdminPort:
-    """The admin port that a configuration names. Raises ConfigError and QuotadError."""
+def configured_port(path: Path) -> tuple[str, str]:
+    """URL and token of the admin port that a configuration names. Raises ConfigError and QuotadError."""
     from quotad.config.file import load
 
     admin = load(path).admin
     if admin is None or not admin.address.port:
         raise QuotadError(f"{path}: names no admin port; use --admin")
     host = "127.0.0.1" if admin.address.host in _EVERYWHERE else admin.address.host
-    return AdminPort(f"http://{f'[{host}]' if ':' in host else host}:{admin.address.port}", admin.token)
+    return f"http://{f'[{host}]' if ':' in host else host}:{admin.address.port}", admin.token
 
 
 def history(port: AdminPort, place: Place, unit: str, start: str | None, end: str | None) -> int:

@@ -96,7 +96,7 @@ def test_the_port_of_a_configuration(tmp_path: Path, address: str, place: str) -
     path.write_text(
         f'{{"admin": {{"address": "{address}", "token": "{TOKEN}"}}, "store": {{"url": "redis://h"}}}}'
     )
-    port = configured_port(path)
+    port = AdminPort(*configured_port(path))
     with pytest.raises(QuotadError) as refused:
         port.get("/v1/usage", {})
     assert str(refused.value).startswith(f"{place}: ")
