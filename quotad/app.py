@@ -182,6 +182,8 @@ class App:
             store_errors=lambda: store.stats.errors,
             unaccounted=lambda: limiter.outage.unaccounted,
             log_dropped=lambda: access_log.dropped if access_log else 0,
+            connections=lambda: listener.connections if (listener := self._listener) else 0,
+            connections_refused=lambda: listener.refused if (listener := self._listener) else {},
             upstreams=lambda: upstreams.rows() if (upstreams := self._upstreams) else (),
             upstream_retries=lambda: upstreams.retries if (upstreams := self._upstreams) else {},
             loop_lag=self._loop_lag,

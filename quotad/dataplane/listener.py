@@ -126,6 +126,13 @@ class Listener:
         return None if self._plane is None else self._plane.upstreams
 
     @property
+    def refused(self) -> dict[str, int]:
+        """By reason: connections that were closed unserved."""
+        crowd, porch = self.crowd, self._porch
+        arriving = 0 if porch is None else porch.refused
+        return {**crowd.refused, "arriving": arriving, "made_room": crowd.replaced}
+
+    @property
     def connections(self) -> int:
         """How many callers are connected, or have left a request that is not over."""
         return len(self.crowd)

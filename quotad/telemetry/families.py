@@ -47,6 +47,13 @@ FAMILIES = {
     "quotad_upstream_duration_seconds": Family(
         "histogram", "From sending a request upstream to the head of the answer."
     ),
+    "quotad_connections": Family("level", "Connections of callers that are open."),
+    "quotad_connections_refused": Family(
+        "counter",
+        "Connections of callers closed unserved: too many in all, of one address, or arriving at once;"
+        " or idle ones that made room for others.",
+        ("reason",),
+    ),
     "quotad_tunnels": Family("level", "Upgraded connections (WebSocket and others) that are open."),
     "quotad_tunnels_ended": Family("counter", "Upgraded connections that have ended."),
     "quotad_tunnel_seconds": Family(

@@ -61,6 +61,10 @@ class Sources:
     unaccounted: Callable[[], Mapping[str, int]] = dict
     """By plan id: admitted without the store."""
     log_dropped: Callable[[], int] = int
+    connections: Callable[[], int] = int
+    """Of callers, open now."""
+    connections_refused: Callable[[], Mapping[str, int]] = dict
+    """By reason: callers' that were closed unserved."""
     upstreams: Callable[[], Iterable[UpstreamRow]] = tuple
     upstream_retries: Callable[[], Mapping[str, int]] = dict
     """By what was tried again."""
@@ -86,6 +90,8 @@ class Sources:
         figures.put_each("quotad_auth_failures", recorder.auth_failures)
         figures.put_histogram("quotad_request_duration_seconds", recorder.request_duration)
         figures.put_histogram("quotad_upstream_duration_seconds", recorder.upstream_duration)
+        figures.put("quotad_connections", self.connections())
+        figures.put_each("quotad_connections_refused", self.connections_refused())
         figures.put("quotad_tunnels", recorder.tunnels)
         figures.put("quotad_tunnels_ended", recorder.tunnels_ended)
         figures.put("quotad_tunnel_seconds", recorder.tunnel_s)

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from dataclasses import replace
 
 import pytest
 
@@ -9,10 +10,28 @@ from quotad import sockets
 from quotad.config.model import Address, Listen
 from quotad.core.plans import StatusClass
 from tests.support.backends import read_request, running_backend
-from tests.support.dataplane import UNUSED_PORT, route, running_plane, until
+from tests.support.dataplane import LISTEN, UNUSED_PORT, route, running_plane, until
 from tests.support.rawhttp import get, raw
 
 ONLY_2XX: frozenset[StatusClass] = frozenset({"2xx"})
+
+
+async def test_who_is_sent_away_unserved_is_counted() -> None:
+    """By reason: over the bound of an address, and idle where a newcomer needs the place."""
+    one_each = replace(LISTEN, max_connections_per_address=1)
+    async with running_backend() as backend, running_plane(route(backend.port), listen=one_each) as plane:
+        async with raw(plane.port) as first, raw(plane.port) as second:
+            await first.send(get("/"))
+            assert (await first.answer()).status == 200
+            assert await second.is_closed()
+        assert plane.listener.refused == {"total": 0, "address": 1, "arriving": 0, "made_room": 0}
+    full = replace(LISTEN, max_connections=1)
+    async with running_backend() as backend, running_plane(route(backend.port), listen=full) as plane:
+        async with raw(plane.port) as idle, raw(plane.port) as newcomer:
+            await newcomer.send(get("/"))
+            assert (await newcomer.answer()).status == 200
+            assert await idle.is_closed()
+        assert plane.listener.refused == {"total": 0, "address": 0, "arriving": 0, "made_room": 1}
 
 
 async def test_drain() -> None:

@@ -27,6 +27,8 @@ NAMES = {
     "quotad_upstream_duration_seconds",
     "quotad_store_duration_seconds",
     "quotad_store_errors",
+    "quotad_connections",
+    "quotad_connections_refused",
     "quotad_tunnels",
     "quotad_tunnels_ended",
     "quotad_tunnel_seconds",
