@@ -1,0 +1,1 @@
+"""What control mode costs a sidecar: start, memory, changes. ``python -m bench.control``."""
