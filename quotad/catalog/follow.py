@@ -6,6 +6,7 @@ what is in force, and takes its place at once. Whatever happens to the store, wh
 """
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable
 from typing import Final
@@ -103,6 +104,16 @@ class Follower:
 
     async def _load(self) -> None:
         """Read everything anew, and put it in the place of what there is."""
+        # Nothing of what is read is garbage, and looking for some takes an eighth of the time.
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            await self._read_all()
+        finally:
+            if collects:
+                gc.enable()
+
+    async def _read_all(self) -> None:
         reading = self._reading
         head = await self._control.head()
         if head == NO_RECORDS and self._head != NO_RECORDS:

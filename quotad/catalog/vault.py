@@ -29,6 +29,9 @@ PREVIOUS_FIELD: Final = "previousKey"
 _PLAIN_ALPHABET: Final = bytes.maketrans(b"-_", b"+/")
 
 
+_NONCE_LENGTH: Final = NONCE_BYTES * 4 // 3
+
+
 class VaultError(QuotadError):
     """Something sealed cannot be opened: the text says why, and nothing of what is in it."""
 
@@ -54,12 +57,15 @@ class Vault:
     def open(self, secret_id: str, sealed: str, field: str = KEY_FIELD) -> bytes:
         """What was sealed for this Secret and field. Raises VaultError."""
         key_id, _, rest = sealed.partition(".")
-        nonce, _, text = rest.partition(".")
         cipher = self._ciphers.get(key_id)
         if cipher is None:
             raise VaultError("it is sealed under a master key that is not among those configured")
+        if rest.find(".") != _NONCE_LENGTH:
+            raise VaultError("it was changed, or sealed for something else")
         try:
-            return cipher.decrypt(_decoded(nonce), _decoded(text), _bound_to(secret_id, field))
+            # The nonce fills its base64, so both parts are decoded in one go: 100,000 are opened at a start.
+            content = _decoded(rest[:_NONCE_LENGTH] + rest[_NONCE_LENGTH + 1 :])
+            return cipher.decrypt(content[:NONCE_BYTES], content[NONCE_BYTES:], _bound_to(secret_id, field))
         except (InvalidTag, ValueError):
             raise VaultError("it was changed, or sealed for something else") from None
 
