@@ -1,0 +1,57 @@
+"""How much plans have used, for a page of rows in one reading."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from quotad.catalog.records import plan_of
+from quotad.controlplane.replica import Reach, Record, Replica
+from quotad.core.plans import Subject
+from quotad.core.quota import Usage
+
+
+class UsageReader(Protocol):
+    """The verb of ``store.interface.Store`` that is needed here."""
+
+    async def usage(self, subjects: Sequence[Subject]) -> list[Usage]:
+        """What each Subject has in use now. Raises StoreError."""
+
+
+class BoundRow(NamedTuple):
+    """A plan in an environment of a service, as the clouds list it."""
+
+    plan: Record
+    reach: Reach
+    service_name: str
+    in_use: int
+    """Requests of its lifetime total; all its Secrets together."""
+
+
+async def rows(replica: Replica, store: UsageReader, reaches: Sequence[Reach]) -> list[BoundRow]:
+    """With what each has in use. The replica is read before the first await. Raises StoreError."""
+    plans = {reach.usage_plan_id: replica.plan(reach.usage_plan_id) for reach in reaches}
+    names = {reach.service_id: replica.service(reach.service_id) for reach in reaches}
+    subjects: list[Subject] = []
+    counts: list[int] = []
+    for reach in reaches:
+        record = plans[reach.usage_plan_id]
+        mine = [] if record is None else list(_subjects(replica, record, reach))
+        subjects += mine
+        counts.append(len(mine))
+    usages = iter(await store.usage(subjects) if subjects else [])
+    found: list[BoundRow] = []
+    for reach, count in zip(reaches, counts, strict=True):
+        in_use = sum(next(usages).total_charged for _ in range(count))
+        record, service = plans[reach.usage_plan_id], names[reach.service_id]
+        if record is not None:
+            found.append(BoundRow(record, reach, "" if service is None else service["serviceName"], in_use))
+    return found
+
+
+def _subjects(replica: Replica, record: Record, reach: Reach) -> Iterator[Subject]:
+    plan = plan_of(record).plan
+    if plan.scope == "plan":
+        yield Subject(plan, reach.service_id, reach.environment)
+        return
+    _, holders = replica.holders(plan.usage_plan_id)
+    for holder in holders:
+        yield Subject(plan, reach.service_id, reach.environment, holder.secret_id)

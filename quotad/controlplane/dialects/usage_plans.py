@@ -1,0 +1,332 @@
+"""The ``/api/v1/usage-plans`` dialect: plans with quotas of a day and a month, and stages.
+
+A stage is one environment of one service; its id is ``serviceId.environment``. Product and API are both the
+service.
+"""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+from quotad.controlplane.desk import Asker
+from quotad.controlplane.dialects.cloud_v3_call import Backing
+from quotad.controlplane.dialects.cloud_v3_rows import enforcing
+from quotad.controlplane.dialects.fields import DialectError, Field, canonical, read
+from quotad.controlplane.dialects.parameters import json_object, pairs_of
+from quotad.controlplane.dialects.signed import Signer, gateway_signer
+from quotad.controlplane.dialects.usage_plans_rows import (
+    CODES,
+    PAGE,
+    PLAN_CREATE,
+    PLAN_EDIT,
+    PLAN_ID_ONLY,
+    SEARCH,
+    STAGE_PLANS,
+    STAGES,
+    UsagePlanView,
+    brief,
+    check_pair,
+    default_of,
+    limits_of,
+    shown,
+)
+from quotad.controlplane.refusal import OperationError, Reason, no_plan, no_service
+from quotad.controlplane.replica import Page, Record, Replica, Where
+from quotad.controlplane.roles import may
+from quotad.core.plans import ENVIRONMENTS
+from quotad.errors import StoreError
+
+_BASE = "/api/v1"
+PAGE_AT_MOST = 1_000
+_STAGE = _BASE + "/products/{product}/apis/{api}/stages/{stage}"
+
+_FAILED: Mapping[Reason, tuple[int, int]] = {
+    Reason.NO_SERVICE: (404, 300),
+    Reason.NO_PLAN: (404, 300),
+    Reason.NO_BINDING: (404, 300),
+    Reason.FORBIDDEN: (401, 210),
+    Reason.READ_ONLY: (403, 230),
+    Reason.LIMIT: (429, 400),
+    Reason.TOO_OFTEN: (429, 420),
+    Reason.BUSY: (429, 420),
+}
+"""Status and errorCode; what is not among them is 400 and 100."""
+
+logger = logging.getLogger("quotad.admin")
+
+
+class _FailedError(Exception):
+    """Refused before anything was asked for."""
+
+    def __init__(self, status: int, code: int, details: str) -> None:
+        super().__init__(details)
+        self.status = status
+        self.code = code
+        self.details = details
+
+
+class _Ask:
+    """One request of a known asker."""
+
+    def __init__(self, request: web.Request, asker: Asker, body: bytes) -> None:
+        self.request = request
+        self.asker = asker
+        self._body = body
+
+    def values(self, fields: tuple[Field, ...]) -> dict[str, Any]:
+        """Of the body. Raises DialectError."""
+        if self.request.content_type != "application/json":
+            raise DialectError("kind", "The Content-Type must be application/json.")
+        return read(fields, json_object(self._body), CODES)
+
+    def query(self, fields: tuple[Field, ...]) -> dict[str, Any]:
+        """Of the query. Raises DialectError."""
+        pairs = pairs_of(self.request.raw_path.partition("?")[2])
+        return read(fields, dict(pairs), CODES, as_text=True)
+
+    @property
+    def plan_id(self) -> str:
+        """The plan that the path names."""
+        return self.request.match_info["plan"]
+
+    @property
+    def stage(self) -> tuple[str, str]:
+        """Service and environment that the path names. Raises DialectError."""
+        named = self.request.match_info
+        service_id, environment = stage_of(named["stage"], named["api"])
+        if {named["product"], named["api"]} != {service_id}:
+            raise DialectError("kind", "Product, API and stage must be of one service.")
+        return service_id, environment
+
+
+def stage_of(stage_id: str, service_id: str = "") -> tuple[str, str]:
+    """``serviceId.environment``, or the environment alone where the service is known. Raises DialectError."""
+    before, _, environment = stage_id.rpartition(".")
+    if environment not in ENVIRONMENTS or not (before or service_id):
+        raise DialectError("kind", "A stage is serviceId.release, serviceId.prepub or serviceId.test.")
+    return before or service_id, environment
+
+
+_T = TypeVar("_T")
+_Does = Callable[[_Ask], Awaitable[tuple[int, Any]]]
+
+
+class UsagePlans:
+    """The dialect's door."""
+
+    def __init__(self, backing: Backing) -> None:
+        self._backing = backing
+        self._operations = backing.operations
+
+    def add_to(self, app: web.Application) -> None:
+        """Serve it there."""
+        plan = _BASE + "/usage-plans/{plan}"
+        rows: tuple[tuple[str, str, _Does], ...] = (
+            ("POST", _BASE + "/usage-plans", self._create),
+            ("GET", _BASE + "/usage-plans", self._for_stage),
+            ("POST", _BASE + "/usage-plans/search", self._search),
+            ("GET", plan, self._get),
+            ("PUT", plan, self._edit),
+            ("DELETE", plan, self._delete),
+            ("GET", plan + "/stages", self._stages),
+            ("POST", _STAGE + "/associate-usage-plan", self._associate),
+            ("POST", _STAGE + "/disassociate-usage-plan", self._disassociate),
+            ("GET", _STAGE + "/usage-plans", self._of_stage),
+        )
+        for method, path, does in rows:
+            app.router.add_route(method, path, self._handler(does))
+
+    def _handler(self, does: _Does) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def handle(request: web.Request) -> web.Response:
+            try:
+                status, answer = await does(await self._ask(request))
+            except _FailedError as error:
+                return _refused(error.status, error.code, error.details)
+            except web.HTTPRequestEntityTooLarge:
+                return _refused(413, 430, "The body is too large.")
+            except DialectError as error:
+                return _refused(400, 100, error.message)
+            except OperationError as error:
+                return _refused(*_FAILED.get(error.reason, (400, 100)), f"{error.detail}.")
+            except (StoreError, TimeoutError):
+                return _refused(500, 900, "The quota store did not answer.")
+            except Exception:
+                logger.exception("a request of the usage-plans dialect failed")
+                return _refused(500, 900, "An error inside quotad ended this request.")
+            return _response(status, answer)
+
+        return handle
+
+    async def _ask(self, request: web.Request) -> _Ask:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        now_us = await self._operations.now_us()
+        signer: Signer | None = await gateway_signer(
+            self._backing.keys, request.method, request.raw_path, headers, now_us
+        )
+        if signer is None:
+            raise _FailedError(401, 200, "The timestamp, access key or signature is not right.")
+        if not may(signer.role, "Describe"):
+            raise _FailedError(401, 210, "This needs the role read.")
+        asker = Asker(signer.key_id, signer.role, "signature", request.remote or "")
+        return _Ask(request, asker, await request.read())
+
+    async def _create(self, ask: _Ask) -> tuple[int, Any]:
+        given = _plan_values(ask, PLAN_CREATE)
+        record = await self._operations.create_plan(ask.asker, given)
+        return 201, _whole(record, 0, ask.asker, "createUsagePlan")
+
+    async def _edit(self, ask: _Ask) -> tuple[int, Any]:
+        given = _plan_values(ask, PLAN_EDIT)
+        record = await self._operations.modify_plan(ask.asker, ask.plan_id, given)
+        return 200, _whole(record, _stage_count(record), ask.asker, "updateUsagePlan")
+
+    async def _get(self, ask: _Ask) -> tuple[int, Any]:
+        record = await self._operations.plan(ask.plan_id)
+        return 200, _whole(record, _stage_count(record), ask.asker, "getUsagePlan")
+
+    async def _delete(self, ask: _Ask) -> tuple[int, Any]:
+        await self._operations.delete_plan(ask.asker, ask.plan_id)
+        return 204, None
+
+    async def _search(self, ask: _Ask) -> tuple[int, Any]:
+        values = ask.values(SEARCH)
+        where = Where()
+        if values.get("usagePlanName"):
+            where.has(("name",), values["usagePlanName"])
+        replica = await self._operations.records()
+        total, found = replica.plans(where, _page(values))
+        initial, _ = replica.plans(Where(), Page(1))
+        views = [UsagePlanView(each, _stage_count(each), ask.asker, "getUsagePlanList") for each in found]
+        return 200, {"initialCount": initial, "total": total, "usagePlans": [shown(each) for each in views]}
+
+    async def _for_stage(self, ask: _Ask) -> tuple[int, Any]:
+        values = ask.query(STAGE_PLANS)
+        service_id, environment = stage_of(values["stageId"])
+        replica = await self._operations.records()
+        _known(replica, service_id)
+        there = "id IN (SELECT plan_id FROM reach WHERE service_id = ? AND environment = ? AND shadow = 0)"
+        where = Where()
+        if values.get("associated") in ("true", "false"):
+            words = there if values["associated"] == "true" else f"NOT {there}"
+            where.add(words, service_id, environment)
+        total, found = replica.plans(where, _page(values))
+        views = [UsagePlanView(each, _stage_count(each), ask.asker, "getStageUsagePlan") for each in found]
+        return 200, {"total": total, "usagePlans": [brief(each) for each in views]}
+
+    async def _stages(self, ask: _Ask) -> tuple[int, Any]:
+        values = ask.query(STAGES)
+        replica = await self._operations.records()
+        record = replica.plan(ask.plan_id)
+        if record is None:
+            raise no_plan(ask.plan_id)
+        rows = [
+            _stage(replica, each.service_id, each.environment)
+            for each in enforcing(replica, plan_id=ask.plan_id)
+        ]
+        wanted = values.get("name", "")
+        rows = [row for row in rows if wanted in row["apiName"]]
+        part = _part(rows, values)
+        return 200, {"total": len(rows), "stages": part, "usagePlan": limits_of(record)}
+
+    async def _associate(self, ask: _Ask) -> tuple[int, Any]:
+        service_id, environment = ask.stage
+        plan_id = ask.values(PLAN_ID_ONLY)["usagePlanId"]
+        await self._operations.bind_environment(ask.asker, [plan_id], service_id, environment)
+        return 204, None
+
+    async def _disassociate(self, ask: _Ask) -> tuple[int, Any]:
+        service_id, environment = ask.stage
+        plan_id = ask.values(PLAN_ID_ONLY)["usagePlanId"]
+        await self._operations.unbind_environment(ask.asker, [plan_id], service_id, environment)
+        return 204, None
+
+    async def _of_stage(self, ask: _Ask) -> tuple[int, Any]:
+        values = ask.query(PAGE)
+        service_id, environment = ask.stage
+        replica = await self._operations.records()
+        place = _known(replica, service_id)["environments"][environment]
+        reaches = [
+            each for each in enforcing(replica, service_id=service_id) if each.environment == environment
+        ]
+        part = _part(reaches, values)
+        plans = [plan for plan in (replica.plan(each.usage_plan_id) for each in part) if plan is not None]
+        views = [UsagePlanView(each, _stage_count(each), ask.asker, "getStageUsagePlan") for each in plans]
+        default = replica.plan(place["defaultPlan"]) if place["defaultPlan"] else None
+        return 200, {
+            "total": len(reaches),
+            **({} if default is None else default_of(default)),
+            "content": [shown(each) for each in views],
+        }
+
+
+def _plan_values(ask: _Ask, fields: tuple[Field, ...]) -> dict[str, Any]:
+    values = ask.values(fields)
+    check_pair(values)
+    given = canonical(fields, values)
+    if "quotaCondition" in given:
+        given["quotaCondition"] = [given["quotaCondition"]]
+    return given
+
+
+def _page(values: Mapping[str, Any]) -> Page:
+    return Page(min(values["limit"], PAGE_AT_MOST), values["offset"])
+
+
+def _known(replica: Replica, service_id: str) -> Record:
+    service = replica.service(service_id)
+    if service is None:
+        raise no_service(service_id)
+    return service
+
+
+def _part(found: list[_T], values: Mapping[str, Any]) -> list[_T]:
+    page = _page(values)
+    return found[page.offset : page.offset + page.limit]
+
+
+def _stage(replica: Replica, service_id: str, environment: str) -> dict[str, Any]:
+    name = _known(replica, service_id)["serviceName"]
+    return {
+        "apiName": name,
+        "stageName": environment,
+        "productId": service_id,
+        "apiId": service_id,
+        "productName": name,
+        "stageId": f"{service_id}.{environment}",
+    }
+
+
+def _stage_count(record: Record) -> int:
+    return len(record["environments"])
+
+
+def _whole(record: Record, count: int, asker: Asker, action: str) -> dict[str, Any]:
+    return {"usagePlan": shown(UsagePlanView(record, count, asker, action))}
+
+
+def _refused(status: int, code: int, details: str) -> web.Response:
+    words = {
+        (400, 100): "Bad Request Exception",
+        (401, 200): "Authentication Failed",
+        (401, 210): "Permission Denied",
+        (403, 230): "Forbidden",
+        (404, 300): "Not Found Exception",
+        (413, 430): "Request Entity Too Large",
+        (429, 400): "Quota Exceeded",
+        (429, 420): "Rate Limited",
+        (500, 900): "Unexpected Error",
+    }
+    message = words.get((status, code), HTTPStatus(status).phrase)
+    return _response(status, {"error": {"errorCode": str(code), "message": message, "details": details}})
+
+
+def _response(status: int, members: Any) -> web.Response:
+    body = b"" if members is None else json.dumps(members, ensure_ascii=False).encode("utf-8", "replace")
+    headers = {"Cache-Control": "no-store"}
+    if members is not None:
+        headers["Content-Type"] = "application/json"
+    return web.Response(status=status, body=body, headers=headers)
