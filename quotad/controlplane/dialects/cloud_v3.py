@@ -14,7 +14,7 @@ from uuid import uuid4
 from aiohttp import web
 
 from quotad.controlplane.desk import Asker
-from quotad.controlplane.dialects.cloud_v3_call import Action, Backing, Call
+from quotad.controlplane.dialects.cloud_v3_call import Action, Backing, Call, is_too_often
 from quotad.controlplane.dialects.cloud_v3_errors import BROKEN, STORE_AWAY, TOO_OFTEN, Word, word_of
 from quotad.controlplane.dialects.cloud_v3_plans import PLAN_ACTIONS
 from quotad.controlplane.dialects.cloud_v3_secrets import SECRET_ACTIONS
@@ -28,9 +28,6 @@ from quotad.controlplane.roles import may
 from quotad.errors import StoreError
 
 VERSION = "2018-08-08"
-A_SECOND_AT_MOST = 20
-"""Requests of one key pair and action, in all admin processes together."""
-
 ACTIONS: Mapping[str, Action] = {
     action.name: action for action in (*PLAN_ACTIONS, *SECRET_ACTIONS, *SERVICE_ACTIONS)
 }
@@ -126,8 +123,7 @@ class CloudV3:
             raise DialectError("InvalidAction", "There is no such action here.")
         if asked.version != VERSION:
             raise DialectError("NoSuchVersion", f"The version is {VERSION}.")
-        name = f"v3:{signer.key_id}:{action.name}"
-        if await self._backing.control.tally(name, 1_000) > A_SECOND_AT_MOST:
+        if await is_too_often(self._backing.control, signer.key_id, action.name):
             raise DialectError(*TOO_OFTEN)
         _needed("Region", asked.region)
         if action.reads and not may(signer.role, "Describe"):

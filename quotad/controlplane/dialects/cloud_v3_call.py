@@ -30,6 +30,15 @@ class Backing:
     control: Tally
 
 
+A_SECOND_AT_MOST = 20
+"""Requests of one key pair and action, in all admin processes together."""
+
+
+async def is_too_often(control: Tally, key_id: str, action: str) -> bool:
+    """Count a request; whether it is one too many. Raises StoreError."""
+    return await control.tally(f"v3:{key_id}:{action}", 1_000) > A_SECOND_AT_MOST
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request, checked."""

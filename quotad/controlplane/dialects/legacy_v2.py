@@ -9,8 +9,8 @@ from typing import Any
 from aiohttp import web
 
 from quotad.controlplane.dialects import in_use
-from quotad.controlplane.dialects.cloud_v3_call import Backing
-from quotad.controlplane.dialects.cloud_v3_errors import BROKEN, STORE_AWAY, Word, word_of
+from quotad.controlplane.dialects.cloud_v3_call import Backing, is_too_often
+from quotad.controlplane.dialects.cloud_v3_errors import BROKEN, STORE_AWAY, TOO_OFTEN, Word, word_of
 from quotad.controlplane.dialects.cloud_v3_rows import SERVICE_PLAN, enforcing
 from quotad.controlplane.dialects.fields import Codes, DialectError, Field, Shown, read, shape
 from quotad.controlplane.dialects.parameters import pairs_of
@@ -123,6 +123,8 @@ class LegacyV2:
             raise DialectError("MissingParameter", "The request is missing the parameter `Action`.")
         if given["Action"] != ACTION:
             raise DialectError("InvalidAction", f"The only action here is {ACTION}.")
+        if await is_too_often(self._backing.control, signer.key_id, ACTION):
+            raise DialectError(*TOO_OFTEN)
         own = {name: value for name, value in given.items() if name not in _COMMON}
         return await self._page(read(FIELDS, own, Codes(), as_text=True))
 

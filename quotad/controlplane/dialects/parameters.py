@@ -13,13 +13,11 @@ _BAD = "InvalidParameter"
 
 
 def pairs_of(text: str) -> list[tuple[str, str]]:
-    """Decoded names and values in their order. Raises DialectError when a name comes twice."""
+    """Decoded names and values in their order. Raises DialectError, also when a name comes twice."""
     try:
-        pairs = parse_qsl(
-            text, keep_blank_values=True, max_num_fields=PARAMETERS_AT_MOST, errors="surrogateescape"
-        )
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=PARAMETERS_AT_MOST, errors="strict")
     except ValueError:
-        raise DialectError(_BAD, f"There are more than {PARAMETERS_AT_MOST} parameters.") from None
+        raise DialectError(_BAD, f"These are not up to {PARAMETERS_AT_MOST} parameters in UTF-8.") from None
     if len({name for name, _ in pairs}) < len(pairs):
         raise DialectError(_BAD, "A parameter is given twice.")
     return pairs
@@ -55,6 +53,8 @@ def json_object(body: bytes) -> dict[str, Any]:
     """Raises DialectError unless it is one object in UTF-8, with each name once at each place."""
     try:
         given = json.loads(body.decode(), object_pairs_hook=_once, parse_constant=_refuse)
+        # An escape may name half of a surrogate pair, which no store and no answer can carry.
+        json.dumps(given, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise DialectError(_BAD, "The body is no JSON object with each name once.") from None
     if not isinstance(given, dict):

@@ -14,7 +14,7 @@ OLD_DIGESTS: Mapping[str, str] = {"HmacSHA1": "sha1", "HmacSHA256": "sha256"}
 
 _SCOPE_END = "tc3_request"
 _CLAIM = re.compile(
-    r"TC3-HMAC-SHA256 Credential=(?P<key_id>[^/,\s]{1,128})/(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"TC3-HMAC-SHA256 Credential=(?P<key_id>[A-Za-z0-9_-]{1,128})/(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
     r"/(?P<service>[a-z0-9]{1,32})/tc3_request,\s*SignedHeaders=(?P<headers>[a-z0-9;-]{1,512}),\s*"
     r"Signature=(?P<signature>[0-9a-f]{64})",
     re.ASCII,

@@ -105,7 +105,7 @@ async def gateway_signer(
     timestamp = headers.get("x-ncp-apigw-timestamp", "")
     key_id = headers.get("x-ncp-iam-access-key", "")
     given = headers.get("x-ncp-apigw-signature-v2", "")
-    if not re.fullmatch("[0-9]{1,15}", timestamp, re.ASCII) or not key_id or len(key_id) > 128:
+    if not re.fullmatch("[0-9]{1,15}", timestamp, re.ASCII) or not _is_id(key_id):
         return None
     pair = await keys.key_pair(key_id)
     made = gateway_signature(_NOBODYS_KEY if pair is None else pair.key, method, url, timestamp, key_id)
@@ -115,7 +115,7 @@ async def gateway_signer(
 
 
 async def _pair(keys: KeyPairs, key_id: str) -> KeyPair:
-    pair = await keys.key_pair(key_id)
+    pair = await keys.key_pair(key_id) if _is_id(key_id) else None
     if pair is None:
         raise DialectError(UNKNOWN, "There is no such key pair.")
     return pair
@@ -127,3 +127,7 @@ def _whole(text: str, name: str) -> int:
     if not re.fullmatch("[0-9]{1,11}", text, re.ASCII):
         raise DialectError(EXPIRED, f"`{name}` must be seconds since the epoch.")
     return int(text)
+
+
+def _is_id(text: str) -> bool:
+    return re.fullmatch("[A-Za-z0-9_-]{1,128}", text, re.ASCII) is not None

@@ -11,7 +11,8 @@ from tencentcloud.apigateway.v20180808 import models
 from quotad.catalog.vault import Vault
 from quotad.clock import wall_s
 from quotad.controlplane.desk import Asker
-from quotad.controlplane.dialects.cloud_v3 import A_SECOND_AT_MOST, ACTIONS
+from quotad.controlplane.dialects.cloud_v3 import ACTIONS
+from quotad.controlplane.dialects.cloud_v3_call import A_SECOND_AT_MOST
 from quotad.controlplane.dialects.signatures import Signed, Tc3Claim, tc3_signature, utc_date
 from quotad.controlplane.operations import Operations
 from tests.support.control import control_store
@@ -101,6 +102,9 @@ async def test_bodies(port: DialectPort) -> None:
         (b'{"Limit": 1, "Limit": 2}', "InvalidParameter"),
         (b'{"Limits": 1}', "UnknownParameter"),
         (b'{"Limit": "1"}', "InvalidParameter"),
+        (b'{"Limit": 1e999}', "InvalidParameter"),
+        (b'{"Limit": ' + b"9" * 5000 + b"}", "InvalidParameter"),
+        (rb'{"Filters": [{"Name": "UsagePlanName", "Values": ["\ud800"]}]}', "InvalidParameter"),
         (b" " * 70_000, "RequestSizeLimitExceeded"),
     ):
         assert await asked(port, **sent(port, action, body)) == code
@@ -180,6 +184,56 @@ async def test_the_seed_documents_request(port: DialectPort) -> None:
     asked = {"UsagePlanId": "usagePlan-quqxvett", "AccessKeyIds": [key_id]}
     assert await cloud.do("BindSecretIds", **asked) == {"Result": True}
     assert await cloud.code("BindSecretIds", **asked) == "UnsupportedOperation.AlreadyBindUsagePlan"
+
+
+async def test_the_way_that_the_seed_document_describes(port: DialectPort) -> None:
+    """Both kinds of secret, a plan, a published environment, both bindings; then the note at its end."""
+    cloud = port.cloud()
+    auto = await cloud.result("CreateApiKey", SecretName="caller_1", AccessKeyType="auto")
+    given = {"AccessKeyId": "caller-2", "AccessKeySecret": "caller-2-key"}
+    await cloud.result("CreateApiKey", SecretName="caller-2", AccessKeyType="manual", **given)
+    ids = [auto["AccessKeyId"], "caller-2"]
+    service_id = (await cloud.do("CreateService", ServiceName="shop", Protocol="http"))["ServiceId"]
+    place = {"ServiceId": service_id, "Environment": "release"}
+    plans = [
+        (await cloud.result("CreateUsagePlan", UsagePlanName=name, MaxRequestNum=100))["UsagePlanId"]
+        for name in ("one", "two")
+    ]
+    await cloud.result("ReleaseService", ServiceId=service_id, EnvironmentName="release", ReleaseDesc="first")
+    for plan_id in plans:
+        assert await cloud.result("BindSecretIds", UsagePlanId=plan_id, AccessKeyIds=ids)
+    bind = {"BindType": "SERVICE", **place}
+    assert await cloud.result("BindEnvironment", UsagePlanIds=plans[:1], **bind)
+    code = await cloud.code("BindEnvironment", UsagePlanIds=plans[1:], **bind)
+    assert code == "UnsupportedOperation.UnsupportedBindEnvironment"
+    await port.spend(plans[0], service_id, "release", 6)
+    page = await cloud.result("DescribeServiceUsagePlan", ServiceId=service_id)
+    assert [(row["UsagePlanName"], row["InUseRequestNum"]) for row in page["ServiceUsagePlanList"]] == [
+        ("one", 6)
+    ]
+    assert await cloud.result("UnBindEnvironment", UsagePlanIds=plans[:1], **bind)
+    assert (await cloud.result("DescribeServiceUsagePlan", ServiceId=service_id))["TotalCount"] == 0
+
+
+async def test_nothing_that_is_sent_breaks_it(port: DialectPort) -> None:
+    """Bytes that are no UTF-8, odd ids and empty values are refused with a code that says so."""
+    odd = "/v2/index.php", "/"
+    for target in odd:
+        for query in (
+            "%ff=1",
+            "SecretId=%ff",
+            "a.0=1&a=2",
+            "SecretId=%00&Nonce=1&Timestamp=1&Signature=%ed%a0%80",
+        ):
+            answer = await port.ask("GET", f"{target}?{query}")
+            assert answer.status_code == 200
+            assert "Internal" not in answer.text
+    for name in ("x-tc-action", "x-tc-region", "authorization", "x-tc-timestamp"):
+        headers = [("content-type", "application/json"), (name, b"\xff\xfe")]
+        answer = await port.ask("POST", "/", headers=headers, content=b"{}")
+        assert "Internal" not in answer.text
+    answer = await port.ask("GET", "/api/v1/usage-plans/a", headers=[("x-ncp-iam-access-key", b"\xff")])
+    assert answer.status_code == 401
 
 
 def _fields(model: str) -> set[str]:

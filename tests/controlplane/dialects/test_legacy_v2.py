@@ -93,3 +93,13 @@ async def test_failures(port: DialectPort, given: dict[str, Any], code: int, wor
     answer = await port.legacy(**given)
     assert answer.pop("message")
     assert answer == {"code": code, "codeDesc": word}
+
+
+async def test_the_rate(port: DialectPort) -> None:
+    """It counts with the same action of the newer API."""
+    service_id, _ = await bound(port)
+    # The first to count opens the window: this one stays open for the test.
+    await port.control.tally("v3:AKIDread:DescribeServiceUsagePlan", 60_000, 19)
+    assert (await port.legacy(serviceId=service_id))["code"] == 0
+    answer = await port.legacy(serviceId=service_id)
+    assert (answer["code"], answer["codeDesc"]) == (4400, "RequestLimitExceeded")

@@ -15,7 +15,7 @@ def test_lists_and_objects_in_names() -> None:
     }
 
 
-@pytest.mark.parametrize("text", ["a=1&a=2", "a=1&a.0=2", "a.0=2&a=1", "a.0.0.0.0=1"])
+@pytest.mark.parametrize("text", ["a=1&a=2", "a=%ff", "%ff=1", "a=1&a.0=2", "a.0=2&a=1", "a.0.0.0.0=1"])
 def test_what_is_ambiguous(text: str) -> None:
     """A name twice, a value that is a list too, names too deep: refused."""
     with pytest.raises(DialectError):
@@ -29,7 +29,8 @@ def test_too_many_parameters() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"1", b'{"a": 1, "a": 2}', b'{"a": NaN}', b"\xff", b"[" * 100_000]
+    "body",
+    [b"", b"[]", b"1", b'{"a": 1, "a": 2}', b'{"a": NaN}', b"\xff", b"[" * 100_000, rb'{"a": "\ud800"}'],
 )
 def test_what_is_no_json_object(body: bytes) -> None:
     """Only one object in UTF-8 with each name once."""
