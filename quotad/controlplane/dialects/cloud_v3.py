@@ -129,7 +129,7 @@ class CloudV3:
         if action.reads and not may(signer.role, "Describe"):
             raise DialectError("UnauthorizedOperation", "This needs the role read.")
         values = read(action.fields, asked.given, CODES, as_text=asked.as_text)
-        asker = Asker(signer.name, signer.role, "signature", address, request_id)
+        asker = Asker(signer.key_id, signer.role, "signature", address, request_id)
         call = Call(self._backing, asker, values, canonical(action.fields, values))
         result = await action.run(call)
         return dict(result) if action.flat else {"Result": result}

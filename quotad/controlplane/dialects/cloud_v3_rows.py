@@ -27,10 +27,15 @@ class PlanView(NamedTuple):
 
 
 class KeyView(NamedTuple):
-    """A Secret, and what is told of its key."""
+    """A Secret, and what is told of its key. Times are microseconds since the epoch."""
 
-    row: SecretRow
+    secret_id: str
     key: str
+    type: str
+    secret_name: str
+    modified: int
+    enabled: bool
+    created: int
 
 
 class ServiceView(NamedTuple):
@@ -51,6 +56,17 @@ def plan_view(replica: Replica, plan_id: str, plan: Record) -> PlanView:
     count, holders = replica.holders(plan_id, Page(BOUND_SHOWN))
     ids = [holder.secret_id for holder in holders]
     return PlanView(plan, ids, count, enforcing(replica, plan_id=plan_id))
+
+
+def key_of(row: SecretRow, key: str) -> KeyView:
+    """A Secret of a list."""
+    return KeyView(row.secret_id, key, row.type, row.secret_name, row.modified, row.enabled, row.created)
+
+
+def key_made(record: Record) -> KeyView:
+    """What a change has answered, with its new key: read again it might be gone, and the key lost."""
+    names = ("secretId", "secretKey", "type", "secretName", "modified", "enabled", "created")
+    return KeyView(*(record[name] for name in names))
 
 
 def service_view(replica: Replica, service: Record) -> ServiceView:
@@ -128,18 +144,18 @@ BOUND_SECRET: tuple[Shown, ...] = (
 )
 
 API_KEY: tuple[Shown, ...] = (
-    Shown("AccessKeyId", lambda view: view.row.secret_id),
+    Shown("AccessKeyId", lambda view: view.secret_id),
     Shown(
         "AccessKeySecret",
         lambda view: view.key,
         "different",
         "in clear only at creation, after a change, and in DescribeApiKey for the role admin; else ******",
     ),
-    Shown("AccessKeyType", lambda view: view.row.type),
-    Shown("SecretName", lambda view: view.row.secret_name),
-    Shown("ModifiedTime", lambda view: stamp(view.row.modified)),
-    Shown("Status", lambda view: int(view.row.enabled)),
-    Shown("CreatedTime", lambda view: stamp(view.row.created)),
+    Shown("AccessKeyType", lambda view: view.type),
+    Shown("SecretName", lambda view: view.secret_name),
+    Shown("ModifiedTime", lambda view: stamp(view.modified)),
+    Shown("Status", lambda view: int(view.enabled)),
+    Shown("CreatedTime", lambda view: stamp(view.created)),
     _TAGS,
 )
 

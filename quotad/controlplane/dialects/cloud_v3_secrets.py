@@ -24,7 +24,7 @@ _NEW_KEY = Field(
 
 
 async def _shown(call: Call, secret_id: str, key: str = MASK) -> dict[str, Any]:
-    return shape(rows.API_KEY, rows.KeyView(await call.operations.secret(secret_id), key))
+    return shape(rows.API_KEY, rows.key_of(await call.operations.secret(secret_id), key))
 
 
 async def _create(call: Call) -> dict[str, Any]:
@@ -36,7 +36,7 @@ async def _create(call: Call) -> dict[str, Any]:
     if not manual and any(given):
         raise DialectError("InvalidParameter", "Only a manual key is given an id and a secret.")
     record = await call.operations.create_secret(call.asker, call.record)
-    return await _shown(call, record["secretId"], record["secretKey"])
+    return shape(rows.API_KEY, rows.key_made(record))
 
 
 async def _update(call: Call) -> dict[str, Any]:
@@ -49,7 +49,7 @@ async def _update(call: Call) -> dict[str, Any]:
     changed = await call.operations.rotate_secret(
         call.asker, secret_id, {} if key is None else {"secretKey": key}
     )
-    return await _shown(call, secret_id, changed["secretKey"])
+    return shape(rows.API_KEY, rows.key_made(changed))
 
 
 async def _enable(call: Call) -> bool:
@@ -77,7 +77,7 @@ async def _describe(call: Call) -> dict[str, Any]:
 
 async def _list(call: Call) -> dict[str, Any]:
     total, found = await call.operations.secrets(secrets_where(call.values.get("Filters", [])), call.page)
-    shown = [shape(rows.API_KEY, rows.KeyView(row, MASK)) for row in found]
+    shown = [shape(rows.API_KEY, rows.key_of(row, MASK)) for row in found]
     return {"TotalCount": total, "ApiKeySet": shown}
 
 

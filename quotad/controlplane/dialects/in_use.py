@@ -8,6 +8,9 @@ from quotad.controlplane.replica import Reach, Record, Replica
 from quotad.core.plans import Subject
 from quotad.core.quota import Usage
 
+AT_ONCE = 500
+"""Subjects in one reading: many more would not be answered within the store's deadline."""
+
 
 class UsageReader(Protocol):
     """The verb of ``store.interface.Store`` that is needed here."""
@@ -37,13 +40,20 @@ async def rows(replica: Replica, store: UsageReader, reaches: Sequence[Reach]) -
         mine = [] if record is None else list(_subjects(replica, record, reach))
         subjects += mine
         counts.append(len(mine))
-    usages = iter(await store.usage(subjects) if subjects else [])
+    usages = iter(await _read(store, subjects))
     found: list[BoundRow] = []
     for reach, count in zip(reaches, counts, strict=True):
         in_use = sum(next(usages).total_charged for _ in range(count))
         record, service = plans[reach.usage_plan_id], names[reach.service_id]
         if record is not None:
             found.append(BoundRow(record, reach, "" if service is None else service["serviceName"], in_use))
+    return found
+
+
+async def _read(store: UsageReader, subjects: Sequence[Subject]) -> list[Usage]:
+    found: list[Usage] = []
+    for start in range(0, len(subjects), AT_ONCE):
+        found += await store.usage(subjects[start : start + AT_ONCE])
     return found
 
 

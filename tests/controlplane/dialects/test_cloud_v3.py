@@ -140,7 +140,7 @@ async def test_a_request_can_be_found_in_the_audit(port: DialectPort) -> None:
     assert record["requestId"] == answer.json()["Response"]["RequestId"]
     assert (record["action"], record["who"], record["address"]) == (
         "CreateUsagePlan",
-        "the admin",
+        "AKIDadmin",
         "127.0.0.1",
     )
 

@@ -95,7 +95,7 @@ async def test_who_sees_a_key(port: DialectPort, cloud: Cloud) -> None:
     assert (audited["action"], audited["means"], audited["who"]) == (
         "RevealSecretKey",
         "signature",
-        "the admin",
+        "AKIDadmin",
     )
     assert re.fullmatch("[0-9a-f-]{36}", audited["requestId"])
     for who in ("AKIDread", "AKIDoperate"):

@@ -25,3 +25,20 @@ async def test_use_of_a_page(port: DialectPort) -> None:
         ("own", "test"): 9,
     }
     assert {row.service_name for row in found} == {"shop"}
+
+
+async def test_more_than_one_reading(port: DialectPort) -> None:
+    """Where a plan's Secrets have quotas of their own, the sum is of all of them, however many."""
+    desk = port.desk
+    plan_id, service_id = await plan(desk, "own", scope="secret"), await service(desk, "release")
+    given = [{"secretName": f"s{number}"} for number in range(in_use.AT_ONCE)]
+    made = await desk.import_secrets(ADMIN, given)
+    ids = [await secret(desk), *(each["secretId"] for each in made)]
+    await desk.bind_secrets(ADMIN, plan_id, ids[:1])
+    await desk.bind_secrets(ADMIN, plan_id, ids[1:])
+    await desk.bind_environment(ADMIN, [plan_id], service_id, "release")
+    await port.spend(plan_id, service_id, "release", 2, ids[0])
+    await port.spend(plan_id, service_id, "release", 3, ids[-1])
+    replica = await desk.records()
+    (row,) = await in_use.rows(replica, port.store, enforcing(replica, plan_id=plan_id))
+    assert row.in_use == 5

@@ -105,6 +105,17 @@ async def test_edit_get_delete(port: DialectPort) -> None:
         assert (answer.status_code, answer.json()["error"]["errorCode"]) == (404, "300")
 
 
+async def test_a_plan_of_other_dialects(port: DialectPort) -> None:
+    """What only they know is left by a PUT; a disabled plan says so, a list of classes is one text."""
+    given = {"maxRequestNum": 9, "disabled": True, "quotaCondition": ["2xx", "3xx"], "rateRps": 0}
+    plan_id = await plan(port.desk, "gold", **given)
+    answer = await port.plans("PUT", f"/usage-plans/{plan_id}", {"usagePlanName": "n"})
+    shown = answer.json()["usagePlan"]
+    assert (shown["disabled"], shown["quotaCondition"], shown["rateRps"]) == (True, "2xx,3xx", 0)
+    record = await port.desk.plan(plan_id)
+    assert {name: record[name] for name in given} == given
+
+
 async def test_search(port: DialectPort) -> None:
     """By a part of the name, in pages; the count of all plans beside that of those found."""
     for name in ("gold", "golden", "silver"):
