@@ -29,6 +29,13 @@ SECTIONS: dict[str, dict[str, Row]] = {
         "call": Row("callers", "call", "Send a request, with credentials."),
         "sign": Row("callers", "sign", "Print fresh headers that prove who calls."),
     },
+    "Control records (services, plans and keys in the store)": {
+        "secret": Row("secrets", "secret", "Key pairs of callers: import."),
+        "apply": Row("whole", "apply", "Make the control records equal to a file."),
+        "export": Row("whole", "export", "Write the control records as a file."),
+        "keygen": Row("master", "keygen", "Print a new master key."),
+        "rekey": Row("master", "rekey", "Seal every SecretKey with the newest master key."),
+    },
     "What was used": {
         "usage": Row("usage", "usage", "Read use and its history, reset and top up."),
         "forget": Row("server", "forget", "Delete the counters of a plan or a Secret that is gone."),

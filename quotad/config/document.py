@@ -22,7 +22,7 @@ else:
 Path_ = tuple[str | int, ...]
 """Where a value stands: keys and list positions from the top."""
 
-MAX_VALUES = 500_000
+MAX_VALUES = 1_000_000
 """Bounds what aliases can unfold to."""
 
 _STRING_TAG = "tag:yaml.org,2002:str"

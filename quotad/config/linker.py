@@ -80,6 +80,10 @@ class Linker:
             control=build.control_of(control) if control is not None else None,
         )
 
+    def nouns(self) -> PlanTable:
+        """Services, plans, Secrets and bindings alone; empty when anything is wrong."""
+        return self._nouns()[1]
+
     def _nouns(self) -> tuple[list[Route], PlanTable]:
         """Routes, services, plans, secrets and bindings, as far as they are right."""
         services = self._items("services", service_schema.ServiceSection)

@@ -327,10 +327,10 @@ class BindingSection(Section):
 
     usage_plan_id: kind.Id
     """The plan."""
-    secret_ids: Annotated[list[kind.SecretId], Field(min_length=1)]
-    """Its callers."""
-    environments: Annotated[list[BoundEnvironment], Field(min_length=1)]
-    """Where they may call."""
+    secret_ids: list[kind.SecretId]
+    """Its callers; []: nobody yet."""
+    environments: list[BoundEnvironment]
+    """Where they may call; []: nowhere yet."""
     shadow: kind.Flag = False
     """true: the plan is computed and reported, and denies nobody."""
 

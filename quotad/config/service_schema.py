@@ -46,9 +46,9 @@ class ServiceSection(Section):
     """Absent: the id."""
     service_desc: kind.Description = ""
     """For people."""
-    environments: Annotated[
-        list[Annotated[ServiceEnvironmentSection, ByName("environment", ENVIRONMENTS)]], Field(min_length=1)
-    ] = Field(default=list(ENVIRONMENTS), validate_default=True)
-    """Where it is published: names, or mappings with what holds there."""
+    environments: list[Annotated[ServiceEnvironmentSection, ByName("environment", ENVIRONMENTS)]] = Field(
+        default=list(ENVIRONMENTS), validate_default=True
+    )
+    """Where it is published: names, or mappings with what holds there; []: nowhere yet."""
     throttle: ThrottleSection | None = None
     """Of each environment that has none of its own; each counts for itself."""

@@ -51,6 +51,9 @@ class Control(Protocol):
     async def once(self, digest: str) -> dict[str, Any] | None:
         """What was answered under this Idempotency-Key."""
 
+    async def note(self, record: Mapping[str, Any]) -> None:
+        """Add to the audit log what is no change."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asker:
@@ -154,6 +157,11 @@ class Desk:
                 if await self._commit(state, draft, asker, action):
                     return draft.result
         raise OperationError(Reason.BUSY, "others change the same records all the time: try again")
+
+    async def note(self, asker: Asker, action: str, target: str, after: Any) -> None:
+        """Add to the audit log what is no change: what was shown to somebody. Raises StoreError."""
+        draft = Draft(None, target, after=after)
+        await self._control.note(_audit(await self.read(), draft, asker, action))
 
     async def _commit(self, state: State, draft: Draft[Any], asker: Asker, action: str) -> bool:
         change = Change(

@@ -5,16 +5,20 @@ store is away; ``executed`` says whether a change may have been made all the sam
 or not at all, also against other admin processes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from quotad.catalog.vault import Vault
 from quotad.controlplane import plans, secrets, services
+from quotad.controlplane.apply import Applier
 from quotad.controlplane.desk import Asker, Control, Decide, Desk, R
+from quotad.controlplane.export import exported
+from quotad.controlplane.key_list import Importer
 from quotad.controlplane.refusal import OperationError, Reason, no_plan, no_secret, no_service
 from quotad.controlplane.replica import Page, Reach, Record, Replica, SecretRow, Where
 from quotad.controlplane.roles import NEEDED, may
+from quotad.core.table import PlanTable
 
 SECRETS_AT_ONCE = 200
 """In one change of many."""
@@ -229,7 +233,30 @@ class Operations:
             last = ids[-1]
         return count
 
-    async def _change(self, asker: Asker, action: str, decide: Decide[R]) -> R:
+    # All at once, by a file.
+
+    def applier(self, asker: Asker, table: PlanTable, *, prune: bool) -> Applier:
+        """What makes the records equal to a file's ``table``. Raises OperationError."""
+        self._check(asker, "ApplyRecords")
+        return Applier(self._desk, asker, table, prune=prune)
+
+    def importer(self, asker: Asker, *, strict: bool = False) -> Importer:
+        """What makes the Secrets of a list. Raises OperationError."""
+        self._check(asker, "ImportApiKeys")
+        return Importer(self._desk, asker, strict=strict)
+
+    async def export(self, asker: Asker, *, with_keys: bool) -> AsyncIterator[str]:
+        """The records as a file, in pieces. ``with_keys``: SecretKeys in clear, which is audited first."""
+        self._check(asker, "ExportRecords")
+        if with_keys:
+            await self._desk.note(asker, "ExportRecords", "secret", {"shown": True})
+        async for piece in exported(await self._desk.read(), with_keys=with_keys):
+            yield piece
+
+    def _check(self, asker: Asker, action: str) -> None:
         if not may(asker.role, action):
             raise OperationError(Reason.FORBIDDEN, f"this needs the role {NEEDED.get(action, 'admin')}")
+
+    async def _change(self, asker: Asker, action: str, decide: Decide[R]) -> R:
+        self._check(asker, action)
         return await self._desk.change(asker, action, decide)

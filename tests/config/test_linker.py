@@ -60,7 +60,7 @@ def test_one_wrong_field_hides_no_other() -> None:
         "store": {"url": "redis://h", "holdMs": 1},
         "plans": [{**PLAN, "rateRps": -7}],
         "secrets": [{"secretId": "AKIDone"}],
-        "services": [{"serviceId": "service-a", "environments": []}],
+        "services": [{"serviceId": "service-a", "serviceName": ""}],
         "bindings": [
             {
                 "usagePlanId": "usagePlan-a",
@@ -72,7 +72,7 @@ def test_one_wrong_field_hides_no_other() -> None:
     assert Linker(document, values, Path()).config() is None
     assert [problem.path for problem in document.problems] == [
         "store.holdMs",
-        "services[0].environments",
+        "services[0].serviceName",
         "plans[0].rateRps",
         "secrets[0].secretKey",
         "bindings[0].secretIds[1]",

@@ -27,8 +27,9 @@ def test_environments_in_both_forms() -> None:
         ("test", None),
         ("release", "p"),
     ]
+    assert ServiceSection.model_validate({"serviceId": "a", "environments": []}).environments == []
     every = ServiceSection.model_validate({"serviceId": "a"}).environments
     assert [place.environment for place in every] == ["release", "prepub", "test"]
-    for wrong in ([], ["publish"], [{"throttle": {"rateRps": 5}}], [["test"]]):
+    for wrong in (["publish"], [{"throttle": {"rateRps": 5}}], [["test"]]):
         with pytest.raises(ValidationError):
             ServiceSection.model_validate({"serviceId": "a", "environments": wrong})

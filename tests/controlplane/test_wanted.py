@@ -1,0 +1,101 @@
+import pytest
+
+from quotad.catalog.vault import Vault
+from quotad.controlplane.refusal import OperationError, Reason
+from quotad.controlplane.wanted import (
+    bound_by,
+    names_of,
+    one_plan_each,
+    place_of,
+    wanted_plan,
+    wanted_secret,
+    wanted_service,
+)
+from quotad.core.plans import Binding, Environment, EnvironmentRule, Secret, Service, UsagePlan
+from quotad.core.table import PlanTable
+
+HERE: tuple[str, Environment] = ("s", "release")
+THERE: tuple[str, Environment] = ("s", "test")
+VAULT = Vault([("m", b"m" * 32)])
+NOW_US = 1_800_000_000_000_000
+
+
+def test_bindings_of_a_plan_become_one() -> None:
+    """Several add up, when they give all Secrets all places."""
+    bound = bound_by([Binding("p", ("a",), (HERE, THERE)), Binding("p", ("b", "a"), (HERE, THERE))])
+    assert bound["p"].secrets == {"a", "b"}
+    assert bound["p"].places == {(*HERE, False), (*THERE, False)}
+
+
+@pytest.mark.parametrize(
+    ("bindings", "words"),
+    [
+        (
+            [Binding("p", ("a",), (HERE,)), Binding("p", ("b",), (THERE,))],
+            "plan p: secret a would have it in s/test too",
+        ),
+        (
+            [Binding("p", ("a",), ()), Binding("p", (), (HERE,))],
+            "plan p: secret a would have it in s/release",
+        ),
+        ([Binding("p", ("a",), (HERE,)), Binding("p", ("a",), (HERE,), True)], "both as a shadow and not"),
+    ],
+)
+def test_bindings_that_records_cannot_hold(bindings: list[Binding], words: str) -> None:
+    """They are refused by name: a plan's Secrets have it in all of its places."""
+    with pytest.raises(OperationError, match=words):
+        bound_by(bindings)
+
+
+def test_a_service() -> None:
+    """What stays published keeps its release; what the file does not name is unpublished, its rules kept."""
+    rules = (EnvironmentRule("release", 5, 9, default_plan_id="p"),)
+    made = wanted_service(Service("s", "orders", "", ("release", "test"), rules), None, ["p"], NOW_US)
+    assert made["environments"]["release"]["throttle"] == {"rateRps": 5, "burst": 9}
+    assert made["environments"]["test"]["released"] == NOW_US
+    assert not made["environments"]["prepub"]["published"]
+    later = wanted_service(Service("s", "orders", "", ("test",)), made, ["p"], NOW_US + 1)
+    assert later["environments"]["test"]["released"] == NOW_US
+    assert later["environments"]["release"] == {**made["environments"]["release"], "published": False}
+    gone = wanted_service(Service("s", "orders", "", ("test",)), made, [], NOW_US + 1)
+    assert gone["environments"]["release"]["defaultPlan"] is None
+
+
+def test_a_plan() -> None:
+    """Its version grows with each change; a binding that stays keeps its time."""
+    made = wanted_plan(UsagePlan("p", "gold"), None, [(*HERE, False)], NOW_US, "me")
+    assert (made["version"], made["modifier"]) == (NOW_US // 1000, "me")
+    places = [(*HERE, False), (*THERE, True)]
+    later = wanted_plan(UsagePlan("p", "gold", rate_rps=5), made, places, NOW_US, "me")
+    assert later["version"] == made["version"] + 1
+    assert [each["bound"] for each in later["environments"]] == [NOW_US, NOW_US]
+    assert list(map(place_of, later["environments"])) == places
+
+
+def test_a_secret() -> None:
+    """A key is sealed anew only when it is another one; one that is not given stays."""
+    made, fresh = wanted_secret(Secret("one", "AKIDa", b"the-key-of-a"), None, ["p"], NOW_US, VAULT)
+    assert fresh
+    assert VAULT.open("AKIDa", made["secretKey"]) == b"the-key-of-a"
+    for key in (b"the-key-of-a", b""):
+        kept, fresh = wanted_secret(Secret("one", "AKIDa", key), made, [], NOW_US, VAULT)
+        assert (fresh, kept["secretKey"], kept["plans"]) == (False, made["secretKey"], {})
+    other, fresh = wanted_secret(Secret("one", "AKIDa", b"another-key"), made, ["p"], NOW_US + 1, VAULT)
+    assert (fresh, other["plans"]) == (True, {"p": NOW_US})
+    with pytest.raises(OperationError) as caught:
+        wanted_secret(Secret("one", "AKIDb", b""), None, [], NOW_US, VAULT)
+    assert caught.value.reason is Reason.MISSING
+
+
+def test_one_plan_each() -> None:
+    """Two plans of one Secret in one place are refused by name; a shadow beside one is none."""
+    places = {"p": {(*HERE, False)}, "q": {(*HERE, True)}, "r": {(*HERE, False), (*THERE, False)}}
+    one_plan_each(places, [("a", frozenset("pq")), ("b", frozenset("qr")), ("c", frozenset("p"))])
+    with pytest.raises(OperationError, match="secret d would have plans p and r in s/release"):
+        one_plan_each(places, [("a", frozenset("pq")), ("d", frozenset("pr"))])
+
+
+def test_names() -> None:
+    """By kind."""
+    table = PlanTable([Service("s", "orders")], [UsagePlan("p", "gold")], [Secret("one", "a", b"k")])
+    assert names_of(table) == {"service": {"s"}, "plan": {"p"}, "secret": {"a"}}
