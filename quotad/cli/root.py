@@ -30,7 +30,12 @@ SECTIONS: dict[str, dict[str, Row]] = {
         "sign": Row("callers", "sign", "Print fresh headers that prove who calls."),
     },
     "Control records (services, plans and keys in the store)": {
-        "secret": Row("secrets", "secret", "Key pairs of callers: import."),
+        "service": Row("services", "service", "Backends as callers know them, and where each is published."),
+        "plan": Row("plans", "plan", "Usage plans: how much."),
+        "secret": Row("secrets", "secret", "Key pairs of callers; import of many."),
+        "bind": Row("bindings", "bind", "Give a plan to Secrets, and in environments."),
+        "unbind": Row("bindings", "unbind", "Take a plan from Secrets, or out of environments."),
+        "audit": Row("audit", "audit", "List who changed what."),
         "apply": Row("whole", "apply", "Make the control records equal to a file."),
         "export": Row("whole", "export", "Write the control records as a file."),
         "keygen": Row("master", "keygen", "Print a new master key."),

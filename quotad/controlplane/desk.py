@@ -54,6 +54,9 @@ class Control(Protocol):
     async def note(self, record: Mapping[str, Any]) -> None:
         """Add to the audit log what is no change."""
 
+    async def audit(self, before: str, count: int) -> list[tuple[str, dict[str, Any]]]:
+        """Records of the audit log before this id, the newest first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asker:
@@ -162,6 +165,10 @@ class Desk:
         """Add to the audit log what is no change: what was shown to somebody. Raises StoreError."""
         draft = Draft(None, target, after=after)
         await self._control.note(_audit(await self.read(), draft, asker, action))
+
+    async def audited(self, before: str, count: int) -> list[tuple[str, dict[str, Any]]]:
+        """See ``Control.audit``."""
+        return await self._control.audit(before, count)
 
     async def _commit(self, state: State, draft: Draft[Any], asker: Asker, action: str) -> bool:
         change = Change(

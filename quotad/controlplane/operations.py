@@ -15,7 +15,7 @@ from quotad.controlplane.apply import Applier
 from quotad.controlplane.desk import Asker, Control, Decide, Desk, R
 from quotad.controlplane.export import exported
 from quotad.controlplane.key_list import Importer
-from quotad.controlplane.refusal import OperationError, Reason, no_plan, no_secret, no_service
+from quotad.controlplane.refusal import OperationError, Reason, invalid, no_plan, no_secret, no_service
 from quotad.controlplane.replica import Page, Reach, Record, Replica, SecretRow, Where
 from quotad.controlplane.roles import NEEDED, may
 from quotad.core.table import PlanTable
@@ -232,6 +232,14 @@ class Operations:
             count += await self._change(asker, "ResealSecretKeys", secrets.reseal(ids))
             last = ids[-1]
         return count
+
+    async def audit(self, asker: Asker, before: str, count: int) -> list[tuple[str, dict[str, Any]]]:
+        """Changes before this id (empty: the newest), the newest first, at most 100."""
+        self._check(asker, "DescribeAudit")
+        try:
+            return await self._desk.audited(before, count)
+        except ValueError as error:
+            raise invalid("before", f"is none of the log's: {error}") from None
 
     # All at once, by a file.
 

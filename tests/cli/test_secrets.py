@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from tests.support.desks import Shell
 from tests.support.servers import StoreServer
 from tests.support.shell import control_file, quotad
 
@@ -25,3 +26,37 @@ def test_a_list_is_imported(store_server: StoreServer, tmp_path: Path) -> None:
     assert "none.csv: No such file" in quotad(
         "secret", "import", "-c", config, tmp_path / "none.csv", status=1
     )
+
+
+def test_the_life_of_a_secret(shell: Shell) -> None:
+    """Its key is shown when it is made, rotated or revealed, and not otherwise."""
+    made = shell.json("secret", "create", "one")
+    secret_id, key = made["secretId"], made["secretKey"]
+    assert "Keep the secretKey now" in shell.err
+    assert key not in shell("secret", "show", secret_id) + shell("secret", "list")
+    assert shell.json("secret", "reveal", secret_id)["secretKey"] == key
+    rotated = shell.json("secret", "rotate", secret_id, "--overlap", "3600")
+    assert rotated["secretKey"] != key
+    assert shell.json("secret", "show", secret_id)["previousUntil"] is not None
+    shell("secret", "delete", secret_id, status=1)
+    assert "disable it first (secret_enabled)" in shell.err
+    assert shell.json("secret", "disable", secret_id)["enabled"] is False
+    assert shell("secret", "list").splitlines()[1].split()[3] == "no"
+    shell("secret", "enable", secret_id)
+    shell("secret", "disable", secret_id)
+    shell("secret", "delete", secret_id)
+    assert shell.json("secret", "list")["totalCount"] == 0
+
+
+def test_a_pair_that_is_brought(shell: Shell, tmp_path: Path) -> None:
+    """Its key comes from a file, never from the line; an id without a key is refused."""
+    key = tmp_path / "key"
+    key.write_text("the-key-of-mine\n")
+    options = ("--id", "AKIDmine", "--key-file", str(key), "--expires", "2031-01-02T03:04:05Z")
+    made = shell.json("secret", "create", "mine", *options)
+    assert (made["secretKey"], made["expiresAt"]) == ("the-key-of-mine", "2031-01-02T03:04:05Z")
+    key.write_text("another-key-of-mine\n")
+    rotated = shell.json("secret", "rotate", "AKIDmine", "--key-file", str(key))
+    assert rotated["secretKey"] == "another-key-of-mine"
+    shell("secret", "create", "mine", "--id", "AKIDother", status=1)
+    assert "secretKey is missing" in shell.err

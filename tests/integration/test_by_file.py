@@ -1,21 +1,34 @@
-"""From zero by a file: the route alone stands in the configuration."""
+"""From zero by a file, and by commands: the route alone stands in the configuration."""
 
+import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from tests.support.backends import running_backend
 from tests.support.processes import Quotad, running_quotad
 from tests.support.servers import StoreServer
-from tests.support.shell import SECRET_ID, SECRET_KEY, SERVICE_ID, control_file, file_of, quotad, wanted
+from tests.support.shell import (
+    PLAN_ID,
+    SECRET_ID,
+    SECRET_KEY,
+    SERVICE_ID,
+    control_file,
+    file_of,
+    quotad,
+    wanted,
+)
 from tests.support.waiting import until_true
 
 HEADERS = {"X-Secret-Id": SECRET_ID, "X-Secret-Key": SECRET_KEY}
 
 
-async def test_from_zero_by_file(store_server: StoreServer, tmp_path: Path) -> None:
-    """Published, bound, called, counted, unbound, refused: each step is a file that is applied."""
-    async with running_backend() as backend, httpx.AsyncClient() as client:
+@contextlib.asynccontextmanager
+async def sidecar_of(folder: Path, url: str) -> AsyncIterator[tuple[Path, Quotad]]:
+    """A configuration in control mode with one route, and a quotad that serves it."""
+    async with running_backend() as backend:
         route = {
             "pathPrefix": "/",
             "service": SERVICE_ID,
@@ -24,29 +37,59 @@ async def test_from_zero_by_file(store_server: StoreServer, tmp_path: Path) -> N
         }
         ports = {"address": "127.0.0.1:0"}
         config = control_file(
-            tmp_path,
-            store_server.url,
+            folder,
+            url,
             listen=ports,
             telemetry={**ports, "accessLog": ""},
             admin={**ports, "unauthenticatedLoopback": True},
             routes=[route],
         )
         async with running_quotad(config) as (sidecar,):
-            assert await status(client, sidecar) == 404
-            for file, becomes in (
-                (wanted(), 200),
-                (wanted(plans=[{"usagePlanId": "usagePlan-gold01", "dayQuotaRequest": 0}]), 429),
-                (wanted(), 200),
-            ):
-                quotad("apply", "-c", config, "-f", file_of(tmp_path / "f.yaml", file))
-                await until_true(lambda becomes=becomes: answers(client, sidecar, becomes))  # type: ignore[misc]
-            before = await in_use(client, sidecar)
-            assert await status(client, sidecar) == 200
-            assert await in_use(client, sidecar) == before + 1
-            quotad("apply", "-c", config, "-f", file_of(tmp_path / "f.yaml", wanted(bindings=[])))
-            await until_true(lambda: answers(client, sidecar, 403))
-            quotad("apply", "-c", config, "-f", file_of(tmp_path / "f.yaml", {}), "--prune", "--yes")
-            await until_true(lambda: answers(client, sidecar, 404))
+            yield config, sidecar
+
+
+async def test_from_zero_by_file(store_server: StoreServer, tmp_path: Path) -> None:
+    """Published, bound, called, counted, unbound, refused: each step is a file that is applied."""
+    async with sidecar_of(tmp_path, store_server.url) as (config, sidecar), httpx.AsyncClient() as client:
+        path = tmp_path / "f.yaml"
+
+        async def apply(values: dict[str, Any], becomes: int) -> None:
+            quotad("apply", "-c", config, "-f", file_of(path, values), "--prune", "--yes")
+            await until_true(lambda: answers(client, sidecar, becomes))
+
+        assert await status(client, sidecar) == 404
+        await apply(wanted(), 200)
+        await apply(wanted(plans=[{"usagePlanId": PLAN_ID, "dayQuotaRequest": 0}]), 429)
+        await apply(wanted(), 200)
+        before = await in_use(client, sidecar)
+        assert await status(client, sidecar) == 200
+        assert await in_use(client, sidecar) == before + 1
+        await apply(wanted(bindings=[]), 403)
+        await apply({}, 404)
+
+
+async def test_from_zero_by_commands(store_server: StoreServer, tmp_path: Path) -> None:
+    """Each step is a command, and in force within the second that a sidecar needs to hear of it."""
+    async with sidecar_of(tmp_path, store_server.url) as (config, sidecar), httpx.AsyncClient() as client:
+        (tmp_path / "key").write_text(SECRET_KEY)
+        pair = ("--id", SECRET_ID, "--key-file", tmp_path / "key")
+        place = f"{SERVICE_ID}/release"
+
+        async def run(*words: object, becomes: int | None = None) -> None:
+            quotad(*words, "-c", config)
+            if becomes is not None:
+                await until_true(lambda: answers(client, sidecar, becomes))
+
+        await run("service", "create", "orders", "--id", SERVICE_ID, becomes=404)
+        await run("plan", "create", "gold", "--id", PLAN_ID, "--day", 100)
+        await run("secret", "create", "one", *pair)
+        await run("service", "publish", SERVICE_ID, "release")
+        await run("bind", PLAN_ID, "--at", place, "--secret", SECRET_ID, becomes=200)
+        before = await in_use(client, sidecar)
+        assert await status(client, sidecar) == 200
+        assert await in_use(client, sidecar) == before + 1
+        await run("unbind", PLAN_ID, "--secret", SECRET_ID, becomes=403)
+        await run("service", "unpublish", SERVICE_ID, "release", becomes=404)
 
 
 async def status(client: httpx.AsyncClient, sidecar: Quotad) -> int:
