@@ -81,7 +81,7 @@ def tell_page(
         return
     show_rows(rows, columns)
     if total > len(rows):
-        click.echo(f"{len(rows)} of {total}: --limit, --offset and --search choose others", err=True)
+        click.echo(f"{len(rows)} of {total}: --limit and --offset choose others", err=True)
 
 
 def given(**values: Any) -> dict[str, Any]:

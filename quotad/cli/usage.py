@@ -6,18 +6,53 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from quotad.cli import reach
+from quotad.cli.people import tell_page
+from quotad.cli.show import show_json
 
 if TYPE_CHECKING:
     from quotad.client.admin import Place
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
+_FILTERS = {"plan": "usagePlanId", "service": "serviceId", "environment": "environment"}
+_COLUMNS = ("usagePlanId", "serviceId", "environment", "secretId", "shadow", "day", "month", "total")
 _WINDOWS = click.Choice(["day", "month", "total"])
 
 
 @click.group()
 def usage() -> None:
     """Read use and its history, reset and top up, through an admin port."""
+
+
+@usage.command(epilog=reach.HELP)
+@reach.asks_admin
+@click.option("--plan", metavar="ID", help="Only of this usagePlanId.")
+@click.option("--service", metavar="ID", help="Only of this serviceId.")
+@click.option("--environment", metavar="NAME", help="Only of this one.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+@click.option("--offset", type=click.IntRange(0), default=0, show_default=True)
+@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def show(output: str, limit: int, offset: int, **said: Any) -> None:
+    """What is in use now, of what there is: a row for each plan, service and environment.
+
+    \b
+    Example:
+      quotad usage show -c quotad.yaml --plan usagePlan-starter1
+    """
+    asked = {name: said.pop(option) for option, name in _FILTERS.items()}
+    query = {name: value for name, value in asked.items() if value is not None}
+    port = reach.admin_port(**said)
+    found = port.get("/v1/usage", {**query, "limit": str(limit), "offset": str(offset)})
+    if output == "json":
+        show_json(found)
+        return
+    rows = [{**row, **{name: _used(each) for name, each in row["windows"].items()}} for row in found["usage"]]
+    tell_page(found["totalCount"], rows, output, "usage", _COLUMNS)
+
+
+def _used(window: dict[str, Any]) -> str:
+    """``7 of 100``; a limit of -1 is none."""
+    return str(window["inUse"]) if window["max"] < 0 else f"{window['inUse']} of {window['max']}"
 
 
 def _subject(*, required: bool) -> Callable[[_F], _F]:

@@ -30,7 +30,7 @@ def test_a_page_of_a_list(shell: Shell) -> None:
         "one",
         "two",
     ]
-    assert shell.err == "2 of 3: --limit, --offset and --search choose others\n"
+    assert shell.err == "2 of 3: --limit and --offset choose others\n"
     found = shell.json("plan", "list", "--offset", "1")
     assert (found["totalCount"], [each["usagePlanName"] for each in found["plans"]]) == (3, ["two", "three"])
     assert shell.json("plan", "list", "--search", "THREE")["totalCount"] == 1
