@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from quotad import clock
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from quotad.catalog.draft import Reading
     from quotad.catalog.follow import Follower
     from quotad.catalog.live import LiveTable
+    from quotad.controlplane.backstage import Backstage
 
 FindRefusal = Callable[[str], Awaitable[dict[str, Any] | None]]
 
@@ -68,10 +70,10 @@ class Ground:
         self.closers.append(store.close)
         return store
 
-    async def follow(self, *, keys: bool) -> None:
+    async def follow(self, *, keys: bool, everything: bool = False) -> None:
         """In control mode: load the control records and follow them, in the background.
 
-        ``keys``: SecretKeys are opened too. Raises QuotadError.
+        ``keys``: SecretKeys are opened too. ``everything``: whatever the routes name. Raises QuotadError.
         """
         if self._live is None:
             return
@@ -81,7 +83,7 @@ class Ground:
         store = ControlStore(self._url, self._config.store, writes=False)
         await store.start()
         self.closers.append(store.close)
-        reading = self._reading(self._config, keys)
+        reading = replace(self._reading(self._config, keys), everything=everything)
         self.follower = Follower(store, self._live, reading, clock.monotonic_s)
         self.follower.start()
         self.closers.append(self.follower.close)
@@ -135,6 +137,27 @@ class Ground:
         server = AdminServer(admin, table, store, find_refusal, keeping)
         self.bound["admin"] = f"{admin.address.host}:{await server.start()}"
         self.closers.append(server.close)
+
+    async def open_operations(self) -> "Backstage | None":
+        """What changes control records, and erases what they doom; None in file mode. Raises QuotadError."""
+        control = self._config.control
+        if control is None:
+            return None
+        from quotad.catalog.vault import Vault
+        from quotad.controlplane.backstage import Backstage
+        from quotad.controlplane.erasing import Eraser
+        from quotad.controlplane.operations import Operations
+        from quotad.store.control import ControlStore
+
+        records = ControlStore(self._url, self._config.store)
+        await records.start()
+        self.closers.append(records.close)
+        vault = Vault([(key.key_id, key.key) for key in control.master_keys])
+        operations = Operations(records, vault)
+        eraser = Eraser(operations, self.forget)
+        eraser.start()
+        self.closers.append(eraser.close)
+        return Backstage(operations, records, vault)
 
     async def forget(self, plan_id: str, secret_id: str, url: str = "") -> int:
         """Delete all that the store keeps of a plan, or of a Secret; answers how many keys.

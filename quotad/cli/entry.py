@@ -16,6 +16,8 @@ def main(arguments: Sequence[str]) -> int:
             # What runs for months does not carry the library that reads command lines.
             case ["serve", "-c" | "--config", path]:
                 return serve(Path(path))
+            case ["admin", "-c" | "--config", path]:
+                return admin(Path(path))
             case ["worker", channel, log_lock, slots]:
                 return _worker(channel, log_lock, slots)
         return _command(arguments)
@@ -41,6 +43,13 @@ def serve(path: Path) -> int:
     else:
         from quotad.app import run
     return run(path, config)
+
+
+def admin(path: Path) -> int:
+    """``quotad admin``: until a signal ends it. Raises QuotadError."""
+    from quotad.admin import run
+
+    return run(load_config(path))
 
 
 def _worker(channel: str, log_lock: str, slots: str) -> int:

@@ -21,6 +21,7 @@ class Row(NamedTuple):
 SECTIONS: dict[str, dict[str, Row]] = {
     "Servers": {
         "serve": Row("server", "serve", "Stand in front of the backends that a configuration names."),
+        "admin": Row("server", "admin", "Serve the control plane alone, for a whole fleet."),
         "check": Row("server", "check", "Report everything that is wrong with a configuration."),
         "schema": Row("server", "schema", "Print the JSON Schema of the configuration."),
         "demo": Row("server", "demo", "Try quotad: a store and a backend of its own, with lines to try."),

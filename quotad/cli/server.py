@@ -31,6 +31,23 @@ def serve(config: Path) -> int:
 
 @click.command()
 @CONFIG
+def admin(config: Path) -> int:
+    """Serve the admin port alone: keys, plans and bindings of a whole fleet, in control mode.
+
+    One or two such processes are enough for any number of sidecars; they need no order and no leader.
+    SIGTERM ends it.
+
+    \b
+    Example:
+      quotad admin -c admin.yaml
+    """
+    from quotad.cli.entry import admin as run
+
+    return run(config)
+
+
+@click.command()
+@CONFIG
 def check(config: Path) -> None:
     """Report everything that is wrong with a configuration.
 

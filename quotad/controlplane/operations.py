@@ -53,6 +53,11 @@ class Operations:
         """The store's time."""
         return (await self._desk.read()).now_us
 
+    @property
+    def newest(self) -> Replica:
+        """The records as they were last read, for reading only."""
+        return self._desk.replica
+
     # Services and environments.
 
     async def create_service(self, asker: Asker, given: Mapping[str, Any]) -> Record:
@@ -264,6 +269,10 @@ class Operations:
     def _check(self, asker: Asker, action: str) -> None:
         if not may(asker.role, action):
             raise OperationError(Reason.FORBIDDEN, f"this needs the role {NEEDED.get(action, 'admin')}")
+
+    async def erased(self, asker: Asker, doomed_id: str) -> None:
+        """Note that the counters of what was deleted are gone."""
+        await self._change(asker, "ForgetCounters", plans.spared(doomed_id))
 
     async def _change(self, asker: Asker, action: str, decide: Decide[R]) -> R:
         self._check(asker, action)

@@ -266,6 +266,17 @@ def doom(kind: str, record_id: str, now_us: int) -> Write:
     )
 
 
+def spared(doomed_id: str) -> Decide[None]:
+    """Take a note away that ``doom`` made: what it asked for is done."""
+
+    async def decide(state: State) -> Draft[None]:
+        writes = [Write("doomed", doomed_id, None)]
+        known = any(f"{each['kind']}:{each['id']}" == doomed_id for each in state.replica.doomed())
+        return Draft(None, doomed_id.replace(":", "/", 1), writes if known else [])
+
+    return decide
+
+
 async def _known_secrets(state: State, ids: Sequence[str]) -> list[Record]:
     """Their records. Raises OperationError and StoreError."""
     found = await state.secrets(ids)

@@ -118,13 +118,13 @@ def _command_line(pid: str) -> bytes:
         return b""
 
 
-async def start_quotad(config: Path, *arguments: str) -> Quotad:
-    """Start ``quotad serve -c config`` and wait until it is ready."""
+async def start_quotad(config: Path, *arguments: str, command: str = "serve") -> Quotad:
+    """Start ``quotad serve -c config``, or another such command, and wait until it is ready."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "quotad",
-        "serve",
+        command,
         "-c",
         str(config),
         *arguments,

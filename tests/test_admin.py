@@ -1,0 +1,46 @@
+"""``quotad admin``, as a process of its own."""
+
+import signal
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from quotad.admin import AdminProcess
+from quotad.config.file import load
+from quotad.errors import QuotadError
+from tests.support.processes import start_quotad
+from tests.support.servers import StoreServer
+from tests.support.shell import control_file, file_of
+
+
+async def test_it_serves_the_admin_port_alone(store_server: StoreServer, tmp_path: Path) -> None:
+    """Admin and telemetry ports and none for callers; ready once the records are read; SIGTERM ends it."""
+    path = control_file(tmp_path, store_server.url)
+    members = yaml.safe_load(path.read_text())
+    members["admin"] = {"address": "127.0.0.1:0", "unauthenticatedLoopback": True}
+    members["telemetry"] = {"address": "127.0.0.1:0", "accessLog": ""}
+    path.write_text(yaml.safe_dump(members))
+    process = await start_quotad(path, command="admin")
+    try:
+        assert set(process.ports) == {"admin", "telemetry"}
+        async with httpx.AsyncClient() as client:
+            usage = await client.get(f"http://127.0.0.1:{process.ports['admin']}/v1/usage")
+            assert (usage.status_code, usage.json()["totalCount"]) == (200, 0)
+            metrics = await client.get(f"http://127.0.0.1:{process.ports['telemetry']}/metrics")
+            assert "quotad_control_age_seconds" in metrics.text
+        process.process.send_signal(signal.SIGHUP)
+        await process.until_said("nothing to read again")
+    finally:
+        assert await process.stop() == 0
+
+
+def test_it_needs_its_sections(tmp_path: Path) -> None:
+    """Without an admin or a control section there is nothing for it to do, and it says so."""
+    store = {"url": "redis://127.0.0.1:9"}
+    with pytest.raises(QuotadError, match="no admin section"):
+        AdminProcess(load(file_of(tmp_path / "a.yaml", {"store": store})))
+    admin = {"address": "127.0.0.1:0", "unauthenticatedLoopback": True}
+    with pytest.raises(QuotadError, match="no control section"):
+        AdminProcess(load(file_of(tmp_path / "b.yaml", {"store": store, "admin": admin})))
