@@ -12,7 +12,7 @@ A request passes these parts, in this order, each importing only parts below it:
 ``controlplane``  the admin port (aiohttp); never imported by the data plane
 
 ``app`` is the only module that knows all of them; ``workers`` are several Apps behind one port;
-``cli`` parses, calls and prints.
+``cli`` parses, calls and prints; ``direct`` is the control plane of one command.
 The decisions themselves are the scripts in ``lua/``, proven against ``core.reference``.
 """
 

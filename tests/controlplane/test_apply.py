@@ -7,6 +7,7 @@ from quotad.catalog.vault import Vault
 from quotad.controlplane.apply import Plan
 from quotad.controlplane.desk import Asker
 from quotad.controlplane.operations import Operations
+from quotad.controlplane.plans import DOOMED_AFTER_US
 from quotad.controlplane.refusal import Reason
 from quotad.controlplane.replica import Where
 from quotad.core.plans import Binding, Secret, Service, UsagePlan
@@ -97,6 +98,18 @@ async def test_what_is_not_named_stays_unless_pruned(desk: Operations) -> None:
         ("plan", other_plan),
         ("secret", other_secret),
     }
+
+
+async def test_counters_outlive_the_commit(desk: Operations) -> None:
+    """They are deleted a while after it, however long ago the differences were shown."""
+    await applied(desk, table())
+    applier = desk.applier(ADMIN, PlanTable(), prune=True)
+    shown = await applier.plan()
+    later_us = await desk.now_us()
+    await applier.apply(shown)
+    assert [each["at"] >= later_us + DOOMED_AFTER_US for each in (await desk.records()).doomed()] == [
+        True
+    ] * 2
 
 
 async def test_two_plans_in_one_place_are_refused(desk: Operations) -> None:
