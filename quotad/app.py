@@ -106,7 +106,8 @@ class App:
         self._listener = listener
         if ground.follower is not None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ground.follower.loaded.wait(), LOAD_WITHIN_S)
+                async with asyncio.timeout(LOAD_WITHIN_S):
+                    await ground.follower.loaded.wait()
 
     async def listen(self) -> dict[str, str]:
         """Open the callers' port; answers what each port is bound to. Raises QuotadError."""

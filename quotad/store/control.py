@@ -325,7 +325,8 @@ class ControlStore:
         route.post(CONTROL, payload, inquiry.at(0), durable)
         route.flush()
         try:
-            (item,) = await asyncio.wait_for(inquiry.all, within_s)
+            async with asyncio.timeout(within_s):
+                (item,) = await inquiry.all
         except TimeoutError:
             raise StoreError("deadline", "the store did not answer in time", executed=None) from None
         if isinstance(item, StoreError):

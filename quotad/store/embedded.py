@@ -184,7 +184,8 @@ class EmbeddedServer:
         process, self._process = self._process, None
         if process is not None:
             try:
-                await asyncio.wait_for(process.wait(), keeper.GRACE_S + _START_S)
+                async with asyncio.timeout(keeper.GRACE_S + _START_S):
+                    await process.wait()
             except TimeoutError:
                 process.kill()
                 await process.wait()

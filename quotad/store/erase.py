@@ -98,7 +98,8 @@ async def _ask(link: Link, commands: Sequence[Iterable[bytes | str]]) -> list[ob
     for place, words in enumerate(commands):
         link.send(command(*words), inquiry.at(place))
     try:
-        return await asyncio.wait_for(inquiry.all, _STEP_S)
+        async with asyncio.timeout(_STEP_S):
+            return await inquiry.all
     except TimeoutError:
         raise StoreError("deadline", "the store did not answer in time", executed=None) from None
 

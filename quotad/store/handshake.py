@@ -133,7 +133,8 @@ class Reconnector:
 
     async def _wait(self, longest_s: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._hurried.wait(), longest_s)
+            async with asyncio.timeout(longest_s):
+                await self._hurried.wait()
 
     async def _attempt(self) -> Wire | None:
         try:

@@ -126,7 +126,8 @@ class Link:
     async def wait_ready(self, timeout_s: float) -> bool:
         """Whether the link became ready within this time."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._was_ready.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._was_ready.wait()
         return self.ready
 
     def send(self, payload: bytes, sink: Sink, durable: bool = True) -> None:
@@ -196,7 +197,8 @@ class Link:
         self._closed = True
         with contextlib.suppress(TimeoutError):
             # Replies come in order: the last one's means that all have come.
-            await asyncio.wait_for(last.all, self._options.deadline_s)
+            async with asyncio.timeout(self._options.deadline_s):
+                await last.all
         await self._reconnector.stop()
         wire = self._wire
         if wire is not None:

@@ -223,7 +223,8 @@ class RedisStore:
             self._route.post(subject, payload, inquiry.at(place), durable)
         self._route.flush()
         try:
-            return await asyncio.wait_for(inquiry.all, _ASKED_S)
+            async with asyncio.timeout(_ASKED_S):
+                return await inquiry.all
         except TimeoutError:
             self.stats.failed("deadline")
             raise StoreError("deadline", "the store did not answer in time", executed=None) from None

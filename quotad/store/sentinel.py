@@ -128,7 +128,8 @@ class SentinelLocator:
                     found(said.host, said.port)
             ended_s = loop.time()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), gap_s)
+                async with asyncio.timeout(gap_s):
+                    await self._news.wait()
 
     async def _listen(self, client: Redis) -> None:
         while True:

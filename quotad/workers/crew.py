@@ -279,7 +279,8 @@ class Crew:
     async def _is_settled(self, number: int, pause_s: float) -> bool:
         """Whether after this pause nobody is to be put in that place."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._draining.wait(), pause_s)
+            async with asyncio.timeout(pause_s):
+                await self._draining.wait()
         return self._draining.is_set() or number in self._children
 
     async def _collect(self) -> None:

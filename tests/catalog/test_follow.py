@@ -52,7 +52,8 @@ async def following(
     follower.start()
     try:
         if loaded:
-            await asyncio.wait_for(follower.loaded.wait(), 15)
+            async with asyncio.timeout(15):
+                await follower.loaded.wait()
         yield Followed(follower, table)
     finally:
         await follower.close()

@@ -147,7 +147,8 @@ class MemoryControl:
         if wait_ms and self.at.version == version:
             self._written = asyncio.Event()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._written.wait(), wait_ms / 1000)
+                async with asyncio.timeout(wait_ms / 1000):
+                    await self._written.wait()
             self._others()
         return [commit for commit in self.log if commit.version > version][:100]
 
