@@ -39,6 +39,12 @@ async def test_backends_may_send_anything() -> None:
         from_backend(bytes(data))
 
 
+async def test_our_own_answers_are_nobodys() -> None:
+    """An answer that no backend gave is not taken for one of a backend's."""
+    for size in SIZES:
+        shells.requests(b"OPTIONS / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n", size)
+
+
 TOKENS = st.one_of(st.binary(max_size=8), st.sampled_from([*PIECES, get(), b"HTTP/1.1 ", b"\r\n\r\n"]))
 
 
