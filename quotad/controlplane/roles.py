@@ -41,6 +41,7 @@ NEEDED: dict[str, Role] = {
     "CreateCredential": "admin",
     "ModifyCredential": "admin",
     "DeleteCredential": "admin",
+    "ForgetCounters": "admin",
     "ApplyRecords": "admin",
     "ExportRecords": "admin",
 }

