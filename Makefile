@@ -2,7 +2,7 @@
 # Variables: PYTHON=/path/to/python3.12  CHECK=1  QUICK=1  PYTEST="-k link"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint compiled test-compiled attacks chaos model smuggling fuzz bench clean
+.PHONY: help demo test test-all lint compiled test-compiled attacks chaos model smuggling fuzz rest bench clean
 SHELL := /bin/sh
 
 BIN := .venv/bin
@@ -71,6 +71,10 @@ smuggling: ## 50,000 mutated requests, read by quotad and three servers; writes 
 fuzz: ## random bytes from callers and backends, led by coverage; writes bench/results/fuzz.md (MINUTES=30)
 	@sh .ci/venv embedded,dev,fuzz
 	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),30) --write
+
+rest: ## the OpenAPI document against what serves it, at length (EXAMPLES=200 a route)
+	@sh .ci/venv embedded,dev
+	QUOTAD_REST_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/python -m pytest --timeout 7200 tests/controlplane/rest/test_openapi.py
 
 bench: ## quotad and its rivals on one core; writes bench/results/ (QUICK=1: two minutes, writes nothing)
 	@sh .ci/tools $(RIVALS)

@@ -1,7 +1,6 @@
 """``quotad admin``: the control plane alone, without a port for callers. One or two serve a whole fleet."""
 
 import logging
-from typing import Any
 
 import uvloop
 
@@ -35,7 +34,7 @@ class AdminProcess:
         """Start every part; answers what each port is bound to. Raises QuotadError."""
         ground, config = self._ground, self._config
         store = await ground.open_store(await ground.start_server())
-        await ground.follow(keys=False, everything=True)
+        await ground.follow(keys=False)
         sources = Sources(
             recorder=Recorder(),
             store_durations=lambda: store.stats.durations,
@@ -44,7 +43,7 @@ class AdminProcess:
         )
         scrape = Scrape(sources.figures, config_version=lambda: ground.version(config))
         await ground.open_telemetry(scrape, self._readiness)
-        await ground.open_admin(lambda: ground.table(config), store, _no_refusal)
+        await ground.open_admin(lambda: config.table, store)
         return ground.bound
 
     def reload(self) -> None:
@@ -67,11 +66,6 @@ class AdminProcess:
         if follower is None or not follower.loaded.is_set():
             return Readiness(ready=False, words="the control records are not loaded")
         return Readiness(ready=True, words="ready")
-
-
-async def _no_refusal(_request_id: str) -> dict[str, Any] | None:
-    """It has no callers whom it could have refused."""
-    return None
 
 
 def run(config: Config) -> int:

@@ -96,7 +96,7 @@ class App:
         stock = ground.stock(store, self.recorder)
         scrape = Scrape(self.sources.figures, stock, lambda: ground.version(self.config))
         await ground.open_telemetry(scrape, self._readiness)
-        await ground.open_admin(lambda: ground.table(self.config), store, self._find_refusal)
+        await ground.open_admin(lambda: self.config.table, store, self._find_refusal)
         own_use = OwnUse(store.usage, clock.monotonic_s)
         ground.closers.append(own_use.close)
         listener = Listener(self.config.listen, self._snapshot, limiter, self.recorder, own_use=own_use)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from quotad import clock
 from quotad.config.model import Config
-from quotad.core.table import Table
+from quotad.core.table import PlanTable, Table
 from quotad.store.embedded import EmbeddedServer
 from quotad.store.redis_store import RedisStore
 from quotad.telemetry.metrics import Recorder
@@ -120,23 +120,23 @@ class Ground:
         self.closers.insert(0, server.close)
 
     async def open_admin(
-        self, table: Callable[[], Table], store: RedisStore, find_refusal: FindRefusal
+        self, table: Callable[[], PlanTable], store: RedisStore, find_refusal: FindRefusal | None = None
     ) -> None:
         """Serve the admin port, where the configuration says so. Raises QuotadError.
 
-        ``find_refusal``: what this quotad's processes remember of a request id; None: it is none of theirs.
+        ``table``: in file mode, the one in force. ``find_refusal``: what this quotad's processes remember
+        of a request id; None: it is none of theirs.
         """
         admin = self._config.admin
         if admin is None:
             return
         # Only a process that serves the admin port carries aiohttp.
-        from quotad.controlplane.books import Keeping
-        from quotad.controlplane.server import AdminServer
+        from quotad.controlplane.office import Office, Parts
 
-        keeping = Keeping(store, self.forget, self._config.store.hold_s, self._config.store.secret_usage)
-        server = AdminServer(admin, table, store, find_refusal, keeping)
-        self.bound["admin"] = f"{admin.address.host}:{await server.start()}"
-        self.closers.append(server.close)
+        backstage = await self.open_operations()
+        office = Office(Parts(self._config, table, store, self.forget, find_refusal, backstage), admin)
+        self.bound["admin"] = f"{admin.address.host}:{await office.start()}"
+        self.closers.append(office.close)
 
     async def open_operations(self) -> "Backstage | None":
         """What changes control records, and erases what they doom; None in file mode. Raises QuotadError."""

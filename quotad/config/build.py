@@ -5,6 +5,7 @@ from pathlib import Path
 from quotad.config import auth_schema, schema, service_schema
 from quotad.config.model import (
     Admin,
+    AdminTls,
     AuthFailureRule,
     AuthRules,
     CheckRules,
@@ -90,7 +91,23 @@ def telemetry_of(section: schema.TelemetrySection, folder: Path) -> Telemetry:
 
 def admin_of(section: schema.AdminSection, folder: Path) -> Admin:
     """The management port; a relative path starts from the configuration's folder."""
-    return Admin(section.address, section.token or "", folder / section.audit_log)
+    return Admin(
+        section.address,
+        section.token or "",
+        folder / section.audit_log,
+        None if section.tls is None else admin_tls_of(section.tls, folder),
+        tuple(section.hosts),
+    )
+
+
+def admin_tls_of(section: schema.AdminTlsSection, folder: Path) -> AdminTls:
+    """TLS on the management port; a relative path starts from the configuration's folder."""
+    return AdminTls(
+        folder / section.certificate,
+        folder / section.key,
+        _within(folder, section.client_ca),
+        tuple((client.name, client.role) for client in section.clients),
+    )
 
 
 def store_of(section: schema.StoreSection, folder: Path) -> StoreConfig:

@@ -94,9 +94,13 @@ def environments_have_rules(
 
 def admin_is_safe(admin: schema.AdminSection, document: Document) -> None:
     """Nobody without a token, except on loopback and on purpose."""
-    if admin.token is not None:
+    certified = admin.tls is not None and bool(admin.tls.clients)
+    if admin.token is not None or certified:
         if admin.unauthenticated_loopback:
-            document.refuse(("admin", "unauthenticatedLoopback"), "contradicts token; give one of the two")
+            document.refuse(
+                ("admin", "unauthenticatedLoopback"),
+                "contradicts token; give one of the two" if admin.token else "contradicts tls.clients",
+            )
     elif not admin.address.is_loopback:
         document.refuse(("admin", "token"), "is required: the address is not on loopback")
     elif not admin.unauthenticated_loopback:

@@ -75,6 +75,8 @@ class Parsed:
 
     parse: Callable[[str], Any]
     pattern: str = ""
+    format: str = ""
+    """Of JSON Schema."""
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Text in, whatever ``parse`` makes of it out."""
@@ -84,7 +86,8 @@ class Parsed:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         """Editors see text, and its form where it has a simple one."""
-        return {"type": "string", "pattern": f"^(?:{self.pattern})$"} if self.pattern else {"type": "string"}
+        pattern = {"pattern": f"^(?:{self.pattern})$"} if self.pattern else {}
+        return {"type": "string", **pattern, **({"format": self.format} if self.format else {})}
 
     def _check(self, text: str) -> Any:
         try:
@@ -335,8 +338,8 @@ Protocol = Annotated[
     ),
 ]
 PathPrefix = Annotated[str, Parsed(parse_prefix)]
-Expiry = Annotated[float, Parsed(parse_expiry)]
-Day = Annotated[date, Parsed(parse_day, _DAY)]
+Expiry = Annotated[float, Parsed(parse_expiry, format="date-time")]
+Day = Annotated[date, Parsed(parse_day, _DAY, "date")]
 Zone = Annotated[str, Parsed(parse_zone)]
 StoreUrl = Annotated[str, Parsed(parse_store_url)]
 MasterKeys = Annotated[tuple[MasterKey, ...], Parsed(parse_master_keys), BeforeValidator(_referred_to)]

@@ -54,6 +54,7 @@ class Linker:
         control = self._section("control", schema.ControlSection) if "control" in self._values else None
         if admin is not None:
             checks.admin_is_safe(admin, self._document)
+            tls_checks.admins_get_a_certificate(admin, self._folder, self._document)
         sections = (("listen", listen), ("telemetry", telemetry), ("admin", admin))
         if listen is not None:
             tls_checks.callers_get_a_certificate(listen, self._folder, self._document)

@@ -8,6 +8,9 @@ from typing import Literal
 from quotad.core.plans import Environment
 from quotad.core.table import PlanTable
 
+Role = Literal["read", "operate", "admin"]
+"""What somebody may do on the management port, see ``controlplane.roles``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -294,6 +297,18 @@ class Telemetry:
 
 
 @dataclass(frozen=True, slots=True)
+class AdminTls:
+    """TLS on the management port."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+    """Whose certificates clients may show; each must show one when there is no token."""
+    clients: tuple[tuple[str, Role], ...] = ()
+    """Names in a certificate, and what whoever shows it may do."""
+
+
+@dataclass(frozen=True, slots=True)
 class Admin:
     """The management port."""
 
@@ -302,6 +317,26 @@ class Admin:
     """Bearer token; empty only on loopback, when the file asks for it."""
     audit_log: Path | None = None
     """The file that says who changed what; None: nothing may be changed."""
+    tls: AdminTls | None = None
+    """None: plain HTTP."""
+    hosts: tuple[str, ...] = ()
+    """Names under which it is reached beside its address, lower case; ``*.`` stands for one label."""
+
+    @property
+    def requires_certificates(self) -> bool:
+        """Whether nobody gets in without a certificate."""
+        return not self.token and self.tls is not None and bool(self.tls.clients)
+
+    @property
+    def listen_tls(self) -> ListenTls | None:
+        """Certificates are asked for where they say something, and needed where nothing else does."""
+        tls = self.tls
+        if tls is None:
+            return None
+        shown: Literal["off", "optional", "required"] = "optional" if tls.clients else "off"
+        if self.requires_certificates:
+            shown = "required"
+        return ListenTls(tls.certificate, tls.key, client_ca=tls.client_ca, client_certificates=shown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,15 @@ from quotad.core import plans
 from quotad.core.table import PlanTable
 
 _CLASSES = (
-    *(model.Address, model.Admin, model.AuthFailureRule, model.AuthRules, model.Config, model.EmbeddedStore),
+    *(
+        model.Address,
+        model.Admin,
+        model.AdminTls,
+        model.AuthFailureRule,
+        model.AuthRules,
+        model.Config,
+        model.EmbeddedStore,
+    ),
     *(model.Listen, model.ListenTls, model.NamedCertificate, model.SignatureRules, model.UpstreamTls),
     *(model.CheckRules, model.HealthRules, model.RetryRules),
     *(model.Route, model.StoreConfig, model.Telemetry, model.UpstreamAddress),

@@ -29,6 +29,30 @@ def callers_get_a_certificate(listen: schema.ListenSection, folder: Path, docume
         document.refuse((*path, *error.path), error.message)
 
 
+def admins_get_a_certificate(admin: schema.AdminSection, folder: Path, document: Document) -> None:
+    """The management port has what its TLS needs."""
+    tls = admin.tls
+    if tls is None:
+        return
+    path: Path_ = ("admin", "tls")
+    if (tls.client_ca is None) != (not tls.clients):
+        words = (
+            "is required by clients" if tls.client_ca is None else "needs clients: who of them may do what"
+        )
+        document.refuse((*path, "clientCa"), words)
+    taken: dict[str, int] = {}
+    for at, client in enumerate(tls.clients):
+        if taken.setdefault(client.name, at) != at:
+            document.refuse((*path, "clients", at, "name"), f"is taken by clients[{taken[client.name]}]")
+    listen = build.admin_of(admin, folder).listen_tls
+    if listen is None:
+        return
+    try:
+        certificates.server_context(listen)
+    except certificates.CertificateError as error:
+        document.refuse((*path, *error.path), error.message)
+
+
 def upstreams_can_be_verified(
     routes: Mapping[int, schema.RouteSection], folder: Path, document: Document
 ) -> None:

@@ -15,7 +15,8 @@ from hashlib import sha256
 from typing import Any, Protocol
 
 from quotad.controlplane.answers import RefusedError
-from quotad.controlplane.audit import AuditLog, Record
+from quotad.controlplane.audit import Record
+from quotad.controlplane.audit_trail import Trail
 from quotad.controlplane.change import Change
 from quotad.core.plans import Subject
 from quotad.core.quota import Reset, Terms, TopUp, Usage
@@ -62,13 +63,12 @@ class _Kept:
 class Adjuster:
     """Makes changes one after the other."""
 
-    def __init__(self, store: Counters, audit: AuditLog | None, hold_s: float) -> None:
+    def __init__(self, store: Counters, trail: Trail | None, hold_s: float) -> None:
         self._store = store
-        self._audit = audit
+        self._trail = trail
         self._terms = TermsBook(round(hold_s * 1e6))
         self._turn = asyncio.Lock()
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
-        self._recalled = False
 
     async def change(self, table: Table, change: Change, asker: Asker) -> Row:
         """Make it; answers the Subject's use after it. Raises RefusedError and StoreError."""
@@ -84,8 +84,13 @@ class Adjuster:
             if digest:
                 kept = self._keep(digest, _Kept(change.fingerprint, version))
             told = change.versioned(version)
-            identity = {"id": secrets.token_hex(8), "action": change.action}
-            await self.write("asked", {**identity, **_asked(change, subject, told, before, asker)})
+            identity = {
+                "id": secrets.token_hex(8),
+                "action": change.action,
+                "who": asker.who,
+                "subject": subject.tag,
+            }
+            await self.write("asked", {**identity, **_asked(change, told, before, asker)})
             try:
                 after = await self._adjust(subject, told, before.now_us)
             except StoreError as error:
@@ -104,10 +109,10 @@ class Adjuster:
 
     async def write(self, event: str, members: Record) -> None:
         """Tell the audit log. Raises RefusedError when it does not take it."""
-        if self._audit is None:
+        if self._trail is None:
             raise RefusedError(503, "There is no audit log: nothing was changed.")
         try:
-            await asyncio.to_thread(self._audit.append, event, members)
+            await self._trail.append(event, members)
         except OSError as error:
             logger.error("the audit log cannot be written: %s", error)  # noqa: TRY400 - no trace
             raise RefusedError(503, "The audit log cannot be written: nothing was changed.") from None
@@ -116,7 +121,7 @@ class Adjuster:
         """Tell the audit log how it ended, if that is possible: it cannot be undone any more."""
         try:
             await self.write(event, members)
-        except RefusedError:
+        except (RefusedError, StoreError):
             logger.error("a change is made of which the audit log knows no end: %s", members["id"])  # noqa: TRY400
 
     async def _adjust(self, subject: Subject, told: Reset | TopUp, now_us: int) -> Usage:
@@ -134,14 +139,13 @@ class Adjuster:
     async def _recall(self, change: Change, asker: Asker) -> _Kept | None:
         if not asker.key:
             return None
-        if not self._recalled and self._audit is not None:
+        if self._trail is not None:
             try:
-                records = await asyncio.to_thread(self._audit.tail)
+                records = await self._trail.fresh()
             except OSError:
                 raise RefusedError(503, "The audit log cannot be read: nothing was changed.") from None
             for record in records:
                 self._take(record)
-            self._recalled = True
         kept = self._kept.get(_digest(asker.key))
         if kept is not None and kept.fingerprint != change.fingerprint:
             raise RefusedError(422, "This Idempotency-Key was used for another change.")
@@ -179,13 +183,9 @@ def _version(change: Change, subject: Subject, before: Usage, key: str) -> int:
     return int.from_bytes(sha256(f"{subject.tag}\n{key}".encode()).digest()[:6], "big") + 1
 
 
-def _asked(
-    change: Change, subject: Subject, told: Reset | TopUp, before: Usage, asker: Asker
-) -> dict[str, Any]:
+def _asked(change: Change, told: Reset | TopUp, before: Usage, asker: Asker) -> dict[str, Any]:
     digest = _digest(asker.key)
     return {
-        "who": asker.who,
-        "subject": subject.tag,
         "change": {"version": told.version, **_words(change)},
         "before": _use(before),
         "reason": change.reason,

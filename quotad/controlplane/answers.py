@@ -3,33 +3,129 @@
 import http
 import json
 import secrets
+from collections.abc import Mapping
 
 from aiohttp import web
 
+from quotad.controlplane.refusal import OperationError, Reason
+from quotad.errors import StoreError
+
+CODES: dict[int, str] = {
+    400: "invalid_request",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    409: "conflict",
+    412: "stale",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+    417: "expectation_failed",
+    421: "misdirected",
+    422: "idempotency_key_reused",
+    429: "too_many_requests",
+    500: "internal_error",
+    503: "store_unavailable",
+}
+"""``code`` of an error that has no Reason."""
+
+STATUS: dict[Reason, int] = {
+    Reason.INVALID: 400,
+    Reason.MISSING: 400,
+    Reason.UNKNOWN_FIELD: 400,
+    Reason.NO_SERVICE: 404,
+    Reason.NO_PLAN: 404,
+    Reason.NO_SECRET: 404,
+    Reason.NO_CREDENTIAL: 404,
+    Reason.NO_BINDING: 409,
+    Reason.SECRET_EXISTS: 409,
+    Reason.NAME_EXISTS: 409,
+    Reason.ID_EXISTS: 409,
+    Reason.ALREADY_BOUND: 409,
+    Reason.SECRET_CONFLICT: 409,
+    Reason.ENVIRONMENT_CONFLICT: 409,
+    Reason.NOT_PUBLISHED: 409,
+    Reason.PLAN_IN_USE: 409,
+    Reason.SECRET_ENABLED: 409,
+    Reason.SECRET_IN_USE: 409,
+    Reason.SERVICE_IN_USE: 409,
+    Reason.LIMIT: 409,
+    Reason.FORBIDDEN: 403,
+    Reason.READ_ONLY: 409,
+    Reason.STALE: 412,
+    Reason.KEY_REUSED: 422,
+    Reason.TOO_OFTEN: 429,
+    Reason.BUSY: 503,
+}
+"""Status of each Reason. ``READ_ONLY`` is 409: no other credential would help, another mode would."""
+
+_AGAIN = {429: {"Retry-After": "1"}, 503: {"Retry-After": "1"}}
+
 
 class RefusedError(Exception):
-    """What was asked for is not done; the text says why, and may be shown."""
+    """What was asked for is not done; the text says why, and may be shown.
 
-    def __init__(self, status: int, detail: str) -> None:
+    ``code``: empty for that of the status. ``headers`` go with the answer.
+    """
+
+    def __init__(
+        self, status: int, detail: str, code: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(detail)
         self.status = status
+        self.code = code
+        self.headers = headers or {}
 
 
-def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> web.Response:
-    """An error with a request id of its own."""
+def problem(
+    status: int,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    code: str = "",
+    field: str = "",
+) -> web.Response:
+    """An error with a request id of its own. ``field``: the name of what is wrong; empty: no one field is."""
     request_id = secrets.token_hex(12)
     members = {
         "type": "about:blank",
         "title": http.HTTPStatus(status).phrase,
         "status": status,
+        "code": code or CODES.get(status, "error"),
         "detail": detail,
         "message": detail,
+        **({"field": field} if field else {}),
         "requestId": request_id,
     }
     response = as_json(status, members, "application/problem+json")
     response.headers["X-Request-Id"] = request_id
     response.headers.update(headers or {})
     return response
+
+
+def problem_of(error: Exception) -> web.Response:
+    """What an error that came out of a handler is answered with."""
+    match error:
+        case web.HTTPException():
+            allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+            return problem(error.status, error.reason, allow)
+        case RefusedError():
+            return problem(
+                error.status, str(error), {**_AGAIN.get(error.status, {}), **error.headers}, error.code
+            )
+        case OperationError():
+            status = STATUS[error.reason]
+            detail = f"{error.detail[:1].upper()}{error.detail[1:]}."
+            return problem(status, detail, _AGAIN.get(status), error.reason.value, error.field)
+        case StoreError() | TimeoutError():
+            return problem(503, "The quota store did not answer.", _AGAIN[503])
+        case _:
+            return problem(500, "An error inside quotad ended this request.")
+
+
+def is_foreseen(error: Exception) -> bool:
+    """Whether an error says all that is to be said about it; any other belongs into the log."""
+    return isinstance(error, web.HTTPException | RefusedError | OperationError | StoreError | TimeoutError)
 
 
 def as_json(status: int, members: object, content_type: str = "application/json") -> web.Response:

@@ -9,10 +9,12 @@ import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 TAIL_BYTES = 16 * 1024 * 1024
 """So much of the end is read again after a restart."""
+
+_STEP_BYTES = 64 * 1024
 
 Record = dict[str, Any]
 
@@ -50,11 +52,43 @@ class AuditLog:
             return []
         return [record for line in lines if (record := _record(line)) is not None]
 
+    def page(self, before: str, count: int) -> list[tuple[str, Record]]:
+        """Up to ``count`` records, each with its id, the newest first; ``before``: an id, or empty.
+
+        An id says where in the file the record's line begins. Raises OSError.
+        """
+        try:
+            with self._path.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                end = min(size, int(before.partition("-")[0])) if before else size
+                return _newest(file, end, count)
+        except FileNotFoundError:
+            return []
+
     @staticmethod
     def _is_torn(descriptor: int) -> bool:
         """Whether the last line has no end: its writer was stopped, or had no room."""
         size = os.fstat(descriptor).st_size
         return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+
+
+def _newest(file: BinaryIO, end: int, count: int) -> list[tuple[str, Record]]:
+    """Of what stands before ``end``. Reads more and more of it, until there are enough."""
+    reach = _STEP_BYTES
+    while True:
+        start = max(0, end - reach)
+        file.seek(start)
+        found: list[tuple[str, Record]] = []
+        at = start
+        for line in file.read(end - start).split(b"\n"):
+            record = _record(line)
+            # The first line of a part may lack its begin.
+            if record is not None and (at > start or not start):
+                found.append((f"{at}-0", record))
+            at += len(line) + 1
+        if len(found) >= count or not start or reach >= TAIL_BYTES:
+            return found[::-1][:count]
+        reach *= 4
 
 
 def _record(line: bytes) -> Record | None:

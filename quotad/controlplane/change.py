@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Literal
 
 from quotad.controlplane.answers import RefusedError
+from quotad.controlplane.strict_json import json_object
+from quotad.controlplane.subjects import Sought, find
 from quotad.core.plans import UNLIMITED, Subject
 from quotad.core.quota import Reset, TopUp, Window
 from quotad.core.table import Table
@@ -41,7 +43,8 @@ class Place:
 
     def subject(self, table: Table) -> Subject:
         """The one Subject. Raises RefusedError when there is none, or not only one."""
-        found = [subject for subject in table.subjects() if self._is_at(subject)]
+        sought = Sought(self.usage_plan_id, self.service_id, self.environment, shadow=self.shadow)
+        _, found = find(table, sought, 1)
         if not found:
             raise RefusedError(404, "This plan is not bound there.")
         if not found[0].secret_id and self.secret_id:
@@ -49,18 +52,10 @@ class Place:
         if found[0].secret_id:
             if not self.secret_id:
                 raise RefusedError(400, "Each Secret of this plan has its own counters: name a secretId.")
-            found = [subject for subject in found if subject.secret_id == self.secret_id]
+            _, found = find(table, replace(sought, secret_id=self.secret_id), 1)
         if not found:
             raise RefusedError(404, "This plan is not bound for this Secret there.")
         return found[0]
-
-    def _is_at(self, subject: Subject) -> bool:
-        return (
-            subject.plan.usage_plan_id == self.usage_plan_id
-            and subject.service_id == self.service_id
-            and subject.environment == self.environment
-            and subject.shadow is self.shadow
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +98,7 @@ class Change:
 
 def parse_change(action: Action, body: bytes) -> Change:
     """Read a request's body. Raises RefusedError: nothing is guessed."""
-    try:
-        members = json.loads(body)
-    except ValueError:
-        raise RefusedError(400, "The body is not JSON.") from None
-    if not isinstance(members, dict):
-        raise RefusedError(400, "The body is not a JSON object.")
+    members = json_object(body)
     known = _FIELDS[action]
     if set(members) - set(known):
         raise RefusedError(400, f"Unknown field; known are {', '.join(known)}.")

@@ -111,10 +111,11 @@ class State:
 
     async def secrets(self, ids: Sequence[str]) -> list[dict[str, Any] | None]:
         """Their whole records, sealed keys too. Raises StoreError."""
-        found: list[dict[str, Any] | None] = []
-        for part in chunks(ids):
-            found += await self._control.get("secret", part)
-        return found
+        known = [each for each in ids if self.replica.secret(each) is not None]
+        found: dict[str, dict[str, Any] | None] = {}
+        for part in chunks(known):
+            found.update(zip(part, await self._control.get("secret", part), strict=True))
+        return [found.get(each) for each in ids]
 
 
 Decide = Callable[[State], Awaitable[Draft[R]]]
@@ -151,9 +152,9 @@ class Desk:
                 if attempt:
                     await asyncio.sleep(random.uniform(0, _PAUSE_S * min(attempt, 16)))  # noqa: S311 - a pause
                 state = await self._newest()
-                answered = await self._recall(asker)
-                if answered is not None:
-                    return cast(R, answered)
+                kept = await self._recall(asker)
+                if kept:
+                    return cast(R, kept[0])
                 draft = await decide(state)
                 if not draft.writes and not draft.members:
                     return draft.result
@@ -228,17 +229,18 @@ class Desk:
 
     # What an Idempotency-Key was used for.
 
-    async def _recall(self, asker: Asker) -> Any:
+    async def _recall(self, asker: Asker) -> tuple[Any, ...]:
+        """What was answered, which may be None; empty: nothing was."""
         if not asker.key:
-            return None
+            return ()
         kept = await self._control.once(_digest(asker))
         if kept is None:
-            return None
+            return ()
         if kept.get("request") != asker.fingerprint:
             raise OperationError(Reason.KEY_REUSED, "this Idempotency-Key was used for another request")
         if self._vault is None:
             raise OperationError(Reason.READ_ONLY, "there is no master key here")
-        return json.loads(self._vault.open(_digest(asker), kept["answer"], _ONCE))
+        return (json.loads(self._vault.open(_digest(asker), kept["answer"], _ONCE)),)
 
     def _once(self, asker: Asker, draft: Draft[Any]) -> tuple[str, Mapping[str, Any]] | None:
         """A created SecretKey is a part of the answer: so it is kept sealed."""
@@ -256,6 +258,7 @@ def _digest(asker: Asker) -> str:
 def _audit(state: State, draft: Draft[Any], asker: Asker, action: str) -> Record:
     return {
         "id": secrets.token_hex(8),
+        "event": "done",
         "time": rfc3339(state.now_us),
         "who": asker.name,
         "role": asker.role,

@@ -7,7 +7,8 @@ Either ``requestId``, of a refusal among the last that each sidecar remembers; o
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from quotad.controlplane.usage import QueryError
+from quotad.controlplane.answers import RefusedError
+from quotad.controlplane.usage import QueryError, check_id
 from quotad.core.plans import ENVIRONMENTS, UNLIMITED, Environment, Subject
 from quotad.core.quota import Usage
 from quotad.core.table import Table
@@ -36,8 +37,11 @@ FindRefusal = Callable[[str], Awaitable[Row | None]]
 """What sidecars remember of a request id (``telemetry.refusals``); None: it is none of theirs."""
 
 
-class NotKnownError(Exception):
+class NotKnownError(RefusedError):
     """Nothing is known of what was asked for; the text says why."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(404, detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,8 @@ def parse_question(parameters: Iterable[tuple[str, str]]) -> Place | str:
     missing = [name for name in _PLACE if not given.get(name)]
     if missing:
         raise QueryError(f"{missing[0]} is missing: give requestId, or all of {', '.join(_PLACE)}.")
+    for name in ("secretId", "serviceId"):
+        check_id(given, name)
     for environment in ENVIRONMENTS:
         if environment == given["environment"]:
             return Place(given["secretId"], given["serviceId"], environment)

@@ -5,12 +5,12 @@ enough: a page whose name was re-bound to 127.0.0.1 sends its own name as Host, 
 origin sends Origin. Both are refused before the token is looked at.
 """
 
-import hmac
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
 from quotad.config.model import Admin
+from quotad.controlplane.answers import RefusedError
 from quotad.errors import QuotadError
 
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
@@ -21,12 +21,19 @@ class Guard:
     """The rules of one admin address."""
 
     def __init__(self, admin: Admin) -> None:
-        """Raises QuotadError when the address is reachable from outside and there is no token."""
-        if not admin.token and not admin.address.is_loopback:
+        """Raises QuotadError when the address is reachable from outside and nobody need prove anything."""
+        if not admin.token and not admin.requires_certificates and not admin.address.is_loopback:
             raise QuotadError("admin: an address beyond loopback needs a token")
-        self._token = admin.token.encode()
         self._hosts = _authorities(admin.address.host)
+        self._names = frozenset(admin.hosts)
         self._any_address = admin.address.host in _EVERYWHERE
+
+    def check(self, hosts: Sequence[str], origin: str | None) -> None:
+        """Raises RefusedError: 421 for another Host, 403 for a page of another origin."""
+        if not self.host_allowed(hosts):
+            raise RefusedError(421, "The Host header does not name this address.")
+        if not self.origin_allowed(origin, hosts[0]):
+            raise RefusedError(403, "Pages of other origins are not served.")
 
     def host_allowed(self, hosts: Iterable[str]) -> bool:
         """Whether there is exactly one Host, and it names this address.
@@ -37,6 +44,8 @@ class Guard:
         found = [_name(host) for host in hosts]
         if len(found) != 1:
             return False
+        if found[0] in self._names or f"*.{found[0].partition('.')[2]}" in self._names:
+            return True
         return found[0] in self._hosts or (self._any_address and _is_address(found[0]))
 
     def origin_allowed(self, origin: str | None, host: str) -> bool:
@@ -48,15 +57,6 @@ class Guard:
         except ValueError:
             return False
         return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
-
-    def token_accepted(self, authorization: Iterable[str]) -> bool:
-        """Whether the one Authorization header bears the token; compared in constant time."""
-        if not self._token:
-            return True
-        fields = list(authorization)
-        scheme, _, given = (fields[0] if len(fields) == 1 else "").partition(" ")
-        matches = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), self._token)
-        return matches and scheme.lower() == "bearer"
 
 
 def _authorities(host: str) -> frozenset[str]:

@@ -10,12 +10,13 @@ of UTC that ``[from, to)`` has a part in (RFC 3339), the last 24 unless said oth
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Literal, Protocol
 
 from quotad.controlplane.change import instant_us
-from quotad.controlplane.usage import PAGE_LENGTH, QueryError, UsageQuery, flag, parse_query
+from quotad.controlplane.subjects import find
+from quotad.controlplane.usage import PAGE_LENGTH, QueryError, UsageQuery, check_id, flag, parse_query
 from quotad.core.history import DAYS_KEPT, HOUR_US, HOURS_KEPT, History, day_rows, hour_rows, today
 from quotad.core.plans import Subject
 from quotad.core.quota import Usage
@@ -83,6 +84,7 @@ def parse_history(parameters: Iterable[tuple[str, str]]) -> HistoryQuery:
         raise QueryError(
             f"limit must be a whole number from 1 to {PAGE_LENGTH}, and bySecret is not known here."
         )
+    check_id(given, "secretId")
     secret_id, shadow = given.get("secretId", ""), flag(given, "shadow")
     if given.get("unit") == "hour":
         from_us, to_us = (_instant(given, name) for name in ("from", "to"))
@@ -102,22 +104,17 @@ def select_history(table: Table, query: HistoryQuery, *, by_secret: bool) -> Pag
 
     ``by_secret``: whether use by Secret is kept where Secrets share counters; else a Secret has none there.
     """
-    matching = [
-        subject
-        for subject in table.subjects()
-        if subject.shadow is query.shadow
-        and query.filters.matches(subject)
-        and _concerns(table, subject, query.secret_id)
-    ]
-    if query.secret_id and any(not subject.secret_id for subject in matching):
+    filters = query.filters
+    sought = replace(filters.sought, secret_id=query.secret_id, shadow=query.shadow)
+    total, asked = find(table, sought, filters.limit, filters.offset)
+    if query.secret_id and any(not subject.secret_id for subject in asked):
         if not by_secret:
             raise QueryError("The Secrets of such a plan share counters, and store.secretUsage is off.")
         if query.unit == "hour" or query.shadow:
             raise QueryError(
                 "Where Secrets share counters, use by Secret is kept by day, and not of shadows."
             )
-    asked = matching[query.filters.offset : query.filters.offset + query.filters.limit]
-    return Page(asked, len(matching), query.filters.limit, query.filters.offset)
+    return Page(asked, total, filters.limit, filters.offset)
 
 
 async def history_document(table: Table, page: Page, query: HistoryQuery, past: Past) -> Row:
@@ -157,13 +154,6 @@ async def by_secret_rows(table: Table, subject: Subject, usage: Usage, past: Pas
         name = secret.secret_name if secret is not None else ""
         rows.append({"secretId": secret_id, "secretName": name, "day": units})
     return rows
-
-
-def _concerns(table: Table, subject: Subject, secret_id: str) -> bool:
-    if not secret_id or subject.secret_id == secret_id:
-        return True
-    by_environment = table.shadows if subject.shadow else table.callers
-    return by_environment(subject.service_id, subject.environment).get(secret_id) is subject
 
 
 def _date(given: Mapping[str, str], name: str) -> date | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quotad.catalog.vault import Vault
-from quotad.controlplane import plans, secrets, services
+from quotad.controlplane import credentials, plans, secrets, services
 from quotad.controlplane.apply import Applier
 from quotad.controlplane.desk import Asker, Control, Decide, Desk, R
 from quotad.controlplane.export import exported
@@ -41,9 +41,13 @@ UNLIMITED = Limits()
 class Operations:
     """The control plane without any wire format."""
 
-    def __init__(self, control: Control, vault: Vault | None, limits: Limits = UNLIMITED) -> None:
+    def __init__(
+        self, control: Control, vault: Vault | None, limits: Limits = UNLIMITED, *, read_only: str = ""
+    ) -> None:
+        """``read_only``: why nothing can be changed here; empty: it can."""
         self._desk = Desk(control, vault)
         self._limits = limits
+        self.read_only = read_only
 
     async def records(self) -> Replica:
         """All records as they are now, for reading only, and only until the next await."""
@@ -236,7 +240,24 @@ class Operations:
         while ids := (await self.records()).secret_ids(last, SECRETS_AT_ONCE):
             count += await self._change(asker, "ResealSecretKeys", secrets.reseal(ids))
             last = ids[-1]
-        return count
+        return count + await self._change(asker, "ResealSecretKeys", credentials.reseal_credentials())
+
+    # What admins sign in with, and what they did.
+
+    async def create_credential(self, asker: Asker, given: Mapping[str, Any]) -> Record:
+        """Its record, with ``token`` or ``secretKey`` in clear."""
+        return await self._change(asker, "CreateCredential", credentials.create_credential(given))
+
+    async def modify_credential(
+        self, asker: Asker, credential_id: str, given: Mapping[str, Any], tag: str = ""
+    ) -> Record:
+        """Its new record, without what proves it."""
+        decide = credentials.modify_credential(credential_id, given, tag)
+        return await self._change(asker, "ModifyCredential", decide)
+
+    async def delete_credential(self, asker: Asker, credential_id: str, tag: str = "") -> None:
+        """From now on nobody signs in with it."""
+        await self._change(asker, "DeleteCredential", credentials.delete_credential(credential_id, tag))
 
     async def audit(self, asker: Asker, before: str, count: int) -> list[tuple[str, dict[str, Any]]]:
         """Changes before this id (empty: the newest), the newest first, at most 100."""
@@ -276,4 +297,6 @@ class Operations:
 
     async def _change(self, asker: Asker, action: str, decide: Decide[R]) -> R:
         self._check(asker, action)
+        if self.read_only:
+            raise OperationError(Reason.READ_ONLY, self.read_only)
         return await self._desk.change(asker, action, decide)

@@ -34,12 +34,14 @@ def create_plan(given: Mapping[str, Any], modifier: str, most: int = 0) -> Decid
     """A new plan; an id of its own unless one is given. ``most``: plans that there may be, 0: any."""
 
     async def decide(state: State) -> Draft[Record]:
-        plan_id = given.get("usagePlanId") or new_id("usagePlan-")
+        plan_id = given.get("usagePlanId")
+        if plan_id is None:
+            plan_id = new_id("usagePlan-")
         values = plan_values({**given, "usagePlanId": plan_id})
         if not values.get("usagePlanName"):
             raise missing("usagePlanName")
         if state.replica.plan(plan_id) is not None:
-            raise invalid("usagePlanId", "is taken")
+            raise OperationError(Reason.ID_EXISTS, "the usagePlanId is taken", "usagePlanId")
         if most and state.replica.counts()["plan"] >= most:
             raise OperationError(Reason.LIMIT, f"there may be {most} plans at most")
         record = {

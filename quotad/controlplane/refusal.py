@@ -16,6 +16,7 @@ class Reason(Enum):
     NO_BINDING = "not_bound"
     SECRET_EXISTS = "secret_exists"  # noqa: S105 - a word
     NAME_EXISTS = "service_name_exists"
+    ID_EXISTS = "id_exists"
     ALREADY_BOUND = "already_bound"
     SECRET_CONFLICT = "secret_has_other_plan"  # noqa: S105 - a word
     ENVIRONMENT_CONFLICT = "environment_has_other_plan"

@@ -94,10 +94,18 @@ class Replica:
 
     def put(self, kind: str, records: Iterable[tuple[str, Record | None]]) -> None:
         """Take records over; None: there is none of this id any more."""
+        self._take((kind, record_id, record) for record_id, record in records)
+
+    def apply(self, head: Head, writes: Sequence[Write]) -> None:
+        """One commit, whole."""
+        self._take(writes)
+        self.head = head
+
+    def _take(self, writes: Iterable[tuple[str, str, Record | None]]) -> None:
         db = self._db
         db.execute("BEGIN")
         try:
-            for record_id, record in records:
+            for kind, record_id, record in writes:
                 self._forget(kind, record_id)
                 if record is not None:
                     self._learn(kind, record_id, record)
@@ -105,21 +113,6 @@ class Replica:
             db.execute("ROLLBACK")
             raise
         db.execute("COMMIT")
-
-    def apply(self, head: Head, writes: Sequence[Write]) -> None:
-        """One commit, whole."""
-        db = self._db
-        db.execute("BEGIN")
-        try:
-            for write in writes:
-                self._forget(write.kind, write.id)
-                if write.record is not None:
-                    self._learn(write.kind, write.id, write.record)
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-        db.execute("COMMIT")
-        self.head = head
 
     def _forget(self, kind: str, record_id: str) -> None:
         run = self._db.execute
@@ -182,6 +175,13 @@ class Replica:
         )
         return [(service_id, environment) for service_id, environment in rows]
 
+    def defaults(self) -> list[tuple[str, str, Environment]]:
+        """Every default plan, and the service and environment whose it is."""
+        rows = self._db.execute(
+            "SELECT default_plan, service_id, environment FROM place WHERE default_plan IS NOT NULL"
+        )
+        return [(plan_id, service_id, environment) for plan_id, service_id, environment in rows]
+
     # Plans.
 
     def plan(self, plan_id: str) -> Record | None:
@@ -240,6 +240,24 @@ class Replica:
             "SELECT plan_id, bound FROM holder WHERE secret_id = ? ORDER BY bound, plan_id", (secret_id,)
         )
         return dict(rows.fetchall())
+
+    def holder_ids(self, plan_id: str, limit: int, offset: int) -> list[str]:
+        """So many SecretIds of a plan, in their order."""
+        rows = self._db.execute(
+            "SELECT secret_id FROM holder WHERE plan_id = ? ORDER BY secret_id LIMIT ? OFFSET ?",
+            (plan_id, limit, offset),
+        )
+        return [row[0] for row in rows]
+
+    def plan_at(self, secret_id: str, service_id: str, environment: str, *, shadow: bool) -> str | None:
+        """The plan through which a Secret reaches an environment."""
+        found = self._first(
+            "SELECT reach.plan_id FROM holder JOIN reach ON reach.plan_id = holder.plan_id"
+            " WHERE holder.secret_id = ? AND reach.service_id = ? AND reach.environment = ?"
+            " AND reach.shadow = ?",
+            (secret_id, service_id, environment, shadow),
+        )
+        return None if found is None else str(found[0])
 
     def rival(self, secret_id: str, plan_id: str) -> tuple[str, str, str] | None:
         """Why a Secret may not have the plan too: (plan, service, environment) that it reaches already."""

@@ -1,34 +1,23 @@
-"""The admin port. Every answer is JSON and ``no-store``; every error is ``application/problem+json``."""
+"""The admin port: one address, and behind it several doors, each with a wire format of its own.
 
-import asyncio
+A door says which paths are its own, who may ask there, and how an error looks. The last one has all
+paths that no other has.
+"""
+
 import logging
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from aiohttp import web, web_response
 
-from quotad.clock import wall_s
 from quotad.config.model import Admin
-from quotad.controlplane.answers import RefusedError, as_json, problem
-from quotad.controlplane.books import Books, Keeping
-from quotad.controlplane.explain import (
-    Finding,
-    FindRefusal,
-    NotKnownError,
-    explain_request,
-    explanation,
-    parse_question,
-)
+from quotad.controlplane.answers import is_foreseen
 from quotad.controlplane.guard import Guard
-from quotad.controlplane.usage import QueryError, parse_query, select
-from quotad.core.plans import Subject
-from quotad.core.quota import Usage
-from quotad.core.table import Table
-from quotad.core.usage_rows import document
-from quotad.errors import QuotadError, StoreError
+from quotad.errors import QuotadError
 
-STORE_TIMEOUT_S = 2.0
-_BODY_BYTES = 64 * 1024
+BODY_BYTES = 256 * 1024
+"""Of one request: 200 key pairs have some 50 kB."""
 
 logger = logging.getLogger("quotad.admin")
 # A malformed request's text may hold a token, so aiohttp's own words about it go nowhere.
@@ -38,52 +27,47 @@ _silent.disabled = True
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class UsageReader(Protocol):
-    """The verb of ``store.interface.Store`` that is needed here."""
+class Door(Protocol):
+    """One wire format."""
 
-    async def usage(self, subjects: Sequence[Subject]) -> list[Usage]:
-        """What each Subject has in use now. Raises StoreError."""
+    def add_to(self, app: web.Application) -> None:
+        """Serve it there."""
+
+    def has(self, path: str) -> bool:
+        """Whether a path is its own, also one under which there is nothing."""
+
+    async def admit(self, request: web.Request) -> None:
+        """Find out who asks, as far as that is not done later. Raises what ``refused`` takes."""
+
+    def refused(self, error: Exception) -> web.StreamResponse:
+        """How it says what went wrong."""
 
 
 class AdminServer:
-    """Serves ``/v1/usage`` and what is below it, and ``/v1/explain``, on one address."""
+    """Listens for whoever manages."""
 
-    def __init__(
-        self,
-        admin: Admin,
-        table: Callable[[], Table],
-        store: UsageReader,
-        find_refusal: FindRefusal | None = None,
-        keeping: Keeping | None = None,
-    ) -> None:
-        """``table`` gives the table in force, also after a reload. Raises QuotadError, see ``Guard``.
-
-        Without ``find_refusal`` no request id is known; without ``keeping`` there is no history, and
-        nothing can be changed.
-        """
+    def __init__(self, admin: Admin, doors: Sequence[Door], tls: ssl.SSLContext | None = None) -> None:
+        """Raises QuotadError, see ``Guard``."""
         self._address = admin.address
         self._guard = Guard(admin)
-        self._table = table
-        self._store = store
-        self._find_refusal = find_refusal
-        self._books = None if keeping is None else Books(admin, table, keeping, wall_s)
+        self._doors = doors
+        self._tls = tls
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> int:
         """Listen; returns the port. Raises QuotadError when the address cannot be had."""
         # aiohttp names itself and Python to whoever sends it a malformed request; it has no setting for it.
         vars(web_response)["SERVER_SOFTWARE"] = "quotad"
-        app = web.Application(middlewares=[self._middleware], client_max_size=_BODY_BYTES)
-        app.router.add_get("/v1/usage", self._usage)
-        app.router.add_get("/v1/explain", self._explain)
-        if self._books is not None:
-            self._books.add_to(app.router)
+        app = web.Application(middlewares=[self._middleware], client_max_size=BODY_BYTES)
+        for door in self._doors:
+            door.add_to(app)
         runner = web.AppRunner(
             app, handle_signals=False, access_log=None, logger=_silent, keepalive_timeout=30
         )
         await runner.setup()
         try:
-            await web.TCPSite(runner, self._address.host, self._address.port).start()
+            site = web.TCPSite(runner, self._address.host, self._address.port, ssl_context=self._tls)
+            await site.start()
         except OSError as error:
             await runner.cleanup()
             place = f"{self._address.host}:{self._address.port}"
@@ -100,62 +84,15 @@ class AdminServer:
 
     @web.middleware
     async def _middleware(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        door = next((door for door in self._doors if door.has(request.path)), self._doors[-1])
         try:
-            refusal = self._refusal(request)
-            response = refusal if refusal is not None else await handler(request)
-        except web.HTTPException as error:
-            allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-            response = problem(error.status, error.reason, allow)
-        except QueryError as error:
-            response = problem(400, str(error))
-        except RefusedError as error:
-            response = problem(error.status, str(error))
-        except NotKnownError as error:
-            response = problem(404, str(error))
-        except (StoreError, TimeoutError):
-            response = problem(503, "The quota store did not answer.", {"Retry-After": "1"})
-        except Exception:
-            logger.exception("an admin request failed")
-            response = problem(500, "An error inside quotad ended this request.")
+            self._guard.check(request.headers.getall("Host", []), request.headers.get("Origin"))
+            await door.admit(request)
+            response = await handler(request)
+        except Exception as error:
+            if not is_foreseen(error):
+                logger.exception("an admin request failed")
+            response = door.refused(error)
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
-
-    def _refusal(self, request: web.Request) -> web.Response | None:
-        hosts = request.headers.getall("Host", [])
-        if not self._guard.host_allowed(hosts):
-            return problem(421, "The Host header does not name this address.")
-        if not self._guard.origin_allowed(request.headers.get("Origin"), hosts[0]):
-            return problem(403, "Pages of other origins are not served.")
-        if not self._guard.token_accepted(request.headers.getall("Authorization", [])):
-            challenge = {"WWW-Authenticate": 'Bearer realm="quotad admin"'}
-            return problem(401, "A valid bearer token is required.", challenge)
-        return None
-
-    async def _usage(self, request: web.Request) -> web.Response:
-        table = self._table()
-        query = parse_query(request.query.items())
-        page = select(table, query)
-        usages = await self._read(page.subjects)
-        shown = document(table, page, usages)
-        if query.by_secret:
-            if self._books is None:
-                raise QueryError("bySecret is not known here.")
-            read = list(zip(page.subjects, usages, strict=True))
-            await self._books.add_shares(table, shown["usage"], read)
-        return as_json(200, shown)
-
-    async def _explain(self, request: web.Request) -> web.Response:
-        question = parse_question(request.query.items())
-        if isinstance(question, str):
-            if self._find_refusal is None:
-                raise NotKnownError("Refusals are not remembered here.")
-            async with asyncio.timeout(STORE_TIMEOUT_S):
-                return as_json(200, await explain_request(self._find_refusal, question))
-        table = self._table()
-        finding = Finding(table, question, wall_s())
-        return as_json(200, explanation(table, finding, await self._read(finding.subjects)))
-
-    async def _read(self, subjects: Sequence[Subject]) -> list[Usage]:
-        async with asyncio.timeout(STORE_TIMEOUT_S):
-            return await self._store.usage(subjects) if subjects else []

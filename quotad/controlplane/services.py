@@ -21,7 +21,7 @@ def create_service(given: Mapping[str, Any], most: int = 0) -> Decide[Record]:
         form = parsed(ServiceForm, given)
         service_id = form.service_id or new_id("service-")
         if state.replica.service(service_id) is not None:
-            raise invalid("serviceId", "is taken")
+            raise OperationError(Reason.ID_EXISTS, "the serviceId is taken", "serviceId")
         if most and state.replica.counts()["service"] >= most:
             raise OperationError(Reason.LIMIT, f"there may be {most} services at most")
         record = {

@@ -5,10 +5,13 @@ Query: ``usagePlanId``, ``serviceId``, ``environment`` (all exact), ``limit`` (1
 ``core.usage_rows.document``, shadow plans last.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from quotad.core.plans import ENVIRONMENTS, Subject
+from quotad.controlplane.answers import RefusedError
+from quotad.controlplane.subjects import Sought, find
+from quotad.core.plans import ENVIRONMENTS
 from quotad.core.table import Table
 from quotad.core.usage_rows import Page
 
@@ -17,10 +20,14 @@ PAGE_LENGTH_MAX = 1000
 
 _PARAMETERS = ("usagePlanId", "serviceId", "environment", "limit", "offset", "bySecret")
 _INT_DIGITS = 15
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 
-class QueryError(ValueError):
+class QueryError(RefusedError):
     """The query is not one that ``/v1/usage`` understands; the text says why."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(400, detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +42,10 @@ class UsageQuery:
     by_secret: bool = False
     """Whether use by Secret is wanted too, where Secrets share counters."""
 
-    def matches(self, subject: Subject) -> bool:
-        """Whether the Subject passes the filters."""
-        return (
-            self.usage_plan_id in ("", subject.plan.usage_plan_id)
-            and self.service_id in ("", subject.service_id)
-            and self.environment in ("", subject.environment)
-        )
+    @property
+    def sought(self) -> Sought:
+        """The filters."""
+        return Sought(self.usage_plan_id, self.service_id, self.environment)
 
 
 def parse_query(parameters: Iterable[tuple[str, str]]) -> UsageQuery:
@@ -53,6 +57,8 @@ def parse_query(parameters: Iterable[tuple[str, str]]) -> UsageQuery:
         if name in given:
             raise QueryError(f"{name} is given more than once.")
         given[name] = value
+    for name in ("usagePlanId", "serviceId"):
+        check_id(given, name)
     environment = given.get("environment", "")
     if environment and environment not in ENVIRONMENTS:
         raise QueryError(f"environment must be one of {', '.join(ENVIRONMENTS)}.")
@@ -67,6 +73,12 @@ def parse_query(parameters: Iterable[tuple[str, str]]) -> UsageQuery:
     )
 
 
+def check_id(given: Mapping[str, str], name: str) -> None:
+    """A parameter that is absent or can be an id. Raises QueryError."""
+    if name in given and not _ID.fullmatch(given[name]):
+        raise QueryError(f"{name} must be 1 to 64 characters of A-Z a-z 0-9 _ -.")
+
+
 def flag(given: Mapping[str, str], name: str) -> bool:
     """A parameter that is ``true`` or ``false``, the latter when absent. Raises QueryError."""
     text = given.get(name, "false")
@@ -77,9 +89,8 @@ def flag(given: Mapping[str, str], name: str) -> bool:
 
 def select(table: Table, query: UsageQuery) -> Page:
     """The Subjects that were asked for, in the order of the bindings."""
-    matching = [subject for subject in table.subjects() if query.matches(subject)]
-    asked = matching[query.offset : query.offset + query.limit]
-    return Page(asked, len(matching), query.limit, query.offset)
+    total, asked = find(table, query.sought, query.limit, query.offset)
+    return Page(asked, total, query.limit, query.offset)
 
 
 def _whole(given: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

@@ -5,7 +5,7 @@ import string
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 
 from quotad.config import fields as kind
 from quotad.config import plan_checks, schema
@@ -49,6 +49,24 @@ class ThrottleForm(Section):
 
 class SecretForm(Section):
     """What a key pair is made of."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {
+                    "required": ["secretId", "secretKey"],
+                    "properties": {"secretId": {"type": "string"}, "secretKey": {"type": "string"}},
+                },
+                {
+                    "properties": {
+                        "secretId": {"type": "null"},
+                        "secretKey": {"type": "null"},
+                        "secretName": {"pattern": "^[A-Za-z0-9_]{1,50}$"},
+                    }
+                },
+            ]
+        }
+    )
 
     secret_name: kind.SecretName
     """1 to 50 characters; a hyphen only in that of a pair that is given."""

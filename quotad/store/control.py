@@ -240,6 +240,8 @@ class ControlStore:
         """
         if before and not _ENTRY.fullmatch(before):
             raise ValueError("an audit record's id is two numbers with a hyphen")
+        if before and not any(map(int, before.split("-"))):
+            return []
         begin = f"({before}" if before else "+"
         count = max(1, min(count, records.AUDIT_PAGE))
         reply = await self._ask("XREVRANGE", self._key("audit"), begin, "-", "COUNT", count)

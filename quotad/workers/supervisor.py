@@ -79,7 +79,7 @@ class Supervisor:
         stock = ground.stock(store, self._recorder)
         scrape = Scrape(self._figures, stock, lambda: ground.version(self._config), self._refresh)
         await ground.open_telemetry(scrape, self._readiness)
-        await ground.open_admin(lambda: ground.table(self._config), store, self._find_refusal)
+        await ground.open_admin(lambda: self._config.table, store, self._find_refusal)
 
     def reload(self) -> None:
         """Read the configuration again: in force in every worker, or refused and the old one stays."""

@@ -12,6 +12,7 @@ from quotad.controlplane import adjust
 from quotad.controlplane.adjust import Adjuster, Asker
 from quotad.controlplane.answers import RefusedError
 from quotad.controlplane.audit import AuditLog
+from quotad.controlplane.audit_trail import FileTrail
 from quotad.controlplane.change import Change, parse_change
 from quotad.core.plans import Subject
 from quotad.core.quota import Call, DayNumbers, Reset, Terms, TopUp, Usage
@@ -64,7 +65,7 @@ class World:
 
     def adjuster(self, path: Path | None = None) -> Adjuster:
         """A process's: it knows only what the audit log says."""
-        return Adjuster(self, AuditLog(path or self.path, lambda: self.now_us / 1e6), 60.0)
+        return Adjuster(self, FileTrail(AuditLog(path or self.path, lambda: self.now_us / 1e6)), 60.0)
 
     async def use(self, cost: int) -> int:
         """How many of so many requests are admitted."""

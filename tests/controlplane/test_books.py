@@ -8,10 +8,9 @@ import httpx
 import pytest
 
 from quotad.config.model import Address, Admin
-from quotad.controlplane.server import AdminServer
 from quotad.core.history import Portion
 from quotad.errors import StoreError
-from tests.support.admin import SHARED, TOKEN, Port, used_port
+from tests.support.admin import SHARED, TOKEN, Port, admin_server, used_port
 from tests.support.samples import TABLE
 from tests.support.servers import StoreServer
 
@@ -59,7 +58,12 @@ async def test_a_reset_and_a_top_up(port: Port) -> None:
     answer = (await port.ask("POST", "/top-up", json=TOP_UP)).json()
     assert answer["topUp"] == {"window": "total", "amount": 5, "until": "never"}
     assert [record["event"] for record in port.audited()] == ["asked", "done"] * 2
-    assert port.audited()[0]["who"] == {"peer": "127.0.0.1", "credential": "token"}
+    assert port.audited()[0]["who"] == {
+        "peer": "127.0.0.1",
+        "name": "configuration",
+        "role": "admin",
+        "means": "token",
+    }
     assert TOKEN not in port.path.read_text()
 
 
@@ -83,7 +87,7 @@ async def test_a_key_sent_again(port: Port) -> None:
         ({"json": RESET, "headers": {"Idempotency-Key": "x" * 256}}, 400),
         ({"json": RESET, "headers": {"Idempotency-Key": b"\xe4"}}, 400),
         ({"json": {**RESET, "environment": "test"}}, 404),
-        ({"json": {**RESET, "reason": "x" * 70_000}}, 413),
+        ({"json": {**RESET, "reason": "x" * 270_000}}, 413),
     ],
 )
 async def test_what_is_not_understood_changes_nothing(port: Port, more: dict[str, Any], status: int) -> None:
@@ -155,7 +159,7 @@ async def test_a_deletion_that_fails_is_told(port: Port, kind: str, status: int)
 
 async def test_without_any_of_it_there_are_no_such_paths(port: Port) -> None:
     """An admin port that was given nothing to keep only shows."""
-    server = AdminServer(Admin(Address("127.0.0.1", 0), TOKEN), lambda: TABLE, port.store)
+    server = admin_server(Admin(Address("127.0.0.1", 0), TOKEN), lambda: TABLE, port.store)
     port.number = await server.start()
     problem(await port.ask("GET", "/history?unit=day"), 404)
     problem(await port.ask("DELETE", "?usagePlanId=gone"), 405)

@@ -1,6 +1,7 @@
 import pytest
 
 from quotad.config.model import Address, Admin
+from quotad.controlplane.answers import RefusedError
 from quotad.controlplane.guard import Guard
 from quotad.errors import QuotadError
 
@@ -71,28 +72,18 @@ def test_only_this_origin(origin: str | None, allowed: bool) -> None:
     assert guard().origin_allowed(origin, "localhost:8081") is allowed
 
 
-@pytest.mark.parametrize(
-    ("fields", "accepted"),
-    [
-        ([f"Bearer {TOKEN}"], True),
-        ([f"bearer  {TOKEN} "], True),
-        ([f"Bearer {TOKEN}x"], False),
-        ([f"Bearer {TOKEN[:-1]}"], False),
-        ([f"Basic {TOKEN}"], False),
-        ([TOKEN], False),
-        (["Bearer"], False),
-        (["Bearer \udcff\u1234"], False),
-        ([""], False),
-        ([], False),
-        ([f"Bearer {TOKEN}", f"Bearer {TOKEN}"], False),
-    ],
-)
-def test_the_token(fields: list[str], accepted: bool) -> None:
-    """Only the one right bearer token is accepted; odd bytes are a no, not an error."""
-    assert guard().token_accepted(fields) is accepted
+def test_a_configured_name_is_ours_too() -> None:
+    """Names under which the port is reached are allowed, also below a wildcard; no others."""
+    named = Guard(Admin(Address("127.0.0.1", 8081), TOKEN, hosts=("admin.example", "*.svc.example")))
+    assert named.host_allowed(["Admin.Example:8081"])
+    assert named.host_allowed(["quotad.svc.example"])
+    assert not named.host_allowed(["svc.example"])
+    assert not named.host_allowed(["a.quotad.svc.example"])
 
 
-def test_without_a_token_everybody_on_loopback_may() -> None:
-    """The file asked for it: no Authorization is needed, and one that is sent is not looked at."""
-    assert guard(token="").token_accepted([])
-    assert guard(token="").token_accepted(["Bearer anything"])
+def test_what_is_not_allowed_is_refused_by_its_status() -> None:
+    """Another Host is 421, a page of another origin 403."""
+    for hosts, origin, status in ((["attacker.example"], None, 421), (["localhost"], "http://x", 403)):
+        with pytest.raises(RefusedError) as caught:
+            guard().check(hosts, origin)
+        assert caught.value.status == status

@@ -9,13 +9,14 @@ import httpx
 import pytest
 
 from quotad.config.model import Address, Admin
-from quotad.controlplane import server as module
 from quotad.controlplane.explain import FindRefusal
-from quotad.controlplane.server import AdminServer, UsageReader
+from quotad.controlplane.rest import use as module
+from quotad.controlplane.rest.use import UsageReader
 from quotad.core.plans import Subject
 from quotad.core.quota import Usage
 from quotad.core.table import PlanTable
 from quotad.errors import QuotadError
+from tests.support.admin import admin_server
 from tests.support.samples import SERVICE, TABLE, FixedReader
 
 TOKEN = "a-token-of-twenty-characters"
@@ -35,7 +36,7 @@ class Port:
     ) -> None:
         self.table = TABLE
         admin = Admin(Address("127.0.0.1", 0), token)
-        self.server = AdminServer(admin, self.current_table, reader, find_refusal)
+        self.server = admin_server(admin, self.current_table, reader, find_refusal)
         self.number = 0
 
     def current_table(self) -> PlanTable:
@@ -163,7 +164,7 @@ async def test_a_bad_query_is_400(port: Port, query: str) -> None:
     assert problem(await port.ask(f"/v1/usage?{query}"), 400)["detail"]
 
 
-@pytest.mark.parametrize("target", ["/", "/v1", "/v1/usage/", "/v1/plans", "//v1/usage", "/metrics"])
+@pytest.mark.parametrize("target", ["/", "/v1", "/v1/usage/", "/v1/apis", "//v1/usage", "/metrics"])
 async def test_nothing_else_is_there(port: Port, target: str) -> None:
     """Other paths are 404."""
     problem(await port.ask(target), 404)
@@ -235,7 +236,7 @@ async def test_a_taken_address_is_named(port: Port, reader: FixedReader) -> None
     """When the port is taken, the error says which."""
     admin = Admin(Address("127.0.0.1", port.number), TOKEN)
     with pytest.raises(QuotadError, match=f"admin 127.0.0.1:{port.number}: "):
-        await AdminServer(admin, port.current_table, reader).start()
+        await admin_server(admin, port.current_table, reader).start()
 
 
 PLACE = f"/v1/explain?secretId=AKIDa&serviceId={SERVICE.service_id}&environment=release"

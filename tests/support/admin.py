@@ -3,16 +3,27 @@
 import contextlib
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from quotad.clock import monotonic_s, wall_s
 from quotad.config.model import Address, Admin, StoreConfig
-from quotad.controlplane.books import Keeping
+from quotad.controlplane.access import Access
+from quotad.controlplane.audit import AuditLog
+from quotad.controlplane.audit_trail import FileTrail
+from quotad.controlplane.books import Books, Keeping
+from quotad.controlplane.explain import FindRefusal
+from quotad.controlplane.file_control import WHY, FileControl
+from quotad.controlplane.operations import Operations
+from quotad.controlplane.rest.door import RestDoor
+from quotad.controlplane.rest.routes import all_routes
+from quotad.controlplane.rest.use import UsageReader, Use
 from quotad.controlplane.server import AdminServer
 from quotad.core.history import Portion
+from quotad.core.table import PlanTable
 from quotad.core.windows import windows
 from quotad.store.redis_store import RedisStore
 from tests.support.batches import call, submit, terms
@@ -20,6 +31,25 @@ from tests.support.samples import TABLE
 
 TOKEN = "a-token-of-twenty-characters"
 (SHARED, *_) = TABLE.subjects()
+
+
+def admin_server(
+    admin: Admin,
+    table: Callable[[], PlanTable],
+    store: UsageReader,
+    find_refusal: FindRefusal | None = None,
+    keeping: Keeping | None = None,
+) -> AdminServer:
+    """Of a file's table; without ``keeping`` use is only shown."""
+
+    async def tables() -> PlanTable:
+        return table()
+
+    trail = None if admin.audit_log is None else FileTrail(AuditLog(admin.audit_log, wall_s))
+    books = None if keeping is None else Books(keeping, trail)
+    operations = Operations(FileControl(table, lambda: 1), None, read_only=WHY)
+    routes = all_routes(operations, trail, Use(tables, store, find_refusal, books))
+    return AdminServer(admin, [RestDoor(Access(admin, monotonic_s), routes)])
 
 
 class Port:
@@ -43,7 +73,7 @@ class Port:
         """Listen until the end of the block."""
         admin = Admin(Address("127.0.0.1", 0), TOKEN, self.path)
         keeping = Keeping(self.store, self.forget, 60.0, secret_usage)
-        server = AdminServer(admin, lambda: TABLE, self.store, None, keeping)
+        server = admin_server(admin, lambda: TABLE, self.store, None, keeping)
         self.number = await server.start()
         try:
             yield self

@@ -33,6 +33,7 @@ _PLAIN: Mapping[Reason, Word] = {
     Reason.NO_BINDING: Word("UnsupportedOperation.UnsupportedUnBindEnvironment"),
     Reason.SECRET_EXISTS: Word("FailedOperation.AccessKeyExist", "The same key exists."),
     Reason.NAME_EXISTS: Word("InvalidParameter.FormatError"),
+    Reason.ID_EXISTS: Word("InvalidParameter.FormatError"),
     Reason.ALREADY_BOUND: Word("UnsupportedOperation.AlreadyBindUsagePlan", _BOUND),
     Reason.SECRET_CONFLICT: Word("UnsupportedOperation.UnsupportedBindApiKey", _BOUND),
     Reason.ENVIRONMENT_CONFLICT: Word("UnsupportedOperation.UnsupportedBindEnvironment"),

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
+from quotad.controlplane.answers import RefusedError
 from quotad.controlplane.desk import Asker
 from quotad.controlplane.dialects.cloud_v3_call import Backing
 from quotad.controlplane.dialects.cloud_v3_rows import enforcing
@@ -306,6 +307,19 @@ def _stage_count(record: Record) -> int:
 
 def _whole(record: Record, count: int, asker: Asker, action: str) -> dict[str, Any]:
     return {"usagePlan": shown(UsagePlanView(record, count, asker, action))}
+
+
+def refused(error: Exception) -> web.Response:
+    """What went wrong before, or beside, any of its routes."""
+    match error:
+        case web.HTTPNotFound():
+            return _refused(404, 300, "There is nothing here.")
+        case web.HTTPException():
+            return _refused(error.status, 100, f"{error.reason}.")
+        case RefusedError():
+            return _refused(error.status, 100, str(error))
+        case _:
+            return _refused(500, 900, "An error inside quotad ended this request.")
 
 
 def _refused(status: int, code: int, details: str) -> web.Response:

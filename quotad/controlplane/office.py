@@ -1,0 +1,95 @@
+"""The control plane put together: operations, who may ask, every wire format, one port."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from quotad import clock
+from quotad.config.certificates import server_context
+from quotad.config.model import Admin, Config
+from quotad.controlplane.access import Access
+from quotad.controlplane.audit import AuditLog
+from quotad.controlplane.audit_trail import FileTrail, StoreTrail, Trail
+from quotad.controlplane.backstage import Backstage
+from quotad.controlplane.books import Books, Forget, Keeping, Store
+from quotad.controlplane.dialects.cloud_v3_call import Backing
+from quotad.controlplane.dialects.doors import cloud_doors
+from quotad.controlplane.dialects.key_pairs import StoredKeyPairs
+from quotad.controlplane.explain import FindRefusal
+from quotad.controlplane.file_control import WHY, FileControl
+from quotad.controlplane.operations import Operations
+from quotad.controlplane.record_table import RecordTable
+from quotad.controlplane.rest.door import RestDoor
+from quotad.controlplane.rest.routes import all_routes
+from quotad.controlplane.rest.use import Tables, Use
+from quotad.controlplane.server import AdminServer, Door
+from quotad.core.table import PlanTable, Table
+
+
+class TimedStore(Store, Protocol):
+    """What use is kept in."""
+
+    def now_us(self) -> int | None:
+        """The store's time; None until it was heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the control plane is given."""
+
+    config: Config
+    table: Callable[[], PlanTable]
+    """In file mode: the table in force, also after a reload."""
+    store: TimedStore
+    forget: Forget
+    find_refusal: FindRefusal | None = None
+    """None: no request id is known here."""
+    backstage: Backstage | None = None
+    """In control mode: the records, and what changes them."""
+
+
+class Office:
+    """Opens the admin port, and what goes with it."""
+
+    def __init__(self, parts: Parts, admin: Admin) -> None:
+        """Raises QuotadError, also when a certificate cannot be used."""
+        if parts.backstage is None:
+            self._operations = Operations(FileControl(parts.table, parts.store.now_us), None, read_only=WHY)
+            doors = self._file_doors(parts, admin)
+        else:
+            self._operations = parts.backstage.operations
+            doors = self._control_doors(parts, admin, parts.backstage)
+        tls = admin.listen_tls
+        self._server = AdminServer(admin, doors, None if tls is None else server_context(tls))
+
+    async def start(self) -> int:
+        """Answers the port. Raises QuotadError."""
+        return await self._server.start()
+
+    async def close(self) -> None:
+        """Stop listening and end what is open."""
+        await self._server.close()
+
+    def _file_doors(self, parts: Parts, admin: Admin) -> list[Door]:
+        async def table() -> Table:
+            return parts.table()
+
+        trail = None if admin.audit_log is None else FileTrail(AuditLog(admin.audit_log, clock.wall_s))
+        return [self._rest(parts, Access(admin, clock.monotonic_s), trail, table)]
+
+    def _control_doors(self, parts: Parts, admin: Admin, backstage: Backstage) -> list[Door]:
+        operations, control = backstage.operations, backstage.control
+
+        async def table() -> Table:
+            return RecordTable(await operations.records())
+
+        access = Access(admin, clock.monotonic_s, operations, control)
+        backing = Backing(operations, StoredKeyPairs(operations, backstage.vault), parts.store, control)
+        rest = self._rest(parts, access, StoreTrail(control), table)
+        return [*cloud_doors(backing), rest]
+
+    def _rest(self, parts: Parts, access: Access, trail: Trail | None, table: Tables) -> RestDoor:
+        operations, store = self._operations, parts.config.store
+        keeping = Keeping(parts.store, parts.forget, store.hold_s, store.secret_usage)
+        use = Use(table, parts.store, parts.find_refusal, Books(keeping, trail))
+        return RestDoor(access, all_routes(operations, trail, use))

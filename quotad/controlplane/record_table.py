@@ -1,0 +1,175 @@
+"""The control records as a ``core.table.Table``, for what is asked on the admin port: found with SQL.
+
+Knows no SecretKeys. True until the replica learns of the next commit.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
+
+from quotad.catalog.records import plan_of, service_of
+from quotad.controlplane.replica import Reach, Replica
+from quotad.controlplane.subjects import Sought
+from quotad.core.plans import ENVIRONMENTS, Environment, Secret, Service, Subject, UsagePlan
+
+_Value = TypeVar("_Value")
+
+
+class RecordTable:
+    """All services, plans and Secrets, also those that no route names."""
+
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
+        self._known: dict[str, UsagePlan | None] = {}
+        self.services: Mapping[str, Service] = _Found(self._service)
+        self.plans: Mapping[str, UsagePlan] = _Found(self._plan)
+        self.secrets: Mapping[str, Secret] = _Found(self._secret)
+
+    @property
+    def generation(self) -> int:
+        """See ``Table``."""
+        return self._replica.head.version
+
+    def entrance(self, service: str, environment: Environment) -> tuple[str, str]:
+        """See ``Table``."""
+        found = self.services.get(service)
+        return service, "" if found is not None and environment in found.environments else "no_route"
+
+    def callers(self, service_id: str, environment: Environment) -> Mapping[str, Subject]:
+        """See ``Table``."""
+        return _Found(lambda secret_id: self._subject(secret_id, service_id, environment, shadow=False))
+
+    def shadows(self, service_id: str, environment: Environment) -> Mapping[str, Subject]:
+        """See ``Table``."""
+        return _Found(lambda secret_id: self._subject(secret_id, service_id, environment, shadow=True))
+
+    def throttle(self, service_id: str, environment: Environment) -> Subject | None:
+        """See ``Table``. Nobody asks for it here."""
+        return None
+
+    def has_default(self, service_id: str, environment: Environment, secret_id: str) -> bool:
+        """See ``Table``."""
+        if self._default(service_id, environment) is None or secret_id not in self.secrets:
+            return False
+        return self._bound(secret_id, service_id, environment, shadow=False) is None
+
+    def subjects(self) -> Iterator[Subject]:
+        """See ``Table``. A plan that is bound to an environment is there also without any Secret."""
+        yield from self.find(Sought(), 2**62, 0)[1]
+
+    def find(self, sought: Sought, limit: int, offset: int) -> tuple[int, list[Subject]]:
+        """See ``subjects.Finder``."""
+        total, found = 0, list[Subject]()
+        for reach in self._reaches(sought):
+            plan = self.plans.get(reach.usage_plan_id)
+            if plan is None:
+                continue
+            count = self._count(plan, reach, sought.secret_id)
+            skipped = max(0, offset - total)
+            total += count
+            wanted = min(count - skipped, limit - len(found))
+            if wanted > 0:
+                found += self._some(plan, reach, sought.secret_id, wanted, skipped)
+        return total, found
+
+    # What is bound where.
+
+    def _reaches(self, sought: Sought) -> Iterator[Reach]:
+        """By service, environment and plan, shadows last; default plans too."""
+        asked = sought.usage_plan_id, sought.service_id, sought.environment
+        bound = self._replica.reaches(*asked)[1]
+        places = {(each.usage_plan_id, each.service_id, each.environment): each for each in bound}
+        for reach in self._default_reaches(sought):
+            places.setdefault((reach.usage_plan_id, reach.service_id, reach.environment), reach)
+        order = {name: at for at, name in enumerate(ENVIRONMENTS)}
+        found = sorted(
+            places.values(),
+            key=lambda each: (each.shadow, each.service_id, order[each.environment], each.usage_plan_id),
+        )
+        return (each for each in found if sought.shadow in (None, each.shadow))
+
+    def _default_reaches(self, sought: Sought) -> Iterator[Reach]:
+        for plan_id, service_id, environment in self._replica.defaults():
+            if (
+                sought.usage_plan_id in ("", plan_id)
+                and sought.service_id in ("", service_id)
+                and sought.environment in ("", environment)
+            ):
+                yield Reach(plan_id, service_id, environment, shadow=False, bound=0)
+
+    def _count(self, plan: UsagePlan, reach: Reach, secret_id: str) -> int:
+        if secret_id:
+            subject = self._subject(secret_id, reach.service_id, reach.environment, shadow=reach.shadow)
+            return int(subject is not None and subject.plan.usage_plan_id == plan.usage_plan_id)
+        return 1 if plan.scope == "plan" else self._replica.holder_count(plan.usage_plan_id)
+
+    def _some(
+        self, plan: UsagePlan, reach: Reach, secret_id: str, limit: int, offset: int
+    ) -> Iterator[Subject]:
+        place = reach.service_id, reach.environment
+        if plan.scope == "plan":
+            yield Subject(plan, *place, shadow=reach.shadow)
+            return
+        ids = [secret_id] if secret_id else self._replica.holder_ids(plan.usage_plan_id, limit, offset)
+        for each in ids:
+            yield Subject(plan, *place, each, reach.shadow)
+
+    def _subject(
+        self, secret_id: str, service_id: str, environment: Environment, *, shadow: bool
+    ) -> Subject | None:
+        plan_id = self._bound(secret_id, service_id, environment, shadow=shadow)
+        if plan_id is None and not shadow and secret_id in self.secrets:
+            plan_id = self._default(service_id, environment)
+        plan = None if plan_id is None else self.plans.get(plan_id)
+        if plan is None:
+            return None
+        return Subject(plan, service_id, environment, secret_id if plan.scope == "secret" else "", shadow)
+
+    def _bound(
+        self, secret_id: str, service_id: str, environment: Environment, *, shadow: bool
+    ) -> str | None:
+        return self._replica.plan_at(secret_id, service_id, environment, shadow=shadow)
+
+    def _default(self, service_id: str, environment: Environment) -> str | None:
+        record = self._replica.service(service_id)
+        found = None if record is None else record["environments"][environment]["defaultPlan"]
+        return None if found is None else str(found)
+
+    # Records as core knows them.
+
+    def _service(self, service_id: str) -> Service | None:
+        record = self._replica.service(service_id)
+        return None if record is None else service_of(record)
+
+    def _plan(self, plan_id: str) -> UsagePlan | None:
+        if plan_id not in self._known:
+            record = self._replica.plan(plan_id)
+            self._known[plan_id] = None if record is None else plan_of(record).plan
+        return self._known[plan_id]
+
+    def _secret(self, secret_id: str) -> Secret | None:
+        row = self._replica.secret(secret_id)
+        if row is None:
+            return None
+        expires_s = None if row.expires_at is None else row.expires_at / 1e6
+        return Secret(row.secret_name, row.secret_id, b"", row.enabled, expires_s)
+
+
+class _Found(Mapping[str, _Value]):
+    """Looked up one by one; nobody counts them."""
+
+    __slots__ = ("_find",)
+
+    def __init__(self, find: Callable[[str], _Value | None]) -> None:
+        self._find = find
+
+    def __getitem__(self, name: str) -> _Value:
+        found = self._find(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        raise NotImplementedError("looked up one by one")
+
+    def __len__(self) -> int:
+        raise NotImplementedError("looked up one by one")

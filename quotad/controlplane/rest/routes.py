@@ -1,0 +1,27 @@
+"""Every route of the native wire format."""
+
+from quotad.controlplane.audit_trail import Trail
+from quotad.controlplane.operations import Operations
+from quotad.controlplane.rest.admins import Admins
+from quotad.controlplane.rest.bindings import Bindings
+from quotad.controlplane.rest.openapi import document
+from quotad.controlplane.rest.plans import Plans
+from quotad.controlplane.rest.route import Route
+from quotad.controlplane.rest.secrets import Secrets
+from quotad.controlplane.rest.services import Services
+from quotad.controlplane.rest.use import Use
+
+
+def all_routes(operations: Operations, trail: Trail | None, use: Use) -> list[Route]:
+    """All of them, the OpenAPI document about all of them among them."""
+    admins = Admins(operations, trail)
+    routes = [
+        *Services(operations).routes(),
+        *Plans(operations).routes(),
+        *Bindings(operations).routes(),
+        *Secrets(operations).routes(),
+        *use.routes(),
+        *admins.routes(),
+    ]
+    admins.description = document(routes)
+    return routes

@@ -1,0 +1,48 @@
+"""The clouds' wire formats on the real admin port, with key pairs of the control records."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.dialects import Cloud
+from tests.support.offices import OfficePort, office
+from tests.support.servers import StoreServer
+
+
+async def pair(port: OfficePort, role: str) -> tuple[str, str]:
+    """A new key pair of an admin."""
+    given = {"type": "keyPair", "name": role, "role": role}
+    made = await port.done("POST", "/v1/credentials", json=given)
+    return made["credentialId"], made["secretKey"]
+
+
+@pytest.mark.parametrize("signing", ["TC3-HMAC-SHA256", "HmacSHA256"])
+async def test_the_cloud_s_own_client_manages(
+    store_server: StoreServer, tmp_path: Path, signing: str
+) -> None:
+    """A service made by it is there in the native format; the audit log says which key pair asked."""
+    async with office(store_server.url, tmp_path) as port:
+        key_id, key = await pair(port, "admin")
+        cloud = Cloud(port.number, key_id, key, signing=signing)
+        made = await cloud.do("CreateService", ServiceName="orders", Protocol="http")
+        found = await port.done("GET", f"/v1/services/{made['ServiceId']}")
+        assert found["serviceName"] == "orders"
+        (record, *_) = (await port.done("GET", "/v1/audit"))["audit"]
+        assert (record["who"], record["means"], record["action"]) == (key_id, "signature", "CreateService")
+        wrong = Cloud(port.number, key_id, key + "x", signing=signing)
+        assert await wrong.code("DescribeServicesStatus") == "AuthFailure.SignatureFailure"
+
+
+async def test_each_door_refuses_in_its_own_words(store_server: StoreServer, tmp_path: Path) -> None:
+    """What is below a dialect's path and is not there is told as that dialect tells it."""
+    async with office(store_server.url, tmp_path) as port:
+        answer = await port.ask("GET", "/api/v1/nothing", token="")
+        assert (answer.status_code, answer.json()["error"]["errorCode"]) == (404, "300")
+        answer = await port.ask("PUT", "/api/v1/usage-plans", token="")
+        assert (answer.status_code, answer.json()["error"]["errorCode"]) == (405, "100")
+        answer = await port.ask("GET", "/api/v1/usage-plans", token="", headers={"Host": "attacker.example"})
+        assert (answer.status_code, list(answer.json())) == (421, ["error"])
+        answer = await port.ask("POST", "/", token="", json={})
+        assert (answer.status_code, "Error" in answer.json()["Response"]) == (200, True)
+        answer = await port.ask("GET", "/v2/index.php?Action=x", token="")
+        assert answer.json()["code"] != 0

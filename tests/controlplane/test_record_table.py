@@ -1,0 +1,130 @@
+"""The lookups of the control records, against the table of the same content that a file makes."""
+
+import itertools
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quotad.controlplane.record_table import RecordTable
+from quotad.controlplane.replica import Replica
+from quotad.controlplane.subjects import Sought, find
+from quotad.core.plans import ENVIRONMENTS, Binding, EnvironmentRule, Secret, Service, UsagePlan
+from quotad.core.table import PlanTable
+
+SERVICES = ("service-a", "service-b")
+SECRETS = tuple(f"AKID{name}" for name in "abcd")
+PLANS = {
+    name: ("secret" if name.startswith("own") else "plan") for name in ("shared", "own", "shadow", "own2")
+}
+
+
+def place(published: bool, default: str | None) -> dict[str, Any]:
+    """An environment's record."""
+    rest = {"released": None, "versionName": "", "releaseDesc": "", "throttle": None}
+    return {"published": published, "defaultPlan": default, **rest}
+
+
+def replica(
+    held: dict[str, set[str]], bound: dict[str, set[tuple[str, str]]], default: str | None
+) -> Replica:
+    """Records of all of it. ``held``: Secrets of each plan; ``bound``: places of each plan."""
+    made = Replica()
+    stamps = {"created": 0, "modified": 0}
+    for service_id in SERVICES:
+        environments = {name: place(True, default if name == "test" else None) for name in ENVIRONMENTS}
+        names = {"serviceId": service_id, "serviceName": service_id, "serviceDesc": ""}
+        made.put("service", [(service_id, {**names, **stamps, "environments": environments})])
+    for plan_id, scope in PLANS.items():
+        environments_ = [
+            {"serviceId": service_id, "environment": where, "shadow": plan_id == "shadow", "bound": 0}
+            for service_id, where in sorted(bound.get(plan_id, ()))
+        ]
+        plan = {"usagePlanId": plan_id, "usagePlanName": plan_id, "scope": scope, "version": 1}
+        made.put("plan", [(plan_id, {**plan, **stamps, "modifier": "", "environments": environments_})])
+    for secret_id in SECRETS:
+        plans = {plan_id: 0 for plan_id, ids in held.items() if secret_id in ids}
+        secret = {"secretName": secret_id, "type": "manual", "enabled": True}
+        rest = {"expiresAt": None, "previousUntil": None, "plans": plans}
+        made.put("secret", [(secret_id, {**secret, **rest, **stamps})])
+    return made
+
+
+def table(
+    held: dict[str, set[str]], bound: dict[str, set[tuple[str, Any]]], default: str | None
+) -> PlanTable:
+    """The same as a file would have it."""
+    rules = () if default is None else (EnvironmentRule("test", default_plan_id=default),)
+    return PlanTable(
+        [Service(service_id, service_id, rules=rules) for service_id in SERVICES],
+        [UsagePlan(plan_id, plan_id, scope=scope, version=1) for plan_id, scope in PLANS.items()],  # type: ignore[arg-type]
+        [Secret(secret_id, secret_id, b"") for secret_id in SECRETS],
+        [
+            Binding(plan_id, tuple(sorted(held[plan_id])), tuple(sorted(places)), plan_id == "shadow")
+            for plan_id, places in bound.items()
+            if held.get(plan_id)
+        ],
+    )
+
+
+IDS = st.sets(st.sampled_from(SECRETS))
+
+
+@st.composite
+def contents(draw: st.DrawFn) -> tuple[dict[str, set[str]], dict[str, set[tuple[str, Any]]], str | None]:
+    """Bindings in which no Secret has two plans in one place."""
+    places = list(itertools.product(SERVICES, ENVIRONMENTS))
+    held, bound, taken = {}, {}, set[tuple[str, tuple[str, str]]]()
+    for plan_id in PLANS:
+        held[plan_id] = draw(IDS)
+        bound[plan_id] = {
+            each
+            for each in draw(st.sets(st.sampled_from(places)))
+            if plan_id == "shadow" or not any((secret_id, each) in taken for secret_id in held[plan_id])
+        }
+        if plan_id != "shadow":
+            taken |= set(itertools.product(held[plan_id], bound[plan_id]))
+    return held, bound, draw(st.sampled_from([None, "shared", "own"]))
+
+
+@given(contents())
+def test_every_lookup_is_that_of_a_file(
+    content: tuple[dict[str, set[str]], dict[str, set[tuple[str, Any]]], str | None],
+) -> None:
+    """Who has which plan where, by default or bound, shadows too."""
+    records, file = RecordTable(replica(*content)), table(*content)
+    for service_id, environment, secret_id in itertools.product(SERVICES, ENVIRONMENTS, SECRETS):
+        where = service_id, environment
+        assert records.callers(*where).get(secret_id) == file.callers(*where).get(secret_id)
+        assert records.shadows(*where).get(secret_id) == file.shadows(*where).get(secret_id)
+        assert records.has_default(*where, secret_id) == file.has_default(*where, secret_id)
+    for plan_id in PLANS:
+        assert records.plans[plan_id] == file.plans[plan_id]
+
+
+@given(contents(), st.integers(1, 4), st.integers(0, 12), st.sampled_from(["", *SECRETS]))
+def test_pages_are_parts_of_the_whole(
+    content: tuple[dict[str, set[str]], dict[str, set[tuple[str, Any]]], str | None],
+    limit: int,
+    offset: int,
+    secret_id: str,
+) -> None:
+    """What is found with a limit is that part of what is found without; each Subject once, and counted."""
+    records = RecordTable(replica(*content))
+    sought = Sought(secret_id=secret_id)
+    total, everything = find(records, sought, 1000)
+    assert len({each.tag for each in everything}) == len(everything) == total
+    assert find(records, sought, limit, offset) == (total, everything[offset : offset + limit])
+
+
+def test_what_is_not_there() -> None:
+    """No service, no plan, no Secret: nothing, and nobody counts what is only looked up."""
+    records = RecordTable(replica({}, {}, None))
+    assert records.entrance("service-none", "test") == ("service-none", "no_route")
+    assert records.entrance("service-a", "test") == ("service-a", "")
+    assert "AKIDnone" not in records.secrets
+    assert records.callers("service-none", "test").get("AKIDa") is None
+    assert records.throttle("service-a", "test") is None
+    with pytest.raises(NotImplementedError):
+        len(records.plans)

@@ -1,0 +1,81 @@
+"""Admin processes in this process: the real composition, on a real store, with a port."""
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from quotad.config.file import load
+from quotad.ground import Ground
+from tests.support.shell import control_file, file_of
+
+TOKEN = "a-token-of-twenty-characters"
+
+
+class OfficePort:
+    """A running admin port."""
+
+    def __init__(self, number: int, scheme: str = "http", verify: Any = True) -> None:
+        self.number = number
+        self.url = f"{scheme}://127.0.0.1:{number}"
+        self._verify = verify
+
+    async def ask(self, method: str, target: str, *, token: str = TOKEN, **more: Any) -> httpx.Response:
+        """One answer; an empty token: none is sent."""
+        proof = {"Authorization": f"Bearer {token}"} if token else {}
+        headers = {**proof, **more.pop("headers", {})}
+        async with httpx.AsyncClient(trust_env=False, verify=self._verify) as client:
+            return await client.request(method, f"{self.url}{target}", headers=headers, **more)
+
+    async def done(self, method: str, target: str, **more: Any) -> Any:
+        """The members of an answer that must be good; None: it has none."""
+        answer = await self.ask(method, target, **more)
+        assert answer.is_success, answer.text
+        return answer.json() if answer.content else None
+
+    async def refused(self, status: int, method: str, target: str, **more: Any) -> dict[str, Any]:
+        """The members of a problem document of this status."""
+        answer = await self.ask(method, target, **more)
+        assert answer.status_code == status, answer.text
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        return dict(answer.json())
+
+
+@contextlib.asynccontextmanager
+async def office(
+    url: str, folder: Path, admin: Mapping[str, Any] | None = None, verify: Any = True
+) -> AsyncIterator[OfficePort]:
+    """In control mode on this store, until the end of the block."""
+    path = control_file(folder, url)
+    members = yaml.safe_load(path.read_text())
+    members["admin"] = {"address": "127.0.0.1:0", **({"token": TOKEN} if admin is None else admin)}
+    async with _serving(file_of(path, members), verify) as port:
+        yield port
+
+
+@contextlib.asynccontextmanager
+async def file_office(url: str, folder: Path, file: Mapping[str, Any]) -> AsyncIterator[OfficePort]:
+    """In file mode, of a file with these sections too."""
+    admin = {"address": "127.0.0.1:0", "token": TOKEN}
+    path = file_of(
+        folder / "quotad.yaml", {"store": {"url": url, "deadlineMs": 5000}, "admin": admin, **file}
+    )
+    async with _serving(path, verify=True) as port:
+        yield port
+
+
+@contextlib.asynccontextmanager
+async def _serving(path: Path, verify: Any) -> AsyncIterator[OfficePort]:
+    config = load(path)
+    ground = Ground(config)
+    try:
+        store = await ground.open_store(await ground.start_server())
+        await ground.open_admin(lambda: config.table, store)
+        number = int(ground.bound["admin"].rpartition(":")[2])
+        scheme = "https" if config.admin is not None and config.admin.tls is not None else "http"
+        yield OfficePort(number, scheme, verify)
+    finally:
+        await ground.close()
