@@ -3,7 +3,6 @@
 import logging
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from quotad import clock
@@ -70,10 +69,10 @@ class Ground:
         self.closers.append(store.close)
         return store
 
-    async def follow(self, *, keys: bool, everything: bool = False) -> None:
+    async def follow(self, *, keys: bool) -> None:
         """In control mode: load the control records and follow them, in the background.
 
-        ``keys``: SecretKeys are opened too. ``everything``: whatever the routes name. Raises QuotadError.
+        ``keys``: SecretKeys are opened too. Raises QuotadError.
         """
         if self._live is None:
             return
@@ -83,7 +82,7 @@ class Ground:
         store = ControlStore(self._url, self._config.store, writes=False)
         await store.start()
         self.closers.append(store.close)
-        reading = replace(self._reading(self._config, keys), everything=everything)
+        reading = self._reading(self._config, keys)
         self.follower = Follower(store, self._live, reading, clock.monotonic_s)
         self.follower.start()
         self.closers.append(self.follower.close)

@@ -50,8 +50,6 @@ class Reading:
     """None: it has no use for SecretKeys."""
     journal: bool = True
     """Whether it can write down what it admits without the store."""
-    everything: bool = False
-    """Whether all Secrets are read, whatever the routes name."""
 
 
 class LostTrackError(Exception):
@@ -172,8 +170,6 @@ class Draft:
         )
 
     def _find_wanted(self) -> set[str]:
-        if self._reading.everything:
-            return {EVERY_PLAN}
         services: dict[str, Service | None] = {**self._table.services, **self.changes.services}
         named: dict[str, list[str]] = {}
         for service in services.values():

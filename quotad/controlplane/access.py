@@ -77,7 +77,7 @@ class Access:
         if self._is_open:
             return Asker("loopback", "admin", "loopback", address)
         if given:
-            self._failed(address)
+            self.count(address)
         raise RefusedError(401, "A valid bearer token is required.", headers=_CHALLENGE)
 
     def check(self, address: str) -> None:
@@ -91,13 +91,14 @@ class Access:
 
         Raises RefusedError (429) when too many guess at that one, and StoreError.
         """
-        self._failed(address)
+        self.count(address)
         if credential_id and self._tally is not None:
             count = await self._tally.tally(f"login:{credential_id}", _WINDOW_MS)
             if count > GUESSES_PER_MINUTE:
                 raise _too_many(_WINDOW_MS // 1000)
 
-    def _failed(self, address: str) -> None:
+    def count(self, address: str) -> None:
+        """One more failure there."""
         self._failures.failed(address, self._monotonic_s())
 
     async def _bearer(self, given: list[str], address: str) -> Asker | None:

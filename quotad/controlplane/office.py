@@ -84,9 +84,11 @@ class Office:
             return RecordTable(await operations.records())
 
         access = Access(admin, clock.monotonic_s, operations, control)
-        backing = Backing(operations, StoredKeyPairs(operations, backstage.vault), parts.store, control)
+        backing = Backing(
+            operations, StoredKeyPairs(operations, backstage.vault), parts.store, control, access.count
+        )
         rest = self._rest(parts, access, StoreTrail(control), table)
-        return [*cloud_doors(backing), rest]
+        return [*cloud_doors(backing, access), rest]
 
     def _rest(self, parts: Parts, access: Access, trail: Trail | None, table: Tables) -> RestDoor:
         operations, store = self._operations, parts.config.store

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from aiohttp import web
 
+from quotad.controlplane.answers import RefusedError, problem_of
 from quotad.controlplane.desk import Asker
 from quotad.controlplane.dialects.cloud_v3_call import Action, Backing, Call, is_too_often
 from quotad.controlplane.dialects.cloud_v3_errors import BROKEN, STORE_AWAY, TOO_OFTEN, Word, word_of
@@ -86,6 +87,8 @@ class CloudV3:
         except web.HTTPRequestEntityTooLarge:
             return _refused(Word("RequestSizeLimitExceeded", "The body is too large."), request_id)
         except DialectError as error:
+            if error.code.startswith("AuthFailure."):
+                self._backing.failed(request.remote or "")
             return _refused(Word(error.code, error.message), request_id)
         except OperationError as error:
             return _refused(word_of(action, error), request_id)
@@ -155,6 +158,13 @@ def _needed(name: str, value: str | None) -> str:
     if not value:
         raise DialectError("MissingParameter", f"The request is missing the parameter `{name}`.")
     return value
+
+
+def refused(error: Exception) -> web.Response:
+    """What went wrong before any action: too many failed logins, else nothing that its client would send."""
+    if isinstance(error, RefusedError) and error.status == 429:
+        return _refused(Word(TOO_OFTEN.code, str(error)), str(uuid4()))
+    return problem_of(error)
 
 
 def _refused(word: Word, request_id: str) -> web.Response:

@@ -20,6 +20,10 @@ class Tally(Protocol):
         """The count since its window began, this included. Raises StoreError."""
 
 
+def _uncounted(_address: str) -> None:
+    """Nobody counts failed logins."""
+
+
 @dataclass(frozen=True, slots=True)
 class Backing:
     """What the dialects stand on."""
@@ -28,6 +32,8 @@ class Backing:
     keys: KeyPairs
     store: UsageReader
     control: Tally
+    failed: Callable[[str], None] = _uncounted
+    """Told the address of whoever signed wrongly."""
 
 
 A_SECOND_AT_MOST = 20

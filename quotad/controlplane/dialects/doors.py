@@ -5,11 +5,9 @@ from typing import Protocol
 
 from aiohttp import web
 
-from quotad.controlplane.answers import problem_of
-from quotad.controlplane.dialects import usage_plans
-from quotad.controlplane.dialects.cloud_v3 import CloudV3
+from quotad.controlplane.access import Access
+from quotad.controlplane.dialects import cloud_v3, legacy_v2, usage_plans
 from quotad.controlplane.dialects.cloud_v3_call import Backing
-from quotad.controlplane.dialects.legacy_v2 import PATH, LegacyV2
 
 
 class _Dialect(Protocol):
@@ -23,10 +21,12 @@ class CloudDoor:
     def __init__(
         self,
         dialect: _Dialect,
+        access: Access,
         has: Callable[[str], bool],
-        refused: Callable[[Exception], web.Response] = problem_of,
+        refused: Callable[[Exception], web.Response],
     ) -> None:
         self._dialect = dialect
+        self._access = access
         self._has = has
         self._refused = refused
 
@@ -40,18 +40,24 @@ class CloudDoor:
 
     async def admit(self, request: web.Request) -> None:
         """See ``server.Door``."""
+        self._access.check(request.remote or "")
 
     def refused(self, error: Exception) -> web.Response:
         """See ``server.Door``."""
         return self._refused(error)
 
 
-def cloud_doors(backing: Backing) -> list[CloudDoor]:
+def cloud_doors(backing: Backing, access: Access) -> list[CloudDoor]:
     """All of them."""
     return [
-        CloudDoor(CloudV3(backing), lambda path: path == "/"),
-        CloudDoor(LegacyV2(backing), lambda path: path == PATH),
+        CloudDoor(cloud_v3.CloudV3(backing), access, lambda path: path == "/", cloud_v3.refused),
         CloudDoor(
-            usage_plans.UsagePlans(backing), lambda path: path.startswith("/api/v1/"), usage_plans.refused
+            legacy_v2.LegacyV2(backing), access, lambda path: path == legacy_v2.PATH, legacy_v2.refused
+        ),
+        CloudDoor(
+            usage_plans.UsagePlans(backing),
+            access,
+            lambda path: path.startswith("/api/v1/"),
+            usage_plans.refused,
         ),
     ]

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
+from quotad.controlplane.answers import RefusedError, problem_of
 from quotad.controlplane.dialects import in_use
 from quotad.controlplane.dialects.cloud_v3_call import Backing, is_too_often
 from quotad.controlplane.dialects.cloud_v3_errors import BROKEN, STORE_AWAY, TOO_OFTEN, Word, word_of
@@ -102,6 +103,8 @@ class LegacyV2:
         try:
             return _response(await self._found(request))
         except DialectError as error:
+            if error.code.startswith("AuthFailure."):
+                self._backing.failed(request.remote or "")
             return _refused(Word(error.code, error.message))
         except OperationError as error:
             return _refused(word_of(ACTION, error))
@@ -138,6 +141,13 @@ class LegacyV2:
             reaches = [each for each in reaches if wanted in (each.environment, _SPOKEN[each.environment])]
         page = reaches[values["offset"] : values["offset"] + values["limit"]]
         return shape(ANSWER, (len(reaches), await in_use.rows(replica, self._backing.store, page)))
+
+
+def refused(error: Exception) -> web.Response:
+    """What went wrong before it was asked: too many failed logins, else what no client of it sends."""
+    if isinstance(error, RefusedError) and error.status == 429:
+        return _refused(Word(TOO_OFTEN.code, str(error)))
+    return problem_of(error)
 
 
 def _refused(word: Word) -> web.Response:

@@ -169,6 +169,7 @@ class UsagePlans:
             self._backing.keys, request.method, request.raw_path, headers, now_us
         )
         if signer is None:
+            self._backing.failed(request.remote or "")
             raise _FailedError(401, 200, "The timestamp, access key or signature is not right.")
         if not may(signer.role, "Describe"):
             raise _FailedError(401, 210, "This needs the role read.")
@@ -317,7 +318,7 @@ def refused(error: Exception) -> web.Response:
         case web.HTTPException():
             return _refused(error.status, 100, f"{error.reason}.")
         case RefusedError():
-            return _refused(error.status, 100, str(error))
+            return _refused(error.status, 420 if error.status == 429 else 100, str(error))
         case _:
             return _refused(500, 900, "An error inside quotad ended this request.")
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from quotad.controlplane import access as module
 from tests.support.dialects import Cloud
 from tests.support.offices import OfficePort, office
 from tests.support.servers import StoreServer
@@ -31,6 +32,25 @@ async def test_the_cloud_s_own_client_manages(
         assert (record["who"], record["means"], record["action"]) == (key_id, "signature", "CreateService")
         wrong = Cloud(port.number, key_id, key + "x", signing=signing)
         assert await wrong.code("DescribeServicesStatus") == "AuthFailure.SignatureFailure"
+
+
+async def test_whoever_signs_wrongly_too_often_waits(
+    store_server: StoreServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each dialect counts for all of them, and says so in its own words."""
+    monkeypatch.setattr(module, "FAILURES_PER_MINUTE", 3)
+    async with office(store_server.url, tmp_path) as port:
+        key_id, _ = await pair(port, "admin")
+        wrong = Cloud(port.number, key_id, "another-key-another-key")
+        assert await wrong.code("DescribeServicesStatus") == "AuthFailure.SignatureFailure"
+        signed = f"SecretId={key_id}&Timestamp=1&Nonce=1&Signature=x&Action=DescribeServiceUsagePlan"
+        assert (await port.ask("GET", f"/v2/index.php?{signed}", token="")).json()["code"] == 4100
+        assert (await port.ask("GET", "/api/v1/usage-plans", token="")).status_code == 401
+        assert await wrong.code("DescribeServicesStatus") == "RequestLimitExceeded"
+        assert (await port.ask("GET", f"/v2/index.php?{signed}", token="")).json()["code"] == 4400
+        answer = await port.ask("GET", "/api/v1/usage-plans", token="")
+        assert (answer.status_code, answer.json()["error"]["errorCode"]) == (429, "420")
+        assert (await port.ask("GET", "/v1/whoami")).status_code == 429
 
 
 async def test_each_door_refuses_in_its_own_words(store_server: StoreServer, tmp_path: Path) -> None:
