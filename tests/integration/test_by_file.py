@@ -1,4 +1,4 @@
-"""From zero by a file, and by commands: the route alone stands in the configuration."""
+"""From zero by a file, by commands, by REST, by the cloud's client: the route alone is configured."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from tests.support.backends import running_backend
+from tests.support.dialects import Cloud
 from tests.support.processes import Quotad, running_quotad
 from tests.support.servers import StoreServer
 from tests.support.shell import (
@@ -26,12 +27,12 @@ HEADERS = {"X-Secret-Id": SECRET_ID, "X-Secret-Key": SECRET_KEY}
 
 
 @contextlib.asynccontextmanager
-async def sidecar_of(folder: Path, url: str) -> AsyncIterator[tuple[Path, Quotad]]:
+async def sidecar_of(folder: Path, url: str, service: str = SERVICE_ID) -> AsyncIterator[tuple[Path, Quotad]]:
     """A configuration in control mode with one route, and a quotad that serves it."""
     async with running_backend() as backend:
         route = {
             "pathPrefix": "/",
-            "service": SERVICE_ID,
+            "service": service,
             "environment": "release",
             "upstreams": [f"http://127.0.0.1:{backend.port}"],
         }
@@ -90,6 +91,67 @@ async def test_from_zero_by_commands(store_server: StoreServer, tmp_path: Path) 
         assert await in_use(client, sidecar) == before + 1
         await run("unbind", PLAN_ID, "--secret", SECRET_ID, becomes=403)
         await run("service", "unpublish", SERVICE_ID, "release", becomes=404)
+
+
+async def test_from_zero_by_rest(store_server: StoreServer, tmp_path: Path) -> None:
+    """Each step is a request of the native API, on the port of the sidecar itself."""
+    async with sidecar_of(tmp_path, store_server.url) as (_, sidecar), httpx.AsyncClient() as client:
+
+        async def ask(path: str, body: dict[str, Any], becomes: int | None = None) -> None:
+            answer = await client.post(f"http://127.0.0.1:{sidecar.ports['admin']}/v1/{path}", json=body)
+            assert answer.is_success, answer.text
+            if becomes is not None:
+                await until_true(lambda: answers(client, sidecar, becomes))
+
+        place = {"serviceId": SERVICE_ID, "environment": "release"}
+        held = {"usagePlanId": PLAN_ID, "secretIds": [SECRET_ID]}
+        await ask("services", {"serviceId": SERVICE_ID, "serviceName": "orders"}, becomes=404)
+        await ask(f"services/{SERVICE_ID}/environments/release/publish", {}, becomes=401)
+        await ask("plans", {"usagePlanId": PLAN_ID, "usagePlanName": "gold", "dayQuotaRequest": 100})
+        await ask("bindings/environments", {"usagePlanIds": [PLAN_ID], **place})
+        await ask("secrets", {"secretName": "one", "secretId": SECRET_ID, "secretKey": SECRET_KEY})
+        await ask("bindings/secrets", held, becomes=200)
+        before = await in_use(client, sidecar)
+        assert await status(client, sidecar) == 200
+        assert await in_use(client, sidecar) == before + 1
+        # Of a Secret that no plan binds to what is served here a sidecar knows nothing.
+        await ask("bindings/secrets/unbind", held)
+        await until_true(lambda: is_refused(client, sidecar))
+
+
+async def test_from_zero_by_the_clouds_client(store_server: StoreServer, tmp_path: Path) -> None:
+    """Each step is an action of the cloud's own client; the route has the service by name."""
+    async with (
+        sidecar_of(tmp_path, store_server.url, "orders") as (_, sidecar),
+        httpx.AsyncClient() as client,
+    ):
+        url = f"http://127.0.0.1:{sidecar.ports['admin']}/v1/credentials"
+        made = (await client.post(url, json={"type": "keyPair", "name": "sdk", "role": "admin"})).json()
+        cloud = Cloud(sidecar.ports["admin"], made["credentialId"], made["secretKey"])
+        service = (await cloud.do("CreateService", ServiceName="orders", Protocol="http"))["ServiceId"]
+        await cloud.do("ReleaseService", ServiceId=service, EnvironmentName="release", ReleaseDesc="first")
+        plan = (await cloud.result("CreateUsagePlan", UsagePlanName="gold", MaxRequestNum=100))["UsagePlanId"]
+        given = {"AccessKeyId": SECRET_ID, "AccessKeySecret": SECRET_KEY}
+        await cloud.do("CreateApiKey", SecretName="one", AccessKeyType="manual", **given)
+        place = {
+            "UsagePlanIds": [plan],
+            "ServiceId": service,
+            "Environment": "release",
+            "BindType": "SERVICE",
+        }
+        await cloud.do("BindEnvironment", **place)
+        await cloud.do("BindSecretIds", UsagePlanId=plan, AccessKeyIds=[SECRET_ID])
+        await until_true(lambda: answers(client, sidecar, 200))
+        before = await in_use(client, sidecar)
+        assert await status(client, sidecar) == 200
+        assert await in_use(client, sidecar) == before + 1
+        await cloud.do("UnBindSecretIds", UsagePlanId=plan, AccessKeyIds=[SECRET_ID])
+        await until_true(lambda: is_refused(client, sidecar))
+
+
+async def is_refused(client: httpx.AsyncClient, sidecar: Quotad) -> bool:
+    """Whether the caller has no plan, or is nobody here."""
+    return await status(client, sidecar) in (401, 403)
 
 
 async def status(client: httpx.AsyncClient, sidecar: Quotad) -> int:
