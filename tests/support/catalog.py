@@ -30,13 +30,22 @@ def service(
     environments = {
         name: {
             "published": name in published,
-            "released": None,
+            "released": 1 if name in published else None,
+            "versionName": "",
+            "releaseDesc": "",
             "throttle": None,
+            "defaultPlan": None,
             **(rules or {}).get(name, {}),
         }
         for name in ("release", "prepub", "test")
     }
-    record = {"serviceId": service_id, "serviceName": "orders", "serviceDesc": "", "created": 1}
+    record = {
+        "serviceId": service_id,
+        "serviceName": "orders",
+        "serviceDesc": "",
+        "created": 1,
+        "modified": 1,
+    }
     return Write("service", service_id, {**record, "environments": environments, **more})
 
 
@@ -46,7 +55,7 @@ def plan(plan_id: str = PLAN_ID, places: Iterable[Place] = (HERE,), **limits: An
         {"serviceId": service_id, "environment": environment, "shadow": shadow, "bound": 1}
         for service_id, environment, shadow in places
     ]
-    record = {"usagePlanId": plan_id, "usagePlanName": "gold", "created": 1, "modified": 1}
+    record = {"usagePlanId": plan_id, "usagePlanName": "gold", "created": 1, "modified": 1, "version": 1}
     return Write("plan", plan_id, {**record, "environments": bound, **limits})
 
 
@@ -65,8 +74,11 @@ def secret(
         "type": "manual",
         "secretKey": VAULT.seal(secret_id, (key or key_of(secret_id)).encode()),
         "previousKey": VAULT.seal(secret_id, previous.encode(), PREVIOUS_FIELD) if previous else None,
+        "previousUntil": None,
         "enabled": True,
         "expiresAt": None,
+        "created": 1,
+        "modified": 1,
         "plans": dict.fromkeys(plans, 1),
     }
     return Write("secret", secret_id, {**record, **more})
