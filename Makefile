@@ -2,7 +2,7 @@
 # Variables: PYTHON=/path/to/python3.12  CHECK=1  QUICK=1  PYTEST="-k link"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint compiled test-compiled attacks chaos model smuggling fuzz rest bench clean
+.PHONY: help demo test test-all lint compiled test-compiled attacks chaos model smuggling fuzz rest storm bench clean
 SHELL := /bin/sh
 
 BIN := .venv/bin
@@ -75,6 +75,10 @@ fuzz: ## random bytes from callers and backends, led by coverage; writes bench/r
 rest: ## the OpenAPI document against what serves it, at length (EXAMPLES=200 a route)
 	@sh .ci/venv embedded,dev
 	QUOTAD_REST_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/python -m pytest --timeout 7200 tests/controlplane/rest/test_openapi.py
+
+storm: ## eight writers of control records while callers come, for a minute; writes bench/results/storm.md (SECONDS=60)
+	@sh .ci/venv embedded,dev
+	$(BIN)/python -m tests.storms --seconds $(or $(SECONDS),60) --write
 
 bench: ## quotad and its rivals on one core; writes bench/results/ (QUICK=1: two minutes, writes nothing)
 	@sh .ci/tools $(RIVALS)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from quotad.controlplane import views
-from quotad.controlplane.desk import Asker, Decide, Desk, Draft, State
+from quotad.controlplane.desk import ATTEMPTS, Asker, Decide, Desk, Draft, State, pause
 from quotad.controlplane.plans import doom
 from quotad.controlplane.refusal import OperationError, Reason
 from quotad.controlplane.replica import Record, Where
@@ -30,7 +30,6 @@ from quotad.controlplane.wanted import (
 from quotad.core.table import PlanTable
 from quotad.store.control import WRITES_AT_MOST, Head, Write
 
-ATTEMPTS = 20
 ACTION = "ApplyRecords"
 
 Pair = tuple[Record | None, Record | None]
@@ -81,9 +80,10 @@ class Applier:
         applied again, the rest is done.
         """
         expected, plan = {str(each) for each in shown.differences}, shown
-        for _ in range(ATTEMPTS):
+        for lost in range(1, ATTEMPTS + 1):
             if await self._commit_all(plan, told):
                 return
+            await pause(lost)
             plan = await self.plan()
             if not expected.issuperset(map(str, plan.differences)):
                 raise OperationError(Reason.STALE, "the records were changed meanwhile: apply it again")

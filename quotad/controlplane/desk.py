@@ -149,8 +149,7 @@ class Desk:
         """
         async with self._turn:
             for attempt in range(ATTEMPTS):
-                if attempt:
-                    await asyncio.sleep(random.uniform(0, _PAUSE_S * min(attempt, 16)))  # noqa: S311 - a pause
+                await pause(attempt)
                 state = await self._newest()
                 kept = await self._recall(asker)
                 if kept:
@@ -249,6 +248,12 @@ class Desk:
         digest = _digest(asker)
         answer = self._vault.seal(digest, json.dumps(draft.result).encode(), _ONCE)
         return digest, {"request": asker.fingerprint, "answer": answer}
+
+
+async def pause(lost: int) -> None:
+    """What who lost so often against others waits before it tries again: longer each time, at random."""
+    if lost:
+        await asyncio.sleep(random.uniform(0, _PAUSE_S * min(lost, 16)))  # noqa: S311 - a pause
 
 
 def _digest(asker: Asker) -> str:
