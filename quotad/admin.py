@@ -1,12 +1,13 @@
 """``quotad admin``: the control plane alone, without a port for callers. One or two serve a whole fleet."""
 
 import logging
+from pathlib import Path
 
 import uvloop
 
 from quotad import lifetime
 from quotad.config.model import Config
-from quotad.errors import QuotadError
+from quotad.errors import ConfigError, QuotadError
 from quotad.ground import Ground
 from quotad.telemetry.metrics import Recorder
 from quotad.telemetry.server import Readiness
@@ -18,21 +19,18 @@ log = logging.getLogger("quotad")
 class AdminProcess:
     """Serves the admin port, and the telemetry port where the configuration has one."""
 
-    def __init__(self, config: Config) -> None:
-        """Raises QuotadError for a configuration that is not for it."""
+    def __init__(self, path: Path, config: Config) -> None:
+        """``path``: of the file that ``config`` was read from. Raises QuotadError when it is not for this."""
         if config.admin is None:
             raise QuotadError("the configuration has no admin section: there is nothing to serve")
-        if config.control is None:
-            raise QuotadError(
-                "the configuration has no control section: what a file says is changed in the file"
-            )
+        self._path = path
         self._config = config
         self._ground = Ground(config)
         self._draining = False
 
     async def start(self) -> dict[str, str]:
         """Start every part; answers what each port is bound to. Raises QuotadError."""
-        ground, config = self._ground, self._config
+        ground = self._ground
         store = await ground.open_store(await ground.start_server())
         await ground.follow(keys=False)
         sources = Sources(
@@ -41,14 +39,24 @@ class AdminProcess:
             store_errors=lambda: store.stats.errors,
             following=ground.follower,
         )
-        scrape = Scrape(sources.figures, config_version=lambda: ground.version(config))
+        scrape = Scrape(sources.figures, config_version=lambda: ground.version(self._config))
         await ground.open_telemetry(scrape, self._readiness)
-        await ground.open_admin(lambda: config.table, store)
+        await ground.open_admin(lambda: self._config.table, store)
         return ground.bound
 
     def reload(self) -> None:
-        """Nothing of it can be changed without a restart; what it serves is followed anyway."""
-        log.info("SIGHUP: an admin process has nothing to read again")
+        """In file mode read the file again, whole or not at all; control records are followed anyway."""
+        if self._config.control is not None:
+            log.info("SIGHUP: an admin process has nothing to read again")
+            return
+        from quotad.config.reread import reread
+
+        try:
+            self._config = reread(self._path, self._config)
+        except ConfigError as error:
+            log.error("reload refused: %s", "; ".join(map(str, error.problems)))  # noqa: TRY400 - no trace
+            return
+        log.info("reloaded: version %s", self._config.version)
 
     def swap(self) -> None:
         """There are no workers."""
@@ -63,13 +71,13 @@ class AdminProcess:
         if self._draining:
             return Readiness(ready=False, words="draining")
         follower = self._ground.follower
-        if follower is None or not follower.loaded.is_set():
+        if follower is not None and not follower.loaded.is_set():
             return Readiness(ready=False, words="the control records are not loaded")
         return Readiness(ready=True, words="ready")
 
 
-def run(config: Config) -> int:
-    """Serve until SIGTERM or SIGINT. Raises QuotadError when it cannot start."""
-    process = AdminProcess(config)
+def run(path: Path, config: Config) -> int:
+    """Serve until SIGTERM or SIGINT; SIGHUP reads ``path`` again. Raises QuotadError when it cannot start."""
+    process = AdminProcess(path, config)
     lifetime.log_to_stderr()
     return uvloop.run(lifetime.serve(process))

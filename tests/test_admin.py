@@ -37,10 +37,37 @@ async def test_it_serves_the_admin_port_alone(store_server: StoreServer, tmp_pat
 
 
 def test_it_needs_its_sections(tmp_path: Path) -> None:
-    """Without an admin or a control section there is nothing for it to do, and it says so."""
-    store = {"url": "redis://127.0.0.1:9"}
+    """Without an admin section there is nothing for it to do, and it says so."""
+    path = file_of(tmp_path / "a.yaml", {"store": {"url": "redis://127.0.0.1:9"}})
     with pytest.raises(QuotadError, match="no admin section"):
-        AdminProcess(load(file_of(tmp_path / "a.yaml", {"store": store})))
-    admin = {"address": "127.0.0.1:0", "unauthenticatedLoopback": True}
-    with pytest.raises(QuotadError, match="no control section"):
-        AdminProcess(load(file_of(tmp_path / "b.yaml", {"store": store, "admin": admin})))
+        AdminProcess(path, load(path))
+
+
+async def test_in_file_mode_it_shows_the_file(store_server: StoreServer, tmp_path: Path) -> None:
+    """What the file says is read, and after SIGHUP what it says by then; a wrong file changes nothing."""
+    path = tmp_path / "quotad.yaml"
+    told = {
+        "store": {"url": store_server.url},
+        "admin": {"address": "127.0.0.1:0", "unauthenticatedLoopback": True},
+        "telemetry": {"address": "127.0.0.1:0", "accessLog": ""},
+    }
+    plans: list[dict[str, object]] = [{"usagePlanId": "gold", "rateRps": 5}]
+    process = await start_quotad(file_of(path, {**told, "plans": plans}), command="admin")
+    try:
+        assert set(process.ports) == {"admin", "telemetry"}
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{process.ports['admin']}") as client:
+            assert (await client.get("/v1/plans/gold")).json()["rateRps"] == 5
+            file_of(path, {**told, "plans": [{"usagePlanId": "gold", "rateRps": "x"}]})
+            process.process.send_signal(signal.SIGHUP)
+            await process.until_said("reload refused: plans[0].rateRps")
+            assert (await client.get("/v1/plans/gold")).json()["rateRps"] == 5
+            file_of(path, {**told, "plans": [{"usagePlanId": "gold", "rateRps": 6}]})
+            process.process.send_signal(signal.SIGHUP)
+            await process.until_said("reloaded: version")
+            assert (await client.get("/v1/plans/gold")).json()["rateRps"] == 6
+            answer = await client.patch("/v1/plans/gold", json={"rateRps": 7})
+            assert (answer.status_code, answer.json()["code"]) == (409, "read_only")
+            ready = await client.get(f"http://127.0.0.1:{process.ports['telemetry']}/readyz")
+            assert ready.status_code == 200
+    finally:
+        assert await process.stop() == 0

@@ -49,7 +49,7 @@ def admin(path: Path) -> int:
     """``quotad admin``: until a signal ends it. Raises QuotadError."""
     from quotad.admin import run
 
-    return run(load_config(path))
+    return run(path, load_config(path))
 
 
 def _worker(channel: str, log_lock: str, slots: str) -> int:

@@ -32,9 +32,10 @@ def serve(config: Path) -> int:
 @click.command()
 @CONFIG
 def admin(config: Path) -> int:
-    """Serve the admin port alone: keys, plans and bindings of a whole fleet, in control mode.
+    """Serve the admin port alone: keys, plans and bindings of a whole fleet.
 
     One or two such processes are enough for any number of sidecars; they need no order and no leader.
+    In file mode it shows what the file says, and changes use alone; SIGHUP reads the file again.
     SIGTERM ends it.
 
     \b

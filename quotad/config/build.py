@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from quotad.config import auth_schema, schema, service_schema
+from quotad.config import admin_schema, auth_schema, schema, service_schema
 from quotad.config.model import (
     Admin,
+    AdminKeyPair,
     AdminTls,
     AuthFailureRule,
     AuthRules,
@@ -89,7 +90,7 @@ def telemetry_of(section: schema.TelemetrySection, folder: Path) -> Telemetry:
     return Telemetry(section.address, log if log in ("", "-") else str(folder / log))
 
 
-def admin_of(section: schema.AdminSection, folder: Path) -> Admin:
+def admin_of(section: admin_schema.AdminSection, folder: Path) -> Admin:
     """The management port; a relative path starts from the configuration's folder."""
     return Admin(
         section.address,
@@ -97,10 +98,14 @@ def admin_of(section: schema.AdminSection, folder: Path) -> Admin:
         folder / section.audit_log,
         None if section.tls is None else admin_tls_of(section.tls, folder),
         tuple(section.hosts),
+        tuple(
+            AdminKeyPair(pair.name, pair.role, pair.secret_id, pair.secret_key.encode("ascii"))
+            for pair in section.key_pairs
+        ),
     )
 
 
-def admin_tls_of(section: schema.AdminTlsSection, folder: Path) -> AdminTls:
+def admin_tls_of(section: admin_schema.AdminTlsSection, folder: Path) -> AdminTls:
     """TLS on the management port; a relative path starts from the configuration's folder."""
     return AdminTls(
         folder / section.certificate,

@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from quotad.config import schema, service_schema
+from quotad.config import admin_schema, schema, service_schema
 from quotad.config.document import Document, Path_
 from quotad.config.model import Address
 from quotad.core.plans import Environment
@@ -92,7 +92,7 @@ def environments_have_rules(
                 document.refuse((*path, "defaultPlan"), f"there is no plan {section.default_plan}")
 
 
-def admin_is_safe(admin: schema.AdminSection, document: Document) -> None:
+def admin_is_safe(admin: admin_schema.AdminSection, document: Document) -> None:
     """Nobody without a token, except on loopback and on purpose."""
     certified = admin.tls is not None and bool(admin.tls.clients)
     if admin.token is not None or certified:
@@ -105,6 +105,16 @@ def admin_is_safe(admin: schema.AdminSection, document: Document) -> None:
         document.refuse(("admin", "token"), "is required: the address is not on loopback")
     elif not admin.unauthenticated_loopback:
         document.refuse(("admin", "token"), "is required, or unauthenticatedLoopback: true")
+
+
+def key_pairs_differ(admin: admin_schema.AdminSection, document: Document) -> None:
+    """No two key pairs of admins have the same id."""
+    first: dict[str, int] = {}
+    for at, pair in enumerate(admin.key_pairs):
+        before = first.setdefault(pair.secret_id, at)
+        if before != at:
+            path: Path_ = ("admin", "keyPairs", at, "secretId")
+            document.refuse(path, f"{pair.secret_id} is taken by keyPairs[{before}]")
 
 
 def ports_differ(addresses: Iterable[tuple[str, Address | None]], document: Document) -> None:

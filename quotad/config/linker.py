@@ -9,7 +9,16 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from quotad.config import build, checks, plan_checks, schema, service_schema, store_checks, tls_checks
+from quotad.config import (
+    admin_schema,
+    build,
+    checks,
+    plan_checks,
+    schema,
+    service_schema,
+    store_checks,
+    tls_checks,
+)
 from quotad.config.document import Document, Path_
 from quotad.config.model import Config, Route
 from quotad.config.problems import note, unknown_field
@@ -48,12 +57,13 @@ class Linker:
                 self._document.refuse((key,), unknown_field(key, schema.File))
         listen = self._section("listen", schema.ListenSection)
         telemetry = self._section("telemetry", schema.TelemetrySection)
-        admin = self._section("admin", schema.AdminSection) if "admin" in self._values else None
+        admin = self._section("admin", admin_schema.AdminSection) if "admin" in self._values else None
         store = self._store()
         processes = self._processes()
         control = self._section("control", schema.ControlSection) if "control" in self._values else None
         if admin is not None:
             checks.admin_is_safe(admin, self._document)
+            checks.key_pairs_differ(admin, self._document)
             tls_checks.admins_get_a_certificate(admin, self._folder, self._document)
         sections = (("listen", listen), ("telemetry", telemetry), ("admin", admin))
         if listen is not None:

@@ -309,6 +309,16 @@ class AdminTls:
 
 
 @dataclass(frozen=True, slots=True)
+class AdminKeyPair:
+    """Signs requests of the clouds' formats."""
+
+    name: str
+    role: Role
+    key_id: str
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Admin:
     """The management port."""
 
@@ -321,6 +331,8 @@ class Admin:
     """None: plain HTTP."""
     hosts: tuple[str, ...] = ()
     """Names under which it is reached beside its address, lower case; ``*.`` stands for one label."""
+    key_pairs: tuple[AdminKeyPair, ...] = ()
+    """Each id once."""
 
     @property
     def requires_certificates(self) -> bool:

@@ -19,6 +19,7 @@ _CLASSES = (
     *(
         model.Address,
         model.Admin,
+        model.AdminKeyPair,
         model.AdminTls,
         model.AuthFailureRule,
         model.AuthRules,

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from quotad.config import fields as kind
+from quotad.config.admin_schema import AdminSection
 from quotad.config.auth_schema import AuthenticationSection
 from quotad.config.choices import EnvironmentName, OnStoreFailure, StatusClasses
 from quotad.config.section import Section
@@ -104,45 +105,6 @@ class TelemetrySection(Section):
     """host:port of /metrics, /healthz and /readyz; absent: no such port."""
     access_log: Annotated[str, kind.Matches(r"[^\x00]{0,1024}", "must be at most 1024 characters")] = "-"
     """- is standard output; else a file's path, from the configuration's folder; empty: none."""
-
-
-class AdminClientSection(Section):
-    """What a client certificate is good for."""
-
-    name: kind.Text
-    """A subject alternative name (DNS, URI, e-mail) or the common name, letter for letter."""
-    role: Literal["read", "operate", "admin"]
-    """What whoever shows it may do."""
-
-
-class AdminTlsSection(Section):
-    """TLS on the management port; absent: plain HTTP."""
-
-    certificate: kind.Text
-    """PEM file, with what leads to the authority."""
-    key: kind.Text
-    """PEM file, without a password."""
-    client_ca: kind.Text | None = None
-    """PEM file of the authorities whose certificates clients may show; goes with clients."""
-    clients: Annotated[list[AdminClientSection], Field(max_length=1000)] = Field(default=[])
-    """Who may sign in by certificate."""
-
-
-class AdminSection(Section):
-    """The management port; without this section there is none."""
-
-    address: kind.ListenAddress
-    """host:port; beyond loopback only with a token, or with tls.clients."""
-    token: kind.Token | None = None
-    """Bearer token of at least 20 characters; best given as ${VAR} or file:."""
-    unauthenticated_loopback: kind.Flag = False
-    """true: no token is asked for. Only on loopback."""
-    audit_log: kind.Text = "quotad-audit.jsonl"
-    """File that says who reset or topped up what; a relative one from the configuration's folder."""
-    tls: AdminTlsSection | None = None
-    """Absent: plain HTTP."""
-    hosts: Annotated[list[kind.CertificateName], Field(max_length=100)] = Field(default=[])
-    """Names under which the port is reached, beside its address; requests with another Host are refused."""
 
 
 class EmbeddedSection(Section):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from quotad.config import build, certificates, schema
+from quotad.config import admin_schema, build, certificates, schema
 from quotad.config.document import Document, Path_
 
 
@@ -29,7 +29,7 @@ def callers_get_a_certificate(listen: schema.ListenSection, folder: Path, docume
         document.refuse((*path, *error.path), error.message)
 
 
-def admins_get_a_certificate(admin: schema.AdminSection, folder: Path, document: Document) -> None:
+def admins_get_a_certificate(admin: admin_schema.AdminSection, folder: Path, document: Document) -> None:
     """The management port has what its TLS needs."""
     tls = admin.tls
     if tls is None:

@@ -7,6 +7,7 @@ from quotad.controlplane.refusal import OperationError, Reason
 from quotad.controlplane.wanted import wanted_plan, wanted_service
 from quotad.core.plans import Environment
 from quotad.core.table import PlanTable
+from quotad.errors import StoreError
 from quotad.store.control import Change, Commit, Head
 
 WHY = (
@@ -25,16 +26,17 @@ class FileControl:
         self._shown: PlanTable | None = None
         self._shown_us = 0
         self._version = 0
+        self._tallies: dict[str, tuple[int, int]] = {}
 
     def now_us(self) -> int | None:
         """The store's time."""
         return self._now_us()
 
     async def head(self) -> Head:
-        """Another one after each reload."""
+        """Another one after each reload. Raises StoreError."""
         table = self._table()
         if table is not self._shown:
-            self._shown, self._shown_us = table, self._now_us() or 0
+            self._shown, self._shown_us = table, self._time_us()
             self._version += 1
         return Head(self._version, f"file-{self._version}")
 
@@ -61,7 +63,8 @@ class FileControl:
         found = []
         for plan_id, plan in table.plans.items():
             bound = [(*place, shadow) for place, shadow in places.get(plan_id, {}).items()]
-            found.append((plan_id, wanted_plan(plan, None, bound, self._shown_us, "configuration")))
+            record = wanted_plan(plan, None, bound, self._shown_us, "configuration")
+            found.append((plan_id, {**record, "version": plan.version}))
         return found
 
     def _secrets(self, table: PlanTable) -> list[tuple[str, dict[str, Any]]]:
@@ -102,6 +105,24 @@ class FileControl:
     async def once(self, digest: str) -> dict[str, Any] | None:
         """Nothing was ever changed here."""
         return None
+
+    async def tally(self, name: str, window_ms: int, add: int = 1) -> int:
+        """The count in this process since its window began, this included. Raises StoreError.
+
+        What is counted is named after what the file names, so there are not many.
+        """
+        now_us = self._time_us()
+        ends_us, count = self._tallies.get(name, (0, 0))
+        if now_us >= ends_us:
+            ends_us, count = now_us + window_ms * 1000, 0
+        self._tallies[name] = ends_us, count + add
+        return count + add
+
+    def _time_us(self) -> int:
+        now_us = self._now_us()
+        if now_us is None:
+            raise StoreError("disconnected", "the store's time is not known", executed=False)
+        return now_us
 
     async def note(self, record: Mapping[str, Any]) -> None:
         """The audit log is a file here (``audit_trail``)."""

@@ -14,7 +14,7 @@ from quotad.controlplane.backstage import Backstage
 from quotad.controlplane.books import Books, Forget, Keeping, Store
 from quotad.controlplane.dialects.cloud_v3_call import Backing
 from quotad.controlplane.dialects.doors import cloud_doors
-from quotad.controlplane.dialects.key_pairs import StoredKeyPairs
+from quotad.controlplane.dialects.key_pairs import ConfiguredKeyPairs, StoredKeyPairs
 from quotad.controlplane.explain import FindRefusal
 from quotad.controlplane.file_control import WHY, FileControl
 from quotad.controlplane.operations import Operations
@@ -54,8 +54,9 @@ class Office:
     def __init__(self, parts: Parts, admin: Admin) -> None:
         """Raises QuotadError, also when a certificate cannot be used."""
         if parts.backstage is None:
-            self._operations = Operations(FileControl(parts.table, parts.store.now_us), None, read_only=WHY)
-            doors = self._file_doors(parts, admin)
+            file = FileControl(parts.table, parts.store.now_us)
+            self._operations = Operations(file, None, read_only=WHY)
+            doors = self._file_doors(parts, admin, file)
         else:
             self._operations = parts.backstage.operations
             doors = self._control_doors(parts, admin, parts.backstage)
@@ -70,12 +71,15 @@ class Office:
         """Stop listening and end what is open."""
         await self._server.close()
 
-    def _file_doors(self, parts: Parts, admin: Admin) -> list[Door]:
+    def _file_doors(self, parts: Parts, admin: Admin, file: FileControl) -> list[Door]:
         async def table() -> Table:
             return parts.table()
 
         trail = None if admin.audit_log is None else FileTrail(AuditLog(admin.audit_log, clock.wall_s))
-        return [self._rest(parts, Access(admin, clock.monotonic_s), trail, table)]
+        access = Access(admin, clock.monotonic_s)
+        keys = ConfiguredKeyPairs(admin.key_pairs)
+        backing = Backing(self._operations, keys, parts.store, file, access.count)
+        return [*cloud_doors(backing, access), self._rest(parts, access, trail, table)]
 
     def _control_doors(self, parts: Parts, admin: Admin, backstage: Backstage) -> list[Door]:
         operations, control = backstage.operations, backstage.control
@@ -84,9 +88,8 @@ class Office:
             return RecordTable(await operations.records())
 
         access = Access(admin, clock.monotonic_s, operations, control)
-        backing = Backing(
-            operations, StoredKeyPairs(operations, backstage.vault), parts.store, control, access.count
-        )
+        keys = ConfiguredKeyPairs(admin.key_pairs, StoredKeyPairs(operations, backstage.vault))
+        backing = Backing(operations, keys, parts.store, control, access.count)
         rest = self._rest(parts, access, StoreTrail(control), table)
         return [*cloud_doors(backing, access), rest]
 

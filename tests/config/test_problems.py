@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from quotad.config import schema
+from quotad.config import admin_schema, schema
 from quotad.config.document import Document
 from quotad.config.problems import note, unknown_field
 from quotad.config.section import Section
@@ -84,7 +84,11 @@ def test_no_value_of_a_secret_field_is_ever_told(value: object) -> None:
     """Whatever stands where a key, token or store URL belongs, no problem quotes it."""
     found = [
         *problems(schema.SecretSection, {"secretId": "AKIDone", "secretKey": value}),
-        *problems(schema.AdminSection, {"address": ":1", "token": value}),
+        *problems(admin_schema.AdminSection, {"address": ":1", "token": value}),
+        *problems(
+            admin_schema.AdminKeyPairSection,
+            {"name": "a", "role": "read", "secretId": "b", "secretKey": value},
+        ),
         *problems(schema.StoreSection, {"url": value}),
     ]
     assert "topsecret" not in str(found)

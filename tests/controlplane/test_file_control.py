@@ -1,10 +1,13 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from quotad.controlplane.file_control import FileControl
 from quotad.controlplane.operations import Operations
 from quotad.controlplane.replica import Page, Where
 from quotad.core.table import PlanTable
+from quotad.errors import StoreError
 from tests.support.offices import file_office
 from tests.support.samples import TABLE
 from tests.support.servers import StoreServer
@@ -65,3 +68,26 @@ async def test_a_reload_is_seen() -> None:
     assert (await desk.secrets(Where(), Page()))[0] == len(TABLE.secrets)
     tables.append(PlanTable())
     assert (await desk.plans(Where(), Page()))[0] == 0
+
+
+async def test_what_is_counted_ends_with_its_window() -> None:
+    """Each name has a window of its own, which begins with the first that is counted."""
+    times: list[int | None] = [5_000_000]
+    control = FileControl(lambda: TABLE, lambda: times[-1])
+    assert [await control.tally("a", 1_000), await control.tally("b", 1_000)] == [1, 1]
+    times.append(5_999_999)
+    assert await control.tally("a", 1_000, 2) == 3
+    times.append(6_000_000)
+    assert await control.tally("a", 1_000) == 1
+
+
+async def test_without_the_store_s_time_nothing_is_told() -> None:
+    """No record is said to be of 1970: until the store was heard nothing is read."""
+    times: list[int | None] = [None]
+    control = FileControl(lambda: TABLE, lambda: times[-1])
+    with pytest.raises(StoreError):
+        await control.head()
+    times.append(5_000_000)
+    await control.head()
+    ((_, record), *_), *_ = [page async for page in control.records("plan")]
+    assert record["created"] == 5_000_000

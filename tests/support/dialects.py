@@ -49,22 +49,11 @@ class Pairs:
         return PAIRS.get(key_id)
 
 
-class DialectPort:
-    """A running port with all three dialects."""
+class SignedPort:
+    """A running port with all three dialects, whoever serves it."""
 
-    def __init__(self, desk: Operations, control: ControlStore, store: RedisStore, number: int) -> None:
-        self.desk = desk
-        self.control = control
-        self.store = store
+    def __init__(self, number: int) -> None:
         self.number = number
-
-    async def spend(
-        self, plan_id: str, service_id: str, environment: Environment, times: int, secret_id: str = ""
-    ) -> None:
-        """Have so many requests counted."""
-        plan = plan_of(await self.desk.plan(plan_id)).plan
-        of = Subject(plan, service_id, environment, secret_id)
-        await submit(self.store, [call(of, terms(), cost=times)]).answers()
 
     async def ask(self, method: str, target: str, **more: Any) -> httpx.Response:
         """Whatever is sent."""
@@ -107,6 +96,24 @@ class DialectPort:
     def cloud(self, who: str = "AKIDadmin", key: str = KEY, **how: Any) -> "Cloud":
         """The cloud's own client."""
         return Cloud(self.number, who, key, **how)
+
+
+class DialectPort(SignedPort):
+    """One in this process."""
+
+    def __init__(self, desk: Operations, control: ControlStore, store: RedisStore, number: int) -> None:
+        super().__init__(number)
+        self.desk = desk
+        self.control = control
+        self.store = store
+
+    async def spend(
+        self, plan_id: str, service_id: str, environment: Environment, times: int, secret_id: str = ""
+    ) -> None:
+        """Have so many requests counted."""
+        plan = plan_of(await self.desk.plan(plan_id)).plan
+        of = Subject(plan, service_id, environment, secret_id)
+        await submit(self.store, [call(of, terms(), cost=times)]).answers()
 
 
 class Cloud:

@@ -149,7 +149,8 @@ API_KEY: tuple[Shown, ...] = (
         "AccessKeySecret",
         lambda view: view.key,
         "different",
-        "in clear only at creation, after a change, and in DescribeApiKey for the role admin; else ******",
+        "in clear only at creation, after a change, and in DescribeApiKey for the role admin; else, and"
+        " whenever it stands in a file, ******",
     ),
     Shown("AccessKeyType", lambda view: view.type),
     Shown("SecretName", lambda view: view.secret_name),

@@ -70,7 +70,7 @@ async def _delete(call: Call) -> bool:
 async def _describe(call: Call) -> dict[str, Any]:
     secret_id = call.record["secretId"]
     await call.operations.secret(secret_id)
-    if not may(call.asker.role, "RevealSecretKey"):
+    if call.operations.read_only or not may(call.asker.role, "RevealSecretKey"):
         return await _shown(call, secret_id)
     return await _shown(call, secret_id, await call.operations.reveal_secret_key(call.asker, secret_id))
 

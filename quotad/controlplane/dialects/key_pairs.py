@@ -1,12 +1,30 @@
-"""Admins' key pairs as the control records have them: kind ``credential``, type ``keyPair``."""
+"""Admins' key pairs: those of the configuration, and those of the control records (``type: keyPair``)."""
+
+from collections.abc import Iterable
 
 from quotad.catalog.vault import Vault
-from quotad.controlplane.dialects.signed import KeyPair
+from quotad.config.model import AdminKeyPair
+from quotad.controlplane.dialects.signed import KeyPair, KeyPairs
 from quotad.controlplane.operations import Operations
 
 
+class ConfiguredKeyPairs:
+    """Finds those that stand in the file, else those of ``others``."""
+
+    def __init__(self, pairs: Iterable[AdminKeyPair], others: KeyPairs | None = None) -> None:
+        self._pairs = {pair.key_id: KeyPair(pair.key, pair.role, pair.name) for pair in pairs}
+        self._others = others
+
+    async def key_pair(self, key_id: str) -> KeyPair | None:
+        """See ``KeyPairs``."""
+        found = self._pairs.get(key_id)
+        if found is None and self._others is not None:
+            found = await self._others.key_pair(key_id)
+        return found
+
+
 class StoredKeyPairs:
-    """Finds them by their ids."""
+    """Finds those of the control records by their ids."""
 
     def __init__(self, operations: Operations, vault: Vault) -> None:
         self._operations = operations

@@ -3,7 +3,9 @@ from typing import Any
 import pytest
 
 from quotad.catalog.vault import Vault
-from quotad.controlplane.dialects.key_pairs import StoredKeyPairs
+from quotad.config.model import AdminKeyPair
+from quotad.controlplane.dialects.key_pairs import ConfiguredKeyPairs, StoredKeyPairs
+from quotad.controlplane.dialects.signed import KeyPair
 from quotad.controlplane.operations import Operations
 from quotad.store.control import Write
 from tests.support.control import committed, control_store
@@ -41,3 +43,20 @@ async def test_which_may_be_used(store_server: StoreServer, more: dict[str, Any]
         assert (pair is not None) == found
         assert pair is None or (pair.key, pair.role, pair.name) == (b"the-key-itself", "admin", "root")
         assert await pairs.key_pair("AKIDnobody") is None
+
+
+async def test_those_of_the_file_come_first() -> None:
+    """A key pair of the configuration is found by its id, else one of the others, if there are any."""
+    mine = AdminKeyPair("ci", "operate", "AKIDci", b"key-of-the-file")
+    alone = ConfiguredKeyPairs([mine])
+    assert await alone.key_pair("AKIDci") == KeyPair(b"key-of-the-file", "operate", "ci")
+    assert await alone.key_pair("AKIDother") is None
+    other = ConfiguredKeyPairs(
+        [AdminKeyPair("b", "read", each, b"another-key") for each in ("AKIDci", "AKIDb")]
+    )
+    both = ConfiguredKeyPairs([mine], other)
+    assert [pair and pair.name for pair in [await both.key_pair(each) for each in ("AKIDci", "AKIDb")]] == [
+        "ci",
+        "b",
+    ]
+    assert b"key-of-the-file".decode() not in repr(mine)
