@@ -99,7 +99,7 @@ async def file_mode(store: StoreServer, folder: Path) -> AsyncIterator[FileMode]
 async def told_in_history(rest: OfficePort, units: int) -> bool:
     """Whether the last hours have so many requests."""
     (row,) = (await rest.done("GET", "/v1/usage/history?unit=hour"))["usage"]
-    return sum(each["used"] for each in row["history"]) == units
+    return bool(sum(each["used"] for each in row["history"]) == units)
 
 
 async def test_the_native_format(store_server: StoreServer, tmp_path: Path) -> None:
