@@ -9,7 +9,8 @@ from typing import TypeVar
 from quotad.catalog.records import plan_of, service_of
 from quotad.controlplane.replica import Reach, Replica
 from quotad.controlplane.subjects import Sought
-from quotad.core.plans import ENVIRONMENTS, Environment, Secret, Service, Subject, UsagePlan
+from quotad.core.plans import ENVIRONMENTS, UNLIMITED, Environment, Secret, Service, Subject, UsagePlan
+from quotad.core.table import throttle_of
 
 _Value = TypeVar("_Value")
 
@@ -43,7 +44,11 @@ class RecordTable:
         return _Found(lambda secret_id: self._subject(secret_id, service_id, environment, shadow=True))
 
     def throttle(self, service_id: str, environment: Environment) -> Subject | None:
-        """See ``Table``. Nobody asks for it here."""
+        """See ``Table``."""
+        service = self.services.get(service_id)
+        for rule in () if service is None else service.rules:
+            if rule.environment == environment and rule.rate_rps != UNLIMITED:
+                return throttle_of(service_id, rule)
         return None
 
     def has_default(self, service_id: str, environment: Environment, secret_id: str) -> bool:

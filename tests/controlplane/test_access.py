@@ -62,7 +62,8 @@ async def test_whoever_fails_too_often_waits(
             await port.refused(401, "GET", "/v1/whoami", token="wrong-token-of-twenty")
         for token in ("wrong-token-of-twenty", TOKEN):
             answer = await port.ask("GET", "/v1/whoami", token=token)
-            assert (answer.status_code, answer.headers["Retry-After"]) == (429, "20")
+            assert answer.status_code == 429
+            assert 1 <= int(answer.headers["Retry-After"]) <= 20
 
 
 def test_an_address_comes_back() -> None:

@@ -20,9 +20,9 @@ PLANS = {
 }
 
 
-def place(published: bool, default: str | None) -> dict[str, Any]:
+def place(published: bool, default: str | None, throttle: dict[str, int] | None = None) -> dict[str, Any]:
     """An environment's record."""
-    rest = {"released": None, "versionName": "", "releaseDesc": "", "throttle": None}
+    rest = {"released": None, "versionName": "", "releaseDesc": "", "throttle": throttle}
     return {"published": published, "defaultPlan": default, **rest}
 
 
@@ -126,5 +126,20 @@ def test_what_is_not_there() -> None:
     assert "AKIDnone" not in records.secrets
     assert records.callers("service-none", "test").get("AKIDa") is None
     assert records.throttle("service-a", "test") is None
+    assert records.throttle("service-none", "test") is None
     with pytest.raises(NotImplementedError):
         len(records.plans)
+
+
+def test_a_throttle() -> None:
+    """What holds for all callers of an environment is as a file's table has it; a default plan is none."""
+    made = replica({}, {}, None)
+    environments = {name: place(True, None, {"rateRps": 5, "burst": 9}) for name in ("release", "prepub")}
+    environments["test"] = place(True, "shared")
+    record = {"serviceId": "service-c", "serviceName": "c", "serviceDesc": "", "created": 0, "modified": 7000}
+    made.put("service", [("service-c", {**record, "environments": environments})])
+    rule = EnvironmentRule("prepub", 5, 9, 7)
+    file = PlanTable([Service("service-c", "c", rules=(rule,))], [], [], [])
+    records = RecordTable(made)
+    assert records.throttle("service-c", "prepub") == file.throttle("service-c", "prepub")
+    assert records.throttle("service-c", "test") is None

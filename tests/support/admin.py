@@ -27,6 +27,7 @@ from quotad.core.table import PlanTable
 from quotad.core.windows import windows
 from quotad.store.redis_store import RedisStore
 from tests.support.batches import call, submit, terms
+from tests.support.described import check_described
 from tests.support.samples import TABLE
 
 TOKEN = "a-token-of-twenty-characters"
@@ -84,7 +85,9 @@ class Port:
         headers = {"Authorization": f"Bearer {TOKEN}", **more.pop("headers", {})}
         url = f"http://127.0.0.1:{self.number}/v1/usage{target}"
         async with httpx.AsyncClient(trust_env=False) as client:
-            return await client.request(method, url, headers=headers, **more)
+            answer = await client.request(method, url, headers=headers, **more)
+        check_described(answer)
+        return answer
 
     def audited(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.path.read_text().splitlines()]

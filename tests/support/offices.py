@@ -1,4 +1,4 @@
-"""Admin processes in this process: the real composition, on a real store, with a port."""
+"""Admin ports on a real store: of the real composition in this process, or of a `quotad admin`."""
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
@@ -10,6 +10,8 @@ import yaml
 
 from quotad.config.file import load
 from quotad.ground import Ground
+from tests.support.described import check_described
+from tests.support.processes import start_quotad
 from tests.support.shell import control_file, file_of
 
 TOKEN = "a-token-of-twenty-characters"
@@ -24,11 +26,13 @@ class OfficePort:
         self._verify = verify
 
     async def ask(self, method: str, target: str, *, token: str = TOKEN, **more: Any) -> httpx.Response:
-        """One answer; an empty token: none is sent."""
+        """One answer, which is as the description has it; an empty token: none is sent."""
         proof = {"Authorization": f"Bearer {token}"} if token else {}
         headers = {**proof, **more.pop("headers", {})}
         async with httpx.AsyncClient(trust_env=False, verify=self._verify) as client:
-            return await client.request(method, f"{self.url}{target}", headers=headers, **more)
+            answer = await client.request(method, f"{self.url}{target}", headers=headers, **more)
+        check_described(answer)
+        return answer
 
     async def done(self, method: str, target: str, **more: Any) -> Any:
         """The members of an answer that must be good; None: it has none."""
@@ -54,6 +58,22 @@ async def office(
     members["admin"] = {"address": "127.0.0.1:0", **({"token": TOKEN} if admin is None else admin)}
     async with _serving(file_of(path, members), verify) as port:
         yield port
+
+
+@contextlib.asynccontextmanager
+async def admin_process(url: str, folder: Path) -> AsyncIterator[OfficePort]:
+    """A process of its own on this store, until the end of the block; nothing unforeseen may happen in it."""
+    admin = {"address": "127.0.0.1:0", "token": TOKEN}
+    telemetry = {"address": "127.0.0.1:0", "accessLog": ""}
+    store = {"url": url, "deadlineMs": 5000}
+    path = control_file(folder, url, admin=admin, telemetry=telemetry, store=store)
+    process = await start_quotad(path, command="admin")
+    try:
+        yield OfficePort(process.ports["admin"])
+    finally:
+        status = await process.stop()
+    assert status == 0
+    assert "Traceback" not in (said := "".join(process.errors)), said
 
 
 @contextlib.asynccontextmanager

@@ -79,6 +79,7 @@ def _operation(route: Route) -> Schema:
         "operationId": route.name,
         "summary": route.summary,
         "description": f"Needs the role {NEEDED[route.action]}.",
+        "x-quotad-role": NEEDED[route.action],
         "tags": [tag],
         "responses": _responses(route),
     }

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, RootModel
+from pydantic import Field, RootModel
 
 from quotad.config.section import Section
 from quotad.controlplane.rest.shapes import EnvironmentName, Listed
@@ -178,6 +178,8 @@ class PlaceExplanation(Verdict):
     by_default: bool
     """Whether the plan holds because the environment names it for whoever has none."""
     plan: PlanNow | None
+    throttle: Rate | None
+    """What all callers of the environment together are held to."""
     shadow_plan: Annotated[ShadowNow | None, Field(alias="shadow")]
 
 
@@ -191,6 +193,12 @@ class WindowsThen(Section):
     day: WindowThen
     month: WindowThen
     total: WindowThen
+
+
+class RateThen(Rate):
+    """The rate as it was then."""
+
+    left: int
 
 
 class RefusedRequest(Section):
@@ -217,7 +225,7 @@ class RefusedRequest(Section):
     decided_at: str = ""
     in_flight_only: bool = False
     windows: WindowsThen | None = None
-    rate: JsonValue = None
+    rate: RateThen | None = None
 
 
 class Explanation(RootModel[PlaceExplanation | RefusedRequest]):
