@@ -9,7 +9,7 @@ BIN := .venv/bin
 export PYTHON
 
 # What `make test-all` needs from Debian, as program:package. A missing one fails there.
-DEBIAN := redis-server:redis-server openssl:openssl nginx:nginx node:nodejs curl:curl chromium:chromium
+DEBIAN := prometheus:prometheus redis-server:redis-server openssl:openssl nginx:nginx node:nodejs curl:curl chromium:chromium
 # What `make bench` measures against and with.
 RIVALS := nginx:nginx redis-server:redis-server wrk:wrk
 # What `make chaos` needs besides: a Sidecar whose clock is an hour off.

@@ -182,6 +182,7 @@ class App:
             store_durations=lambda: store.stats.durations,
             store_errors=lambda: store.stats.errors,
             unaccounted=lambda: limiter.outage.unaccounted,
+            settle_age_s=limiter.settle_age_s,
             log_dropped=lambda: access_log.dropped if access_log else 0,
             connections=lambda: listener.connections if (listener := self._listener) else 0,
             connections_refused=lambda: listener.refused if (listener := self._listener) else {},

@@ -188,6 +188,7 @@ class Combiner:
             self._results.failed(lane, waiters, answer.kind)
         elif answer.status == AnswerStatus.DECIDED:
             lane.retries = 0
+            lane.owes_since_s = 0.0
             lane.unsure = False
             self._results.decided(lane, call, waiters, answer, late)
         else:

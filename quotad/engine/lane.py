@@ -26,6 +26,7 @@ class Lane:
         "late",
         "leaving",
         "listed",
+        "owes_since_s",
         "queued",
         "remembers",
         "retries",
@@ -51,6 +52,8 @@ class Lane:
         """It holds numbers that the store has not heard."""
         self.listed = False
         """It is among the Lanes whose numbers go out soon even if nobody asks."""
+        self.owes_since_s = 0.0
+        """Since when (monotonic) it has something to tell that no Answer has confirmed; 0: nothing."""
         self.wants = False
         """Its next call decides although nobody waits: it asks for units ahead, or whether a quota that
         was used up still is."""

@@ -352,6 +352,11 @@ class Limiter:
         for lane in self._lanes.values():
             yield lane.subject
 
+    def settle_age_s(self) -> float:
+        """How long the longest untold outcome has waited for the store to hear it; 0: none waits."""
+        since_s = [lane.owes_since_s for lane in self._lanes.values() if lane.owes_since_s]
+        return self._monotonic_s() - min(since_s) if since_s else 0.0
+
     def leased(self) -> dict[str, int]:
         """Plan id to units that this process holds ahead."""
         units: dict[str, int] = {}

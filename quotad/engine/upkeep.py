@@ -93,6 +93,8 @@ class Upkeep:
         if lane.listed:
             return
         lane.listed = True
+        if not lane.owes_since_s:
+            lane.owes_since_s = self._monotonic_s()
         if not self._dirty:
             delay_s = OUTAGE_SETTLE_DELAY_S if self._outage.failing else SETTLE_DELAY_S
             self._call_later(delay_s, self.wash)

@@ -11,13 +11,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder
 from prometheus_client.registry import Collector
 
-from quotad.telemetry.families import FAMILIES, Family
+from quotad.telemetry.families import CONFIG_VERSION, FAMILIES, FAMILIES_OF_A_SCRAPE, Family
 from quotad.telemetry.figures import Figures
 from quotad.telemetry.sources import Scrape
 from quotad.telemetry.stock import StockRow
 
-_STOCK = ("plan", "service", "environment", "window")
-_SHARED = " Every sidecar exports the same store-wide number: aggregate with max, not sum."
 _ACCEPT_LENGTH = 512
 
 
@@ -36,11 +34,7 @@ class QuotadCollector(Collector):
             elif name in figures.numbers:
                 yield _numbers(name, family, figures)
         yield from self._stock()
-        version = GaugeMetricFamily(
-            "quotad_config_version",
-            "1; the label is a digest of the configuration in force.",
-            labels=("version",),
-        )
+        version = _gauge(CONFIG_VERSION)
         version.add_metric((self._scrape.config_version(),), 1)
         yield version
 
@@ -48,27 +42,12 @@ class QuotadCollector(Collector):
         stock = self._scrape.stock
         if stock is None:
             return
-        rows = stock.rows
-        yield _gauge("quotad_in_use_request_num", "Requests used." + _SHARED, rows, _in_use)
-        yield _gauge("quotad_max_request_num", "The limit; -1: none." + _SHARED, rows, _maximum)
-        yield _gauge(
-            "quotad_held_request_num",
-            "Requests in flight whose use is not decided yet." + _SHARED,
-            rows,
-            _held,
-        )
-        yield _gauge(
-            "quotad_leased_request_num", "Requests taken ahead by sidecars." + _SHARED, rows, _leased
-        )
-        yield _gauge(
-            "quotad_shadow_in_use_request_num",
-            "What a shadow plan would count as used." + _SHARED,
-            stock.shadow_rows,
-            _in_use,
-        )
-        age = GaugeMetricFamily(
-            "quotad_usage_age_seconds", "Since the store was last heard for the request_num values."
-        )
+        yield _stock("quotad_in_use_request_num", stock.rows, _in_use)
+        yield _stock("quotad_max_request_num", stock.rows, _maximum)
+        yield _stock("quotad_held_request_num", stock.rows, _held)
+        yield _stock("quotad_leased_request_num", stock.rows, _leased)
+        yield _stock("quotad_shadow_in_use_request_num", stock.shadow_rows, _in_use)
+        age = _gauge("quotad_usage_age_seconds")
         age_s = stock.age_s()
         if age_s is not None:
             age.add_metric((), age_s)
@@ -107,8 +86,13 @@ def _histograms(name: str, family: Family, figures: Figures) -> Metric:
     return metric
 
 
-def _gauge(name: str, text: str, rows: Iterable[StockRow], value: Callable[[StockRow], int]) -> Metric:
-    family = GaugeMetricFamily(name, text, labels=_STOCK)
+def _gauge(name: str) -> GaugeMetricFamily:
+    family = FAMILIES_OF_A_SCRAPE[name]
+    return GaugeMetricFamily(name, family.text, labels=family.labels)
+
+
+def _stock(name: str, rows: Iterable[StockRow], value: Callable[[StockRow], int]) -> Metric:
+    family = _gauge(name)
     for row in rows:
         family.add_metric((row.plan_id, row.service_id, row.environment, row.window), value(row))
     return family

@@ -1,12 +1,16 @@
 """Every metric that a process counts by itself: name, text, labels, and how several processes make one.
 
 A new number is a line here and one in ``sources.Sources.figures``: the scrape of one process and the sum
-over workers follow. Stock values, which the store knows for all, are in ``collector``.
+over workers follow. ``STOCK`` are the values that the store knows for all; ``collector`` reads them.
 """
 
 from typing import Literal, NamedTuple
 
 PLACE = ("service", "environment", "plan")
+
+
+STOCK_PLACE = ("plan", "service", "environment", "window")
+_SHARED = " Every sidecar exports the same store-wide number: aggregate with max, not sum."
 
 
 class Family(NamedTuple):
@@ -88,6 +92,9 @@ FAMILIES = {
         "histogram", "From sending a script call to its answer.", ("script",)
     ),
     "quotad_store_errors": Family("counter", "Store calls that gave no answer to trust.", ("kind",)),
+    "quotad_settle_age_seconds": Family(
+        "peak", "How long the longest untold outcome of a request has waited for the store; 0: none waits."
+    ),
     "quotad_event_loop_lag_seconds": Family(
         "peak", "The greatest delay of a timer in the last 15 to 30 seconds."
     ),
@@ -105,3 +112,26 @@ FAMILIES = {
     ),
     "quotad_worker_resident_memory_bytes": Family("level", "Resident memory of all workers."),
 }
+
+STOCK = {
+    "quotad_in_use_request_num": Family("peak", "Requests used." + _SHARED, STOCK_PLACE),
+    "quotad_max_request_num": Family("peak", "The limit; -1: none." + _SHARED, STOCK_PLACE),
+    "quotad_held_request_num": Family(
+        "peak", "Requests in flight whose use is not decided yet." + _SHARED, STOCK_PLACE
+    ),
+    "quotad_leased_request_num": Family("peak", "Requests taken ahead by sidecars." + _SHARED, STOCK_PLACE),
+    "quotad_shadow_in_use_request_num": Family(
+        "peak", "What a shadow plan would count as used." + _SHARED, STOCK_PLACE
+    ),
+    "quotad_usage_age_seconds": Family("peak", "Since the store was last heard for the request_num values."),
+}
+"""Gauges with what the store says; read once for all processes behind one telemetry port."""
+
+CONFIG_VERSION = "quotad_config_version"
+
+FAMILIES_OF_A_SCRAPE = {
+    **FAMILIES,
+    **STOCK,
+    CONFIG_VERSION: Family("peak", "1; the label is a digest of the configuration in force.", ("version",)),
+}
+"""Everything that ``/metrics`` has of quotad's own."""

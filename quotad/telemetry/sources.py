@@ -60,6 +60,8 @@ class Sources:
     """By ``StoreError.kind``."""
     unaccounted: Callable[[], Mapping[str, int]] = dict
     """By plan id: admitted without the store."""
+    settle_age_s: Callable[[], float] = float
+    """How long the longest untold outcome has waited for the store."""
     log_dropped: Callable[[], int] = int
     connections: Callable[[], int] = int
     """Of callers, open now."""
@@ -100,6 +102,7 @@ class Sources:
             figures.put_histogram("quotad_store_duration_seconds", histogram, (script,))
         figures.put_each("quotad_store_errors", self.store_errors())
         figures.put_each("quotad_unaccounted", self.unaccounted())
+        figures.put("quotad_settle_age_seconds", self.settle_age_s())
         figures.put("quotad_event_loop_lag_seconds", self.loop_lag.greatest_s)
         figures.put("quotad_access_log_dropped", self.log_dropped())
         figures.put_each("quotad_upstream_retries", self.upstream_retries())

@@ -8,6 +8,7 @@ from quotad.core.plans import StoreFailurePolicy, Subject
 from quotad.core.quota import Limit
 from quotad.engine.limiter import Limiter
 from quotad.engine.upkeep import HEARTBEATS_PER_HOLD
+from tests.support.elapsing import pass_s
 from tests.support.engines import HOLD_S, Request, World, ask, get, subject, turns
 
 
@@ -300,3 +301,20 @@ async def test_a_known_refusal_is_told_without_asking() -> None:
     world.now_us += 1_100_000
     assert limiter.known_refusal(wanted) is None
     assert (await get(limiter, wanted))[0].admitted
+
+
+async def test_the_settle_age_grows_while_an_outcome_is_untold() -> None:
+    """It is 0 when all is told, grows while the store refuses to hear, and is 0 again once it has heard."""
+    world = World()
+    limiter = world.sidecar()
+    conditional = subject(day_quota_request=10, quota_condition=frozenset({"2xx"}))
+    (request,) = await get(limiter, conditional)
+    assert limiter.settle_age_s() == 0
+    world.stores[0].fault = "lose_call"
+    limiter.settle(request.told, counted=True)
+    await pass_s(world, 30)
+    assert limiter.settle_age_s() == 30
+    world.stores[0].fault = "none"
+    await pass_s(world, 1)
+    assert limiter.settle_age_s() == 0
+    assert world.used(conditional) == (1, 0)

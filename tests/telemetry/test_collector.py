@@ -40,6 +40,7 @@ NAMES = {
     "quotad_upstream_connections",
     "quotad_upstream_waiting",
     "quotad_upstream_retries",
+    "quotad_settle_age_seconds",
     "quotad_event_loop_lag_seconds",
     "quotad_access_log_dropped",
     "quotad_in_use_request_num",
