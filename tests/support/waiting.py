@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-AT_MOST_S = 15.0
+AT_MOST_S = 60.0
+"""Nothing takes this long; a machine may stand still for a while, or be shared by many."""
 
 
 async def until(condition: Callable[[], bool], at_most_s: float = AT_MOST_S) -> None:
