@@ -24,7 +24,11 @@ local function bounds_of(state, total_key, limits, now)
     local limit, amount, stop = DAY_LIMIT - 1 + adjusted[at + 1], adjusted[at + 2], adjusted[at + 3]
     if stop == 0 or now < stop then
       state[ADJUSTED] = 1
-      if bounds[limit] >= 0 then bounds[limit] = math.min(bounds[limit] + amount, LARGEST) end
+      if bounds[limit] >= 0 then
+        bounds[limit] = math.min(bounds[limit] + amount, LARGEST)
+      elseif bounds[limit] < UNLIMITED then
+        bounds[limit] = math.max(bounds[limit] - amount, LARGEST_SOFT)
+      end
     end
   end
   return bounds

@@ -146,3 +146,6 @@ local HOUR_US = 3600000000
 local HOURS_LIFE_US = 691200000000
 local TOP_UP_KEPT_US = 691200000000
 local LARGEST = 9007199254740991
+-- A limit below this one is soft (core.breach): it denies nobody, and is the more negative the larger.
+local UNLIMITED = -1
+local LARGEST_SOFT = -9007199254740991

@@ -16,7 +16,7 @@ end
 -- Writes everything; `entry` is false where the caller has none. The first HSET alone can be refused
 -- (memory, read-only), and then nothing of this Subject was written.
 local function save(state, entry, key, total_key, id, limits, hold, now)
-  local kept = limits[TOTAL_LIMIT] >= 0 and 1 or 0
+  local kept = limits[TOTAL_LIMIT] ~= UNLIMITED and 1 or 0
   local writes_total = total_moved or kept ~= state[TOTAL_KEPT] or not found
   state[VERSION], state[LAST], state[TOTAL_KEPT] = state[VERSION] + 1, now, kept
   local newer = limits[PLAN] > state[PLAN_VERSION]

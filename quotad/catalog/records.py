@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 from quotad.catalog.vault import KEY_FIELD, PREVIOUS_FIELD, Vault, VaultError
 from quotad.core.plans import (
     ENVIRONMENTS,
+    QUOTA_WINDOWS,
     UNLIMITED,
     Environment,
     EnvironmentRule,
     LeaseRule,
+    QuotaWindow,
     Secret,
     Service,
     StoreFailurePolicy,
@@ -121,6 +123,7 @@ def plan_fields(plan: UsagePlan) -> dict[str, Any]:
     said |= {name: number for name, number in numbers.items() if number != UNLIMITED}
     others: dict[str, tuple[Any, Any]] = {
         "quotaCondition": (sorted(plan.quota_condition), []),
+        "onBreach": (_breach_said(plan.soft_quotas), "deny"),
         "scope": (plan.scope, "plan"),
         "timezone": (plan.timezone, "UTC"),
         "monthAnchorDay": (plan.month_anchor_day, 1),
@@ -181,6 +184,7 @@ def _plan(record: Record, journal: bool) -> UsagePlan:
         month_quota_request=_whole(record, "monthQuotaRequest", UNLIMITED),
         max_request_num=_whole(record, "maxRequestNum", UNLIMITED),
         quota_condition=conditions,
+        soft_quotas=_breach(record.get("onBreach", "deny")),
         scope=_choice(record, "scope"),
         timezone=str(record.get("timezone", "UTC")),
         month_anchor_day=_whole(record, "monthAnchorDay", 1),
@@ -192,6 +196,21 @@ def _plan(record: Record, journal: bool) -> UsagePlan:
         disabled=record.get("disabled", False) is True,
         version=_whole(record, "version", 0),
     )
+
+
+def _breach(said: object) -> frozenset[QuotaWindow]:
+    if said in ("deny", "allow"):
+        return frozenset(QUOTA_WINDOWS if said == "allow" else ())
+    names = said["allow"] if isinstance(said, Mapping) and said.keys() == {"allow"} else ()
+    if not isinstance(names, list) or not names or any(name not in QUOTA_WINDOWS for name in names):
+        raise ValueError("onBreach")
+    return frozenset(names)
+
+
+def _breach_said(soft: frozenset[QuotaWindow]) -> Any:
+    if len(soft) in (0, len(QUOTA_WINDOWS)):
+        return "allow" if soft else "deny"
+    return {"allow": [name for name in QUOTA_WINDOWS if name in soft]}
 
 
 def _policy(said: object, journal: bool) -> StoreFailurePolicy:

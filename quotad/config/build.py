@@ -262,6 +262,7 @@ def plan_of(section: schema.PlanSection) -> UsagePlan:
         month_quota_request=section.month_quota_request,
         max_request_num=section.max_request_num,
         quota_condition=frozenset(section.quota_condition or ()),
+        soft_quotas=section.on_breach,
         scope=section.scope,
         timezone=section.timezone,
         month_anchor_day=section.month_anchor_day,

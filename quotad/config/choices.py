@@ -8,7 +8,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from quotad.config import fields as kind
-from quotad.core.plans import Environment, StatusClass, StoreFailurePolicy
+from quotad.core.plans import QUOTA_WINDOWS, Environment, QuotaWindow, StatusClass, StoreFailurePolicy
 
 _SAID_OTHERWISE = {"publish": "release", "pre-publish": "prepub", "testing": "test"}
 _CLASSES = ["2xx", "3xx", "4xx", "5xx", "others"]
@@ -42,6 +42,16 @@ def _store_failure(value: object) -> object:
     raise kind.refusal(
         f"must be closed, {{open: {{budget: n}}}} or {{local: {{units: n}}}}, n from 1 to {kind.MAX_RATE}"
     )
+
+
+def _breach(value: object) -> object:
+    """``deny``, ``allow`` or ``{allow: [day, ...]}``: the quotas that deny nobody."""
+    if value in ("deny", "allow"):
+        return frozenset(QUOTA_WINDOWS if value == "allow" else ())
+    names = _single(value, "allow")
+    if isinstance(names, list) and names and all(name in QUOTA_WINDOWS for name in names):
+        return frozenset(names)
+    raise kind.refusal("must be deny, allow or {allow: [...]} with some of day, month, total")
 
 
 def _form(mode: str, means: str, number: str, counts: str) -> dict[str, Any]:
@@ -83,6 +93,26 @@ StatusClasses = Annotated[
     Field(min_length=1),
     WithJsonSchema(
         {"anyOf": [{"enum": _CLASSES}, {"type": "array", "minItems": 1, "items": {"enum": _CLASSES}}]}
+    ),
+]
+OnBreach = Annotated[
+    frozenset[QuotaWindow],
+    BeforeValidator(_breach),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": ["deny", "allow"]},
+                _only(
+                    "allow",
+                    {
+                        "type": "array",
+                        "minItems": 1,
+                        "items": {"enum": list(QUOTA_WINDOWS)},
+                        "description": "Quotas over which requests pass, and count as overage.",
+                    },
+                ),
+            ]
+        }
     ),
 ]
 OnStoreFailure = Annotated[

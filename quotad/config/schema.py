@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 from quotad.config import fields as kind
 from quotad.config.admin_schema import AdminSection
 from quotad.config.auth_schema import AuthenticationSection
-from quotad.config.choices import EnvironmentName, OnStoreFailure, StatusClasses
+from quotad.config.choices import EnvironmentName, OnBreach, OnStoreFailure, StatusClasses
 from quotad.config.section import Section
 from quotad.config.service_schema import ServiceSection
 from quotad.config.upstream_schema import HealthSection, RetrySection
@@ -259,6 +259,8 @@ class PlanSection(Section):
     """Requests in all, ever."""
     quota_condition: StatusClasses | None = None
     """Only answers of these classes use quota: one or several of 2xx 3xx 4xx 5xx others."""
+    on_breach: OnBreach = Field(default="deny", validate_default=True)
+    """Beyond a quota: deny, allow (counted as overage), or {allow: [...]}: some of day, month, total."""
     scope: Literal["plan", "secret"] = "plan"
     """plan: all Secrets of the plan eat one quota; secret: each has its own."""
     timezone: kind.Zone = "UTC"

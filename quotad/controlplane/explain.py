@@ -187,7 +187,7 @@ def _limits(shown: Row) -> Row:
     windows: Mapping[str, Row] = shown["windows"]
     for name in ("total", "month", "day"):
         window = windows[name]
-        if window["max"] == UNLIMITED or window["left"] > 0:
+        if window["max"] == UNLIMITED or window["left"] > 0 or window["onBreach"] == "allow":
             continue
         held = window["inUse"] - shown["leased"] < window["max"]
         reason = "in_flight" if held else "quota"

@@ -25,12 +25,13 @@ class Adjusted:
         return [top_up for top_up in self.top_ups if not top_up.until_us or now_us < top_up.until_us]
 
     def bounds(self, limits: Limits, now_us: int) -> Limits:
-        """The limits with every top-up that is in force; unlimited stays unlimited."""
+        """The limits with every top-up that is in force; unlimited stays unlimited, a soft one soft."""
         for top_up in self.in_force(now_us):
             name = NAMES[Window(top_up.window)]
             limit = getattr(limits, name)
-            if limit >= 0:
-                limits = limits._replace(**{name: min(limit + top_up.amount, _LARGEST)})
+            if limit != -1:
+                moved = max(limit - top_up.amount, -_LARGEST) if limit < 0 else limit + top_up.amount
+                limits = limits._replace(**{name: min(moved, _LARGEST)})
         return limits
 
     def raised(self, now_us: int) -> tuple[int, int, int]:

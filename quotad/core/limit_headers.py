@@ -5,6 +5,9 @@
 that refused, else the one with the smallest share left. ``_Layout`` is the one place that knows the
 syntax: another draft is another layout.
 
+A soft quota (``core.breach``) has an item with ``quotad-soft`` in the policy and ``quotad-over``, how far use
+is beyond it, beside what is left. It refuses nobody, so it never binds.
+
 How long a window is (``w``): a second for the rate, 86,400 s for a day and 31 days for a month, so
 that a client that spreads ``q`` evenly over ``w`` never runs out early. The total has no window.
 ``t`` is the time until more is there: the rate has more within a second, a day or month at its end,
@@ -17,6 +20,8 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
 
+from quotad.core.breach import is_soft, number_of
+from quotad.core.plans import UNLIMITED
 from quotad.core.verdict import Verdict
 
 DAY_S = 86_400
@@ -36,13 +41,14 @@ class _Kind(NamedTuple):
     window: str
     left: int
     reset: int | None
+    over: int = 0
 
 
 _KINDS = (
     _Kind("rate", ";w=1", 0, 6),
-    _Kind("day", f";w={DAY_S}", 1, 2),
-    _Kind("month", f";w={MONTH_S}", 3, 4),
-    _Kind("total", "", 5, None),
+    _Kind("day", f";w={DAY_S}", 1, 2, 7),
+    _Kind("month", f";w={MONTH_S}", 3, 4, 8),
+    _Kind("total", "", 5, None, 9),
 )
 
 _Form = tuple[bytes, Callable[[tuple[int, ...]], tuple[int, ...]]]
@@ -51,7 +57,7 @@ _Form = tuple[bytes, Callable[[tuple[int, ...]], tuple[int, ...]]]
 class _Layout:
     """What stays while a plan's limits stay: how each kind of binding limit is written."""
 
-    __slots__ = ("day", "forms", "large", "month", "rate", "shares", "tokens", "total")
+    __slots__ = ("day", "forms", "large", "month", "rate", "shares", "soft", "tokens", "total")
 
     def __init__(self, rate: int, burst: int, day: int, month: int, total: int) -> None:
         self.day, self.month, self.total = (_ABSENT if n < 0 else n for n in (day, month, total))
@@ -62,17 +68,36 @@ class _Layout:
         self.shares = tuple(1 / bound if bound > 0 else 1.0 for bound in reversed(bounds))
         """What one request is of the total, month, day and rate: of equal shares the first binds."""
         self.large = max(bounds) > _SF_INTEGER_MAX
-        present = [(kind, bound) for kind, bound in zip(_KINDS, bounds, strict=True) if bound >= 0]
+        self.soft = tuple(number_of(bound) if is_soft(bound) else -1 for bound in (day, month, total))
+        """The soft quotas of day, month and total; -1: it is none. Empty where none is."""
+        if max(self.soft) < 0:
+            self.soft = ()
+        present = [(kind, bound) for kind, bound in zip(_KINDS, bounds, strict=True) if bound != UNLIMITED]
         policy = ", ".join(_policy_item(kind, bound, rate) for kind, bound in present)
         limits = ", ".join(_limit_item(kind, bound) for kind, bound in present)
         lines = f"RateLimit-Policy: {policy}\r\nRateLimit: {limits}\r\n"
-        picked = [at for kind, _ in present for at in _picked(kind)]
-        self.forms = [_form(kind, bound, lines, picked) for kind, bound in zip(_KINDS, bounds, strict=True)]
+        picked = [at for kind, bound in present for at in _picked(kind, bound)]
+        binds = max(bounds) >= 0
+        self.forms = [
+            _form(kind, bound, lines, picked, binds) for kind, bound in zip(_KINDS, bounds, strict=True)
+        ]
         self.forms.reverse()
+
+    def with_soft(self, numbers: tuple[int, ...], *used: int) -> tuple[int, ...]:
+        """The numbers with those of soft quotas: what is left of each, and how far use is beyond it."""
+        told = list(numbers)
+        for kind, quota, units in zip(_KINDS[1:], self.soft, used, strict=True):
+            left = min(quota - units, _SF_INTEGER_MAX)
+            if quota >= 0:
+                told[kind.left] = max(0, left)
+            told.append(min(max(0, -left), _SF_INTEGER_MAX))
+        return tuple(told)
 
 
 def _policy_item(kind: _Kind, bound: int, rate: int) -> str:
     """A quota policy item (draft, section 3.1); a parameter of our own carries a prefix."""
+    if is_soft(bound):
+        return f'"{kind.name}";q={min(number_of(bound), _SF_INTEGER_MAX)}{kind.window};quotad-soft'
     if kind.name != "rate" or bound == rate:
         return f'"{kind.name}";q={min(bound, _SF_INTEGER_MAX)}{kind.window}'
     return f'"rate";q={rate}{kind.window};quotad-burst={bound}'
@@ -82,16 +107,20 @@ def _limit_item(kind: _Kind, bound: int) -> str:
     """A service limit item (draft, section 4.1)."""
     if kind.name == "rate":
         return '"rate";r=%d;t=1' if bound else '"rate";r=%d'
-    return f'"{kind.name}";r=%d' + (";t=%d" if kind.reset else "")
+    over = ";quotad-over=%d" if is_soft(bound) else ""
+    return f'"{kind.name}";r=%d' + (";t=%d" if kind.reset else "") + over
 
 
-def _picked(kind: _Kind) -> list[int]:
+def _picked(kind: _Kind, bound: int) -> list[int]:
     """Which numbers a service limit item takes."""
-    return [kind.left] if kind.reset is None or kind.name == "rate" else [kind.left, kind.reset]
+    numbers = [kind.left] if kind.reset is None or kind.name == "rate" else [kind.left, kind.reset]
+    return [*numbers, kind.over] if is_soft(bound) else numbers
 
 
-def _form(kind: _Kind, bound: int, lines: str, picked: list[int]) -> _Form:
-    """All lines where ``kind`` binds, and what picks their numbers."""
+def _form(kind: _Kind, bound: int, lines: str, picked: list[int], binds: bool) -> _Form:
+    """All lines where ``kind`` binds, if anything does, and what picks their numbers."""
+    if not binds:
+        return lines.encode(), itemgetter(*picked)
     lines += f"X-RateLimit-Limit: {min(bound, _SF_INTEGER_MAX)}\r\nX-RateLimit-Remaining: %d\r\n"
     picked = [*picked, kind.left]
     if kind.reset is not None and not (kind.name == "rate" and bound == 0):
@@ -157,14 +186,15 @@ def limit_headers(verdict: Verdict) -> bytes:
         )
     template, pick = layout.forms[binding]
     # -(-a // b) rounds up; a window that is open ends later than now.
-    return template % pick(
-        (
-            rate_left,
-            day_left,
-            -((now_us - day_end_us) // 1_000_000),
-            month_left,
-            -((now_us - month_end_us) // 1_000_000),
-            total_left,
-            -(-full_us // 1_000_000) or 1,
-        )
+    numbers: tuple[int, ...] = (
+        rate_left,
+        day_left,
+        -((now_us - day_end_us) // 1_000_000),
+        month_left,
+        -((now_us - month_end_us) // 1_000_000),
+        total_left,
+        -(-full_us // 1_000_000) or 1,
     )
+    if layout.soft:
+        numbers = layout.with_soft(numbers, day_used - place, month_used - place, total_used - place)
+    return template % pick(numbers)

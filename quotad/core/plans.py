@@ -12,8 +12,10 @@ UNLIMITED = -1
 
 Environment = Literal["release", "prepub", "test"]
 StatusClass = Literal["2xx", "3xx", "4xx", "5xx", "others"]
+QuotaWindow = Literal["day", "month", "total"]
 
 ENVIRONMENTS: tuple[Environment, ...] = ("release", "prepub", "test")
+QUOTA_WINDOWS: tuple[QuotaWindow, ...] = ("day", "month", "total")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class UsagePlan:
     month_anchor_day: int = 1
     on_store_failure: StoreFailurePolicy = StoreFailurePolicy()
     on_crash: Literal["charge", "release"] = "charge"
+    soft_quotas: frozenset[QuotaWindow] = frozenset()
+    """Quotas that never deny: what passes them is overage (``onBreach: allow``)."""
     lease: LeaseRule | None = None
     """None: every request is decided by the store (strict)."""
     first_period_offset: int = 0

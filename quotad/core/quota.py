@@ -1,6 +1,7 @@
 """The words of one decision: what is asked of the store, what it answers, what a caller is told.
 
-All times are Redis microseconds, all numbers whole and below 2**53, -1 is unlimited.
+All times are Redis microseconds, all numbers whole and below 2**53, -1 is unlimited. A limit below -1 is a
+soft one (``core.breach``): no limit to whoever decides, a number to whoever shows.
 The arithmetic itself stands twice: in ``lua/`` (what runs) and in ``core.reference`` (what it is
 proven against).
 """

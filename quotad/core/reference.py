@@ -11,7 +11,7 @@ from quotad.core.account import DAY_US, Account, Crash, Moment
 from quotad.core.adjusted import NAMES, Adjusted
 from quotad.core.ledger import Entry, Lease, Ledger
 from quotad.core.mending import adopt_previous, heal, is_lost, knows_more, running_windows
-from quotad.core.plans import Subject
+from quotad.core.plans import UNLIMITED, Subject
 from quotad.core.quota import (
     LEAVE,
     Answer,
@@ -205,7 +205,7 @@ class Reference:
         if limits.version > account.limits.version:
             account.limits = limits
         self.accounts[tag] = account
-        kept = limits.total >= 0
+        kept = limits.total != UNLIMITED
         if account.total != account.saved_total or kept != account.total_kept:
             # Whole milliseconds, as the server keeps them.
             expires_us = None if kept else (now_us + _TOTAL_LIFE_US) // 1000 * 1000

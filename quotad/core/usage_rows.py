@@ -4,14 +4,16 @@ A row: ``usagePlanId usagePlanName serviceId serviceName environment``, under ``
 ``secretId secretName``, of a shadow plan ``shadow: true``; ``inUseRequestNum`` and ``maxRequestNum`` are the
 lifetime total, ``held`` its requests in flight whose use is not decided yet, ``leased`` what sidecars took
 ahead of it (in use, not spent yet); ``windows`` has ``day``, ``month`` and ``total``, each with ``inUse``,
-``held``, ``max``, ``left`` and ``endsAt`` (null: no window is open, or it has no end); ``rate`` has
-``rateRps`` and ``burst``. Each ``max`` has the top-ups in it that are in force. -1 is unlimited.
+``held``, ``max``, ``left``, ``overage`` (of a soft quota: how far use is beyond it), ``onBreach`` (``allow``:
+a soft one) and ``endsAt`` (null: no window is open, or it has no end); ``rate`` has ``rateRps`` and
+``burst``. Each ``max`` has the top-ups in it that are in force. -1 is unlimited.
 """
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from quotad.core.breach import is_soft, number_of, overage, raised, softened
 from quotad.core.first_period import month_limit_at
 from quotad.core.plans import UNLIMITED, Subject
 from quotad.core.quota import Usage
@@ -74,12 +76,12 @@ def row(table: Table, subject: Subject, usage: Usage) -> Row:
     plan = subject.plan
     entry = identity(table, subject)
     entry["inUseRequestNum"] = usage.total_charged
-    total = raised(plan.max_request_num, usage.total_raised)
-    entry["maxRequestNum"] = total
+    total = raised(softened(plan, "total", plan.max_request_num), usage.total_raised)
+    entry["maxRequestNum"] = number_of(total)
     entry["held"] = usage.total_open
     entry["leased"] = usage.leased
-    day = raised(plan.day_quota_request, usage.day_raised)
-    month = raised(month_limit_at(plan, usage.now_us), usage.month_raised)
+    day = raised(softened(plan, "day", plan.day_quota_request), usage.day_raised)
+    month = raised(softened(plan, "month", month_limit_at(plan, usage.now_us)), usage.month_raised)
     entry["windows"] = {
         "day": window(usage.day_charged, usage.day_open, day, usage.day_end_us),
         "month": window(usage.month_charged, usage.month_open, month, usage.month_end_us),
@@ -90,22 +92,20 @@ def row(table: Table, subject: Subject, usage: Usage) -> Row:
     return entry
 
 
-def raised(limit: int, units: int) -> int:
-    """A limit with its top-ups; unlimited stays unlimited."""
-    return limit if limit == UNLIMITED else limit + units
-
-
 def stamp(time_us: int) -> str:
     """An instant, UTC, RFC 3339, whole seconds."""
     return (_EPOCH + timedelta(microseconds=time_us)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def window(in_use: int, held: int, maximum: int, end_us: int) -> Row:
-    """One window of a row; ``end_us`` 0: it has no end, or none is open."""
+def window(in_use: int, held: int, limit: int, end_us: int) -> Row:
+    """One window of a row; ``limit`` as it travels, ``end_us`` 0: it has no end, or none is open."""
+    maximum = number_of(limit)
     return {
         "inUse": in_use,
         "held": held,
         "max": maximum,
         "left": UNLIMITED if maximum == UNLIMITED else max(0, maximum - in_use - held),
+        "overage": overage(limit, in_use + held),
+        "onBreach": "allow" if is_soft(limit) else "deny",
         "endsAt": stamp(end_us) if end_us else None,
     }

@@ -1,5 +1,6 @@
 """A plan's Terms at the present instant, made once per plan and day."""
 
+from quotad.core.breach import softened
 from quotad.core.first_period import month_limit
 from quotad.core.plans import UsagePlan
 from quotad.core.quota import Limits, Terms, Windows
@@ -32,9 +33,9 @@ class TermsBook:
                 plan.version,
                 plan.rate_rps,
                 plan.burst,
-                plan.day_quota_request,
-                month,
-                plan.max_request_num,
+                softened(plan, "day", plan.day_quota_request),
+                softened(plan, "month", month),
+                softened(plan, "total", plan.max_request_num),
             ),
             _under_one_limit(plan, month, windows),
             bool(plan.quota_condition),

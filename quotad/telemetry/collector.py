@@ -46,6 +46,8 @@ class QuotadCollector(Collector):
         yield _stock("quotad_max_request_num", stock.rows, _maximum)
         yield _stock("quotad_held_request_num", stock.rows, _held)
         yield _stock("quotad_leased_request_num", stock.rows, _leased)
+        soft = [row for row in stock.rows if row.overage is not None]
+        yield _stock("quotad_overage_request_num", soft, _overage)
         yield _stock("quotad_shadow_in_use_request_num", stock.shadow_rows, _in_use)
         age = _gauge("quotad_usage_age_seconds")
         age_s = stock.age_s()
@@ -112,3 +114,7 @@ def _held(row: StockRow) -> int:
 
 def _leased(row: StockRow) -> int:
     return row.leased
+
+
+def _overage(row: StockRow) -> int:
+    return row.overage or 0

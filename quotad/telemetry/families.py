@@ -120,6 +120,7 @@ STOCK = {
         "peak", "Requests in flight whose use is not decided yet." + _SHARED, STOCK_PLACE
     ),
     "quotad_leased_request_num": Family("peak", "Requests taken ahead by sidecars." + _SHARED, STOCK_PLACE),
+    "quotad_overage_request_num": Family("peak", "Used or held beyond a soft quota." + _SHARED, STOCK_PLACE),
     "quotad_shadow_in_use_request_num": Family(
         "peak", "What a shadow plan would count as used." + _SHARED, STOCK_PLACE
     ),

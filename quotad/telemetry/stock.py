@@ -9,8 +9,9 @@ from itertools import islice
 from typing import NamedTuple, Protocol
 
 from quotad.clock import MonotonicClock
+from quotad.core.breach import is_soft, overage, raised, softened
 from quotad.core.first_period import month_limit_at
-from quotad.core.plans import UNLIMITED, Subject
+from quotad.core.plans import QUOTA_WINDOWS, UNLIMITED, Subject
 from quotad.core.quota import Usage
 from quotad.errors import StoreError
 from quotad.telemetry.metrics import Recorder
@@ -19,8 +20,6 @@ REFRESH_S = 1.0
 """The store is asked at most this often, however many scrapers there are."""
 WAIT_S = 0.25
 """How long a scrape waits for fresh values."""
-
-WINDOWS = ("day", "month", "total")
 
 
 class UsageReader(Protocol):
@@ -42,6 +41,8 @@ class StockRow(NamedTuple):
     held: int
     leased: int = 0
     """Of those in use: taken ahead by sidecars, and not spent yet."""
+    overage: int | None = None
+    """Of those in use or held: beyond a soft quota. None: it is none."""
 
 
 class Stock:
@@ -103,33 +104,30 @@ def stock_rows(subjects: Sequence[Subject], usages: Sequence[Usage]) -> list[Sto
         return []
     first = subjects[0]
     plan = first.plan
-    limits = (plan.day_quota_request, month_limit_at(plan, usages[0].now_us), plan.max_request_num)
-    charged = (
-        sum(usage.day_charged for usage in usages),
-        sum(usage.month_charged for usage in usages),
-        sum(usage.total_charged for usage in usages),
-    )
-    held = (
-        sum(usage.day_open for usage in usages),
-        sum(usage.month_open for usage in usages),
-        sum(usage.total_open for usage in usages),
-    )
-    more = (
-        sum(usage.day_raised for usage in usages),
-        sum(usage.month_raised for usage in usages),
-        sum(usage.total_raised for usage in usages),
-    )
+    months = month_limit_at(plan, usages[0].now_us)
+    limits = {"day": plan.day_quota_request, "month": months, "total": plan.max_request_num}
+    counted = {
+        "day": [(usage.day_charged, usage.day_open, usage.day_raised) for usage in usages],
+        "month": [(usage.month_charged, usage.month_open, usage.month_raised) for usage in usages],
+        "total": [(usage.total_charged, usage.total_open, usage.total_raised) for usage in usages],
+    }
     leased = sum(usage.leased for usage in usages)
-    return [
-        StockRow(
-            plan_id=plan.usage_plan_id,
-            service_id=first.service_id,
-            environment=first.environment,
-            window=window,
-            in_use=charged[index],
-            maximum=UNLIMITED if limits[index] < 0 else limits[index] * len(subjects) + more[index],
-            held=held[index],
-            leased=leased,
+    rows = []
+    for window in QUOTA_WINDOWS:
+        counts, limit = counted[window], softened(plan, window, limits[window])
+        beyond = sum(overage(raised(limit, more), charged + held) for charged, held, more in counts)
+        whole = limits[window] * len(subjects) + sum(more for _, _, more in counts)
+        rows.append(
+            StockRow(
+                plan_id=plan.usage_plan_id,
+                service_id=first.service_id,
+                environment=first.environment,
+                window=window,
+                in_use=sum(charged for charged, _, _ in counts),
+                maximum=UNLIMITED if limit == UNLIMITED else whole,
+                held=sum(held for _, held, _ in counts),
+                leased=leased,
+                overage=beyond if is_soft(limit) else None,
+            )
         )
-        for index, window in enumerate(WINDOWS)
-    ]
+    return rows

@@ -15,7 +15,7 @@ from quotad.catalog.records import (
     service_of,
 )
 from quotad.catalog.vault import Vault
-from quotad.core.plans import LeaseRule, Secret, StoreFailurePolicy, UsagePlan
+from quotad.core.plans import QUOTA_WINDOWS, LeaseRule, Secret, StoreFailurePolicy, UsagePlan
 from tests.support.catalog import PLAN_ID, VAULT, key_of, plan, secret, service
 
 LIMITS = st.integers(-1, 2**53 - 1)
@@ -40,6 +40,7 @@ def plans(draw: st.DrawFn) -> UsagePlan:
         month_quota_request=draw(LIMITS),
         max_request_num=draw(LIMITS),
         quota_condition=draw(st.frozensets(st.sampled_from(["2xx", "3xx", "4xx", "5xx", "others"]))),
+        soft_quotas=draw(st.frozensets(st.sampled_from(QUOTA_WINDOWS))),
         scope=draw(st.sampled_from(["plan", "secret"])),
         timezone=draw(st.sampled_from(["UTC", "Europe/Berlin"])),
         month_anchor_day=draw(st.integers(1, 31)),
@@ -124,6 +125,9 @@ def test_without_a_vault_there_are_no_keys() -> None:
         {"quotaCondition": 5},
         {"scope": "environment"},
         {"onCrash": None},
+        {"onBreach": "ajar"},
+        {"onBreach": {"allow": []}},
+        {"onBreach": {"allow": ["day", "rate"]}},
         {"onStoreFailure": "ajar"},
         {"onStoreFailure": {"open": 5}},
         {"lease": 5},

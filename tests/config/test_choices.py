@@ -34,6 +34,30 @@ def test_failure_policies(value: object, policy: StoreFailurePolicy) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "soft"),
+    [
+        ("deny", set()),
+        ("allow", {"day", "month", "total"}),
+        (Outside("allow"), {"day", "month", "total"}),
+        ({"allow": ["month"]}, {"month"}),
+        ({"allow": ["month", "day", "day"]}, {"day", "month"}),
+    ],
+)
+def test_soft_quotas(value: object, soft: set[str]) -> None:
+    """None, all, or those that are named."""
+    assert plan(onBreach=value).on_breach == soft
+
+
+@pytest.mark.parametrize(
+    "value", ["none", None, True, {}, {"allow": []}, {"allow": "day"}, {"allow": ["rate"]}, {"deny": ["day"]}]
+)
+def test_soft_quotas_are_strict(value: object) -> None:
+    """Anything else is refused, the rate among it."""
+    with pytest.raises(ValidationError):
+        plan(onBreach=value)
+
+
+@pytest.mark.parametrize(
     "value",
     [
         "opened",

@@ -160,6 +160,7 @@ def test_plans_and_callers() -> None:
         "Europe/Berlin",
     )
     assert gold.on_store_failure == StoreFailurePolicy("open", 50)
+    assert gold.soft_quotas == {"month", "total"}
     assert (gold.month_anchor_day, gold.on_crash, gold.disabled, gold.version) == (31, "release", True, 7)
     assert (free.usage_plan_name, free.rate_rps, free.burst, free.day_quota_request) == (
         "usagePlan-free",

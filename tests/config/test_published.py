@@ -35,7 +35,6 @@ SEEN_BY_AN_EDITOR = [
     "plan_lease_unknown_field",
     "plan_lease_without_max",
     "plan_numbers_as_text",
-    "plan_of_later",
     "plan_rate_range",
     "plan_scope",
     "plan_shadow",

@@ -51,7 +51,8 @@ def test_what_is_left() -> None:
     assert (plan["usagePlanId"], plan["scope"], plan["quotaCondition"]) == ("usagePlan-shared", "plan", [])
     assert (plan["timezone"], plan["onStoreFailure"], plan["leaseMax"]) == ("UTC", "closed", 0)
     assert plan["windows"]["day"] == {
-        "inUse": 90, "held": 4, "max": 100, "left": 6, "endsAt": "2026-11-18T11:06:41Z",
+        "inUse": 90, "held": 4, "max": 100, "left": 6, "overage": 0, "onBreach": "deny",
+        "endsAt": "2026-11-18T11:06:41Z",
     }  # fmt: skip
     assert told["storeTime"] == "2026-11-18T11:06:40Z"
 

@@ -193,3 +193,31 @@ def test_remaining_stays_within_the_limit(
     assert int(fields.get("X-RateLimit-Reset", 1)) >= 1
     names = [item.split(";")[0] for item in fields["RateLimit"].split(", ")]
     assert names == [item.split(";")[0] for item in fields["RateLimit-Policy"].split(", ")]
+
+
+def test_a_soft_quota_is_marked_and_never_binds() -> None:
+    """What is left of it and what is beyond it stand in its item; X-RateLimit tells of the hard limit."""
+    fields = told(answer(rate_limit=10, burst=10, tokens=9, day_limit=-2 - 3, month_limit=100))
+    assert fields["RateLimit-Policy"] == (
+        '"rate";q=10;w=1, "day";q=3;w=86400;quotad-soft, "month";q=100;w=2678400'
+    )
+    assert fields["RateLimit"] == ('"rate";r=9;t=1, "day";r=0;t=3600;quotad-over=2, "month";r=95;t=7200')
+    assert (fields["X-RateLimit-Limit"], fields["X-RateLimit-Remaining"]) == ("10", "9")
+
+
+def test_only_soft_quotas() -> None:
+    """Nothing can refuse, so nothing binds."""
+    fields = told(answer(total_limit=-2 - 9), place=1)
+    assert fields == {
+        "RateLimit-Policy": '"total";q=9;quotad-soft',
+        "RateLimit": '"total";r=5;quotad-over=0',
+    }
+
+
+def test_huge_soft_quotas_fit_a_structured_field() -> None:
+    """Numbers beyond 15 digits are told as the largest that the syntax has."""
+    fields = told(answer(day_limit=-HUGE, month_limit=-2, month_charged=HUGE // 2))
+    assert fields["RateLimit-Policy"].startswith('"day";q=999999999999999;w=86400;quotad-soft, "month";q=0')
+    assert fields["RateLimit"] == (
+        '"day";r=999999999999999;t=3600;quotad-over=0, "month";r=0;t=7200;quotad-over=999999999999999'
+    )

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 
 from quotad.core.plans import Subject, UsagePlan
@@ -21,9 +22,33 @@ def test_row_of_a_shared_plan() -> None:
         "held": 2,
         "leased": 1,
         "windows": {
-            "day": {"inUse": 3, "held": 1, "max": 100, "left": 96, "endsAt": "2026-11-18T11:06:41Z"},
-            "month": {"inUse": 5, "held": 1, "max": -1, "left": -1, "endsAt": "2026-11-18T11:07:40Z"},
-            "total": {"inUse": 11, "held": 2, "max": 1000, "left": 987, "endsAt": None},
+            "day": {
+                "inUse": 3,
+                "held": 1,
+                "max": 100,
+                "left": 96,
+                "overage": 0,
+                "onBreach": "deny",
+                "endsAt": "2026-11-18T11:06:41Z",
+            },
+            "month": {
+                "inUse": 5,
+                "held": 1,
+                "max": -1,
+                "left": -1,
+                "overage": 0,
+                "onBreach": "deny",
+                "endsAt": "2026-11-18T11:07:40Z",
+            },
+            "total": {
+                "inUse": 11,
+                "held": 2,
+                "max": 1000,
+                "left": 987,
+                "overage": 0,
+                "onBreach": "deny",
+                "endsAt": None,
+            },
         },
         "rate": {"rateRps": 5, "burst": 5},
     }
@@ -96,3 +121,18 @@ def test_top_ups_raise_what_is_shown() -> None:
     shown = {name: (window["max"], window["left"]) for name, window in entry["windows"].items()}
     assert shown == {"day": (110, 11), "month": (-1, -1), "total": (1030, 31)}
     assert entry["maxRequestNum"] == 1030
+
+
+def test_a_soft_quota_shows_what_is_beyond_it() -> None:
+    """With its top-ups, and never a negative rest; the quota that denies beside it has no overage."""
+    plan = replace(SHARED, month_quota_request=5, soft_quotas=frozenset({"month", "total"}))
+    used = usage(7, 2)._replace(total_raised=3)
+    shown = row(TABLE, Subject(plan, SERVICE.service_id, "release"), used)
+    windows = shown["windows"]
+    assert [(windows[name]["max"], windows[name]["left"], windows[name]["overage"]) for name in windows] == [
+        (100, 91, 0),
+        (5, 0, 4),
+        (1003, 994, 0),
+    ]
+    assert [windows[name]["onBreach"] for name in windows] == ["deny", "allow", "allow"]
+    assert shown["maxRequestNum"] == 1003

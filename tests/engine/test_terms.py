@@ -29,6 +29,14 @@ def test_the_same_object_is_answered_while_plan_and_day_are_the_same() -> None:
     assert terms.windows == windows(START_US, "UTC", 1)
 
 
+def test_soft_quotas_travel_as_no_limit_to_whoever_decides() -> None:
+    """They are below -1, the first period's smaller month too; the others are as ever."""
+    soft = replace(PLAN, soft_quotas=frozenset({"day", "total"}), max_request_num=0, month_quota_request=8)
+    assert TermsBook().terms(soft, START_US).limits == (0, 5, 7, -5, 8, -2)
+    first = replace(FIRST, soft_quotas=frozenset({"month"}))
+    assert TermsBook().terms(first, JULY_US).limits.month == -5
+
+
 def test_a_changed_plan_and_a_new_day_make_new_terms() -> None:
     """A reload acts at once; a day's end moves the windows."""
     book = TermsBook()

@@ -7,6 +7,7 @@ from tests.support.sidecars import Sidecar, stored
 from tests.support.twins import DAY_US, HOLD_US, START_US, Twins, limits, subject, terms
 
 SECOND_US = 1_000_000
+HUGE = 2**53 - 1
 NOON_US = 12 * 3_600_000_000
 ALL = frozenset(Window)
 TEN = {Window.DAY: limits(day=10), Window.MONTH: limits(month=10), Window.TOTAL: limits(total=10)}
@@ -225,3 +226,13 @@ def test_a_plan_of_an_older_version_does_not_change_the_limits(twins: Twins) -> 
     adjust(twins, Reset(1, ALL))
     assert twins.ask(terms(limits()), 99).granted == 3
     assert twins.expiry_ms(twins.keys(subject()).total) == -1
+
+
+def test_a_top_up_raises_a_soft_quota_too(twins: Twins) -> None:
+    """By its amount, as a number of its kind; whole to the end."""
+    soft = limits(day=-2 - 10, total=-HUGE)
+    assert ask(twins, soft) == 99
+    adjust(twins, TopUp(1, Window.DAY, 5, 0))
+    adjust(twins, TopUp(2, Window.TOTAL, 5, 0))
+    answer = twins.ask(terms(soft, conditional=False), 99)
+    assert (answer.granted, answer.day_limit, answer.total_limit) == (99, -2 - 15, -HUGE)

@@ -170,3 +170,12 @@ def test_equal_versions_decide_each_by_its_own(twins: Twins) -> None:
     assert twins.ask(terms(limits(day=3)), 9).granted == 3
     assert twins.ask(terms(limits(day=5)), 9, sidecar=2).granted == 2
     assert twins.ask(terms(limits(day=3)), 9).granted == 0
+
+
+def test_a_soft_quota_denies_nobody_and_counts(twins: Twins) -> None:
+    """Over it requests go on and are counted; a hard one beside it denies."""
+    asked = terms(limits(day=-2 - 3, month=8, total=-2), conditional=False)
+    answer = twins.ask(asked, 5)
+    assert (answer.granted, answer.day_charged, answer.day_limit, answer.total_limit) == (5, 5, -5, -2)
+    answer = twins.ask(asked, 5)
+    assert (answer.granted, answer.refused_by, answer.total_charged) == (3, Limit.MONTH, 8)

@@ -120,7 +120,7 @@ def mostly(usual: st.SearchStrategy[int], *odd: int) -> st.SearchStrategy[int]:
 
 
 SMALL = st.integers(0, 6)
-QUOTA = st.sampled_from([*[-1] * 8, 0, 1, 3, 5, 10, 20, 50, 100, HUGE])
+QUOTA = st.sampled_from([*[-1] * 8, 0, 1, 3, 5, 10, 20, 50, 100, HUGE, -2, -3, -12, -52, -HUGE])
 LIMITS = st.builds(
     Limits,
     version=st.sampled_from([0, 0, 0, 0, 1, 2, 3]),

@@ -156,6 +156,8 @@ def test_the_totals_expiry_follows_its_limit(twins: Twins) -> None:
     assert twins.expiry_ms(keys.total) == -1
     twins.ask(terms(limits(day=0)))
     assert twins.expiry_ms(keys.total) == (START_US + 400 * DAY_US) // 1000
+    twins.ask(terms(limits(total=-2)))
+    assert twins.expiry_ms(keys.total) == -1, "a soft total is one"
 
 
 def test_usage_of_ended_windows_reads_zero(twins: Twins) -> None:

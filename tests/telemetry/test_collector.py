@@ -47,6 +47,7 @@ NAMES = {
     "quotad_max_request_num",
     "quotad_held_request_num",
     "quotad_leased_request_num",
+    "quotad_overage_request_num",
     "quotad_usage_age_seconds",
 }
 
@@ -130,7 +131,7 @@ async def test_stock_says_how_to_aggregate() -> None:
     helps = [
         line for line in body.decode().splitlines() if line.startswith("# HELP") and "_request_num " in line
     ]
-    assert len(helps) == 5
+    assert len(helps) == 6
     assert all("aggregate with max, not sum" in line for line in helps)
 
 

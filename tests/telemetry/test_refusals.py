@@ -58,7 +58,7 @@ async def test_a_refusal_says_which_limit_and_what_was_left(book: RefusalBook) -
     assert story["retryAfter"] == 1
     assert story["rate"] == {"rateRps": 5, "burst": 5, "left": 0}
     assert story["windows"]["day"] | {"endsAt": ""} == {
-        "inUse": 5, "held": 0, "max": 100, "left": 95, "endsAt": "",
+        "inUse": 5, "held": 0, "max": 100, "left": 95, "overage": 0, "onBreach": "deny", "endsAt": "",
     }  # fmt: skip
     assert story["decidedAt"] == "2025-06-15T15:06:40Z"
     assert START_US == 1_750_000_000_000_000

@@ -168,3 +168,15 @@ async def test_shadows_are_kept_apart() -> None:
     assert reader.asked == [
         ["usagePlan-shared/service-aaaaaaaa/release", "usagePlan-own/service-aaaaaaaa/release/.shadow/AKIDa"]
     ]
+
+
+def test_overage_is_summed_up_per_caller() -> None:
+    """Of two callers the one within its soft quota does not make up for the other's overage."""
+    plan = replace(OWN, day_quota_request=10, soft_quotas=frozenset({"day", "month"}))
+    subjects = [Subject(plan, SERVICE.service_id, "test", secret.secret_id) for secret in SECRETS[2:]]
+    rows = stock_rows(subjects, [usage(14, 1), usage(2, 1)._replace(day_raised=100)])
+    assert [(row.window, row.maximum, row.overage) for row in rows] == [
+        ("day", 120, 5),
+        ("month", 100, 0),
+        ("total", -1, None),
+    ]

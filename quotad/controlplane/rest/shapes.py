@@ -103,6 +103,12 @@ class Lease(Section):
     ttl_ms: int
 
 
+class SoftQuotas(Section):
+    """Quotas that deny nobody."""
+
+    allow: list[Literal["day", "month", "total"]]
+
+
 class BoundEnvironment(Section):
     """Where a plan is bound."""
 
@@ -125,6 +131,8 @@ class Plan(Section):
     month_quota_request: int
     max_request_num: int
     quota_condition: list[Literal["2xx", "3xx", "4xx", "5xx", "others"]]
+    on_breach: Literal["deny", "allow"] | SoftQuotas
+    """Beyond a quota: deny, or allow and count it as overage."""
     scope: Literal["plan", "secret"]
     """plan: its Secrets share one quota; secret: each has its own."""
     timezone: str
@@ -267,6 +275,7 @@ def plan(record: Record, secret_count: int) -> dict[str, Any]:
         "firstPeriodOffset": said["firstPeriodOffset"] or 0,
         "lease": None if lease is None else {"max": lease["max"], "ttlMs": lease.get("ttlMs", _LEASE_MS)},
         "onStoreFailure": record.get("onStoreFailure", "closed"),
+        "onBreach": record.get("onBreach", "deny"),
         "version": record["version"],
         "created": rfc3339(record["created"]),
         "modified": rfc3339(record["modified"]),

@@ -15,6 +15,9 @@ class WindowUse(Section):
     held: int
     max: int
     left: int
+    overage: int
+    """Beyond a soft quota; 0 where it denies."""
+    on_breach: Literal["deny", "allow"]
     ends_at: str | None
 
 
