@@ -136,6 +136,12 @@ PLANS = Row(
             ),
         ),
         Panel(
+            "Overage",
+            "Used or held beyond soft quotas.",
+            "short",
+            (now("quotad_overage_request_num", "plan", "window", how="max"),),
+        ),
+        Panel(
             "Shadow plans",
             "What they would have said.",
             "reqps",

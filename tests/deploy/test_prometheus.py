@@ -44,7 +44,13 @@ def plan(name: str, **limits: Any) -> dict[str, Any]:
 PLANS = (
     plan("small", dayQuotaRequest=10),
     plan("held", dayQuotaRequest=100_000, quotaCondition="2xx"),
-    plan("ahead", dayQuotaRequest=100_000, lease={"max": 50, "ttlMs": 30_000}),
+    plan(
+        "ahead",
+        dayQuotaRequest=100_000,
+        monthQuotaRequest=1,
+        onBreach={"allow": ["month"]},
+        lease={"max": 50, "ttlMs": 30_000},
+    ),
     plan("open", dayQuotaRequest=100_000, onStoreFailure={"open": {"budget": 1000}}),
 )
 SHADOW = plan("shadow", dayQuotaRequest=5)
@@ -74,7 +80,7 @@ def route(prefix: str, *ports: int, **more: Any) -> dict[str, Any]:
 
 
 def sidecar(folder: Path, url: str, backend: int) -> Path:
-    """Two workers, four plans, a shadow, a backend that is not there, and a log that cannot be written."""
+    """Two workers, plans of each kind, a backend that is not there, and a log that cannot be written."""
     names = [each["usagePlanName"] for each in PLANS]
     config = {
         "workers": 2,
