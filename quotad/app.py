@@ -277,6 +277,14 @@ class Single:
 
 
 def run(path: Path, config: Config) -> int:
-    """Serve until SIGTERM or SIGINT; SIGHUP reads ``path`` again. Raises QuotadError when it cannot start."""
+    """Serve until SIGTERM or SIGINT; SIGHUP reads ``path`` again, and a change of it where it says so.
+
+    Raises QuotadError when it cannot start.
+    """
+    # A worker is an App without this, and without what reads files.
+    from quotad.watch import Watch
+
     lifetime.log_to_stderr()
-    return uvloop.run(lifetime.serve(Single(path, App(config))))
+    single = Single(path, App(config))
+    watch = Watch(path, single.reload) if config.reload == "onChange" else None
+    return uvloop.run(lifetime.serve(single, watch))

@@ -39,6 +39,16 @@ class Service(Protocol):
         """Drain, and let go of all that was started, also after a start that failed half way."""
 
 
+class Watching(Protocol):
+    """Who sees that the configuration has changed (``watch.Watch``)."""
+
+    async def start(self) -> None:
+        """From now on a change is one."""
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+
+
 def log_to_stderr(who: str = "") -> None:
     """Log lines go to standard error; ``who`` tells processes of one quotad apart."""
     logging.basicConfig(
@@ -46,10 +56,10 @@ def log_to_stderr(who: str = "") -> None:
     )
 
 
-async def serve(service: Service) -> int:
+async def serve(service: Service, watching: Watching | None = None) -> int:
     """Run until SIGTERM or SIGINT; answers the exit status. Raises QuotadError.
 
-    SIGHUP reloads, SIGUSR2 swaps.
+    SIGHUP reloads, SIGUSR2 swaps. ``watching`` looks from before the start until the drain begins.
     """
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
@@ -57,12 +67,17 @@ async def serve(service: Service) -> int:
     loop.add_signal_handler(signal.SIGHUP, service.reload)
     loop.add_signal_handler(signal.SIGUSR2, service.swap)
     lift_descriptor_limit()
+    if watching is not None:
+        await watching.start()
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(service.stop)
         bound = await service.start()
         calm_collector()
         log.info("quotad %s ready: %s", __version__, _addresses(bound))
+        looking = None if watching is None else loop.create_task(watching.run())
         await ended.wait()
+        if looking is not None:
+            looking.cancel()
         log.info("draining")
     ignore_endings()
     return 0

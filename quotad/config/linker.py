@@ -87,6 +87,7 @@ class Linker:
             table=table,
             workers=processes.workers,
             supervised=processes.supervised,
+            reload=processes.reload,
             version=version_of(self._values),
             control=build.control_of(control) if control is not None else None,
         )

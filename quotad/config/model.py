@@ -382,6 +382,8 @@ class Config:
     """Processes that share the callers' port."""
     supervised: bool = False
     """A supervisor also for one worker."""
+    reload: Literal["onSignal", "onChange"] = "onSignal"
+    """Whether it is read again when one of its files changes."""
     version: str = ""
     """A digest of what was read, for logs and ``quotad_config_version``."""
     control: Control | None = None

@@ -7,7 +7,7 @@ from quotad.config.file import load
 from quotad.config.model import Config
 from quotad.errors import ConfigError, Problem
 
-FIXED = ("listen", "telemetry", "admin", "store", "workers", "supervised", "control")
+FIXED = ("listen", "telemetry", "admin", "store", "workers", "supervised", "reload", "control")
 """Parts that a running process cannot change."""
 
 KEPT = ("listen.address", *FIXED[1:])

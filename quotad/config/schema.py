@@ -332,6 +332,8 @@ class Processes(Section):
     """Processes that share the callers' port."""
     supervised: kind.Flag = False
     """true: a supervisor also for one worker, so that SIGUSR2 can swap it."""
+    reload: Literal["onSignal", "onChange"] = "onSignal"
+    """onChange: read again when a file of the configuration changes, also without SIGHUP."""
 
 
 class File(Processes):

@@ -39,6 +39,10 @@ class Resolver:
             return {key: self.resolve(item, (*path, key)) for key, item in value.items()}
         return value
 
+    def expand(self, text: str) -> str:
+        """``text`` with its variables replaced."""
+        return self._expand(text, ()) if "${" in text else text
+
     def _text(self, text: str, path: Path_) -> str:
         expanded = self._expand(text, path) if "${" in text else text
         if text.startswith("file:"):

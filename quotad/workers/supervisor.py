@@ -21,6 +21,7 @@ from quotad.telemetry.metrics import Recorder
 from quotad.telemetry.report import absorb
 from quotad.telemetry.server import Readiness
 from quotad.telemetry.sources import Scrape, Sources
+from quotad.watch import Watch
 from quotad.workers.child import Answer, Child
 from quotad.workers.crew import Crew
 from quotad.workers.ports import SharedPort
@@ -194,4 +195,6 @@ def run(path: Path, config: Config) -> int:
     Raises QuotadError when it cannot start.
     """
     lifetime.log_to_stderr()
-    return uvloop.run(lifetime.serve(Supervisor(path, config)))
+    supervisor = Supervisor(path, config)
+    watch = Watch(path, supervisor.reload) if config.reload == "onChange" else None
+    return uvloop.run(lifetime.serve(supervisor, watch))

@@ -233,6 +233,7 @@ def test_the_schema_is_the_published_one() -> None:
         "admin",
         "workers",
         "supervised",
+        "reload",
         "store",
         "control",
         "routes",

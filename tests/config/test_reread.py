@@ -30,4 +30,13 @@ def test_what_needs_a_restart_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         reread(path, current)
     assert [problem.path for problem in caught.value.problems] == ["store", "workers"]
-    assert set(FIXED) == {"listen", "telemetry", "admin", "store", "workers", "supervised", "control"}
+    assert set(FIXED) == {
+        "listen",
+        "telemetry",
+        "admin",
+        "store",
+        "workers",
+        "supervised",
+        "reload",
+        "control",
+    }
