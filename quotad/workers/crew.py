@@ -162,11 +162,11 @@ class Crew:
             _, late = await asyncio.wait(self._tasks, timeout=_end_within_s(grace_s))
             if late:
                 log.error("%d workers did not end in time and are killed", len(late))
-            for child in self._alive:
-                child.end(signal.SIGKILL)
-            while self._tasks:
-                await asyncio.wait(self._tasks)
-        # Whose start was cancelled.
+        # Nobody looks after those whose start was cancelled.
+        for child in self._alive:
+            child.end(signal.SIGKILL)
+        while self._tasks:
+            await asyncio.wait(self._tasks)
         await asyncio.gather(*map(self._bury, tuple(self._alive)))
         if self._collecting is not None:
             self._collecting.cancel()
@@ -181,8 +181,7 @@ class Crew:
 
     async def _begin(self, number: int, parcel: bytes, version: str) -> Child:
         """A worker that runs, but does not listen yet. Raises QuotadError, and leaves nothing behind."""
-        child = await self._spawn(number)
-        self._alive.add(child)
+        child = await self._hire(number)
         try:
             if self._draining.is_set():
                 raise QuotadError("draining")
@@ -192,6 +191,25 @@ class Crew:
             await self._bury(child)
             raise
         return child
+
+    async def _hire(self, number: int) -> Child:
+        """A process, which is known from its first moment on."""
+        spawning = asyncio.ensure_future(self._spawn(number))
+        try:
+            # Cancelled half way, the loop would forget a process that runs already, or not wait for its end.
+            child = await asyncio.shield(spawning)
+        except asyncio.CancelledError:
+            self._run(self._dismiss(spawning))
+            raise
+        self._alive.add(child)
+        return child
+
+    async def _dismiss(self, spawning: "asyncio.Future[Child]") -> None:
+        with contextlib.suppress(QuotadError):
+            child = await spawning
+            self._alive.add(child)
+            child.end(signal.SIGKILL)
+            await self._bury(child)
 
     async def _launch(self, number: int) -> Child:
         """A worker that listens at its own place. Raises QuotadError, and leaves nothing behind."""

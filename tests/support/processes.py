@@ -82,9 +82,7 @@ class Quotad:
 
     def workers(self) -> list[int]:
         """The process ids of its workers that run now, by age."""
-        pid = self.process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return [int(child) for child in children if b"\0worker\0" in _command_line(child)]
+        return workers_of(self.process.pid)
 
     async def until_said(self, words: str) -> str:
         """The first line of stderr, past or to come, that contains ``words``."""
@@ -109,6 +107,12 @@ class Quotad:
         if self._reading is not None:
             await self._reading
         return status
+
+
+def workers_of(pid: int) -> list[int]:
+    """The process ids of the workers that a process has now, by age."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in children if b"\0worker\0" in _command_line(child)]
 
 
 def _command_line(pid: str) -> bytes:

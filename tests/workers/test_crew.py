@@ -1,15 +1,19 @@
+import asyncio
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from quotad.config.parcel import pack
 from quotad.errors import QuotadError
 from quotad.workers import crew as module
 from quotad.workers.crew import Crew
 from tests.support.crews import Workplace, running_crew, workplace
+from tests.support.processes import workers_of
 from tests.support.servers import StoreServer
 from tests.support.waiting import until
 
@@ -124,3 +128,33 @@ async def test_what_the_dead_counted_stays_in_the_sum(tmp_path: Path, store_serv
         lags = crew.figures().numbers.get("quotad_event_loop_lag_seconds", {})
         assert 1e9 not in lags.values()
     assert not crew._children
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_swap_may_be_cancelled_at_any_moment(
+    tmp_path: Path, store_server: StoreServer, loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    """However far a new worker has come to be: it has ended when the drain has."""
+
+    async def cancelled_after(turns: int, place: Workplace) -> bool:
+        """Whether the worker was there already."""
+        crew = Crew(1, place.parcel(), place.spawn)
+        swapping = asyncio.ensure_future(crew.swap(place.parcel()))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        is_there = bool(crew._alive)
+        swapping.cancel()
+        await asyncio.wait([swapping])
+        await crew.drain(1.0)
+        assert workers_of(os.getpid()) == [], f"after {turns} turns of the loop"
+        return is_there
+
+    async def at_every_turn() -> None:
+        async with workplace(tmp_path, store_server.url) as place:
+            turns = 0
+            while not await cancelled_after(turns, place):
+                turns += 1
+            assert turns > 2
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(at_every_turn())
