@@ -60,22 +60,19 @@ class SignedPort:
         async with httpx.AsyncClient(trust_env=False) as client:
             return await client.request(method, f"http://127.0.0.1:{self.number}{target}", **more)
 
-    async def legacy(self, who: str = "AKIDread", key: str = KEY, **own: Any) -> dict[str, Any]:
-        """DescribeServiceUsagePlan in the old form, signed independently of what is tested."""
-        given = {
-            "Action": "DescribeServiceUsagePlan",
-            "Timestamp": int(wall_s()),
-            "Nonce": 4711,
-            "SecretId": who,
-            **own,
-        }
+    async def old(self, path: str, who: str, key: str, **own: Any) -> dict[str, Any]:
+        """A GET in the old form, signed independently of what is tested."""
+        given = {"Timestamp": int(wall_s()), "Nonce": 4711, "SecretId": who, **own}
         text = "&".join(f"{name}={given[name]}" for name in sorted(given))
-        place = f"GET127.0.0.1:{self.number}/v2/index.php"
-        made = hmac.new(key.encode(), f"{place}?{text}".encode(), "sha1").digest()
+        made = hmac.new(key.encode(), f"GET127.0.0.1:{self.number}{path}?{text}".encode(), "sha1").digest()
         query = urlencode({**given, "Signature": b64encode(made).decode()})
-        answer = await self.ask("GET", f"/v2/index.php?{query}")
+        answer = await self.ask("GET", f"{path}?{query}")
         assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
         return dict(answer.json())
+
+    async def legacy(self, who: str = "AKIDread", key: str = KEY, **own: Any) -> dict[str, Any]:
+        """DescribeServiceUsagePlan in the old form."""
+        return await self.old("/v2/index.php", who, key, **{"Action": "DescribeServiceUsagePlan", **own})
 
     async def plans(
         self, method: str, path: str, body: Any = None, who: str = "AKIDoperate", **more: Any
