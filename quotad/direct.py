@@ -40,7 +40,7 @@ async def operations(config: Config) -> AsyncIterator[Operations]:
         control = ControlStore(await ground.start_server(), config.store)
         ground.closers.append(control.close)
         await control.start()
-        yield Operations(control, vault)
+        yield Operations(control, vault, config.control.limits)
     except OperationError as error:
         raise QuotadError(f"{error.detail} ({error.reason.value})") from error
     finally:

@@ -152,7 +152,7 @@ class Ground:
         await records.start()
         self.closers.append(records.close)
         vault = Vault([(key.key_id, key.key) for key in control.master_keys])
-        operations = Operations(records, vault)
+        operations = Operations(records, vault, control.limits)
         eraser = Eraser(operations, self.forget)
         eraser.start()
         self.closers.append(eraser.close)

@@ -23,6 +23,7 @@ from quotad.config.model import (
     Telemetry,
     UpstreamTls,
 )
+from quotad.config.tenant import Limits
 from quotad.config.upstream_schema import HealthSection
 from quotad.core.plans import Binding, EnvironmentRule, LeaseRule, Secret, Service, UsagePlan
 
@@ -142,7 +143,8 @@ def store_of(section: schema.StoreSection, folder: Path) -> StoreConfig:
 
 def control_of(section: schema.ControlSection) -> Control:
     """Control mode."""
-    return Control(section.master_keys)
+    limits = {name: most or 0 for name, most in section.limits}
+    return Control(section.master_keys, Limits(**limits))
 
 
 def _within(folder: Path, name: str | None) -> Path | None:

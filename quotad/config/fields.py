@@ -275,6 +275,7 @@ def _referred_to(value: object) -> object:
 Flag = Annotated[bool, BeforeValidator(_truth)]
 Rate = Annotated[int, Field(ge=-1, le=MAX_RATE), WHOLE]
 Quota = Annotated[int, Field(ge=-1, le=MAX_QUOTA), WHOLE]
+Count = Annotated[int, Field(ge=1, le=10**9), WHOLE]
 DurationMs = Annotated[int, Field(ge=1, le=86_400_000), WHOLE]
 
 Id = Annotated[

@@ -5,6 +5,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 
+from quotad.config.tenant import UNLIMITED, Limits
 from quotad.core.plans import Environment
 from quotad.core.table import PlanTable
 
@@ -366,6 +367,7 @@ class Control:
 
     master_keys: tuple[MasterKey, ...]
     """The first seals, all of them open."""
+    limits: Limits = UNLIMITED
 
 
 @dataclass(frozen=True, slots=True)

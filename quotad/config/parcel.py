@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from quotad.config import model
+from quotad.config import model, tenant
 from quotad.core import plans
 from quotad.core.table import PlanTable
 
@@ -38,7 +38,7 @@ _CLASSES = (
         plans.StoreFailurePolicy,
         plans.UsagePlan,
     ),
-    *(model.Control, model.MasterKey),
+    *(model.Control, model.MasterKey, tenant.Limits),
 )
 _NAMES: dict[type, tuple[str, ...]] = {
     each: tuple(field.name for field in fields(each) if field.init) for each in _CLASSES

@@ -143,11 +143,28 @@ class StoreSection(Section):
     """true: use is also kept by Secret where several Secrets share a plan's counters."""
 
 
+class LimitsSection(Section):
+    """How many there may be of each thing; absent: any number. What is there already stays."""
+
+    services: kind.Count | None = None
+    """Of the store."""
+    plans: kind.Count | None = None
+    """Of the store."""
+    secrets: kind.Count | None = None
+    """Of the store."""
+    secrets_per_plan: kind.Count | None = None
+    """Bound to one plan."""
+    plans_per_secret: kind.Count | None = None
+    """Bound to one Secret."""
+
+
 class ControlSection(Section):
     """Control mode: services, plans, Secrets and bindings live in the store, and stand in no file."""
 
     master_keys: kind.MasterKeys
     """ID:KEY (32 bytes in base64), several on lines of their own; the first seals. file: or ${VAR} only."""
+    limits: LimitsSection = Field(default_factory=LimitsSection)
+    """How many there may be of each thing."""
 
 
 class UpstreamTlsSection(Section):

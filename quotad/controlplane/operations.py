@@ -6,10 +6,10 @@ or not at all, also against other admin processes.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from quotad.catalog.vault import Vault
+from quotad.config.tenant import UNLIMITED, Limits
 from quotad.controlplane import credentials, plans, secrets, services
 from quotad.controlplane.apply import Applier
 from quotad.controlplane.desk import Asker, Control, Decide, Desk, R
@@ -22,20 +22,6 @@ from quotad.core.table import PlanTable
 
 SECRETS_AT_ONCE = 200
 """In one change of many."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How many there may be of each; 0: any number. The clouds' own numbers are in docs/dialects.md."""
-
-    services: int = 0
-    plans: int = 0
-    secrets: int = 0
-    secrets_per_plan: int = 0
-    plans_per_secret: int = 0
-
-
-UNLIMITED = Limits()
 
 
 class Operations:

@@ -40,3 +40,20 @@ async def test_without_an_audit_log_use_is_not_changed(store_server: StoreServer
     assert await desk.start() > 0
     await desk.close()
     await store.close()
+
+
+async def test_the_limits_of_the_configuration_hold(store_server: StoreServer, tmp_path: Path) -> None:
+    """Of each thing as many as the file allows; one more is refused, and what is there stays."""
+    limits = {"services": 1, "plans": 1, "secrets": 2, "secretsPerPlan": 1}
+    async with office(store_server.url, tmp_path, limits=limits) as port:
+        for path, name, most in (("services", "serviceName", 1), ("plans", "usagePlanName", 1)):
+            for _ in range(most):
+                await port.done("POST", f"/v1/{path}", json={name: "a"})
+            told = await port.refused(409, "POST", f"/v1/{path}", json={name: "b"})
+            assert told["code"] == "limit_exceeded"
+        made = [await port.done("POST", "/v1/secrets", json={"secretName": name}) for name in ("a", "b")]
+        (plan,) = (await port.done("GET", "/v1/plans"))["plans"]
+        both = {"usagePlanId": plan["usagePlanId"], "secretIds": [each["secretId"] for each in made]}
+        told = await port.refused(409, "POST", "/v1/bindings/secrets", json=both)
+        assert told["code"] == "limit_exceeded"
+        assert (await port.done("GET", "/v1/services"))["totalCount"] == 1

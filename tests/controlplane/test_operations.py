@@ -1,7 +1,8 @@
 """What every dialect translates to: roles and tenant limits."""
 
+from quotad.config.tenant import Limits
 from quotad.controlplane.desk import Asker
-from quotad.controlplane.operations import Limits, Operations
+from quotad.controlplane.operations import Operations
 from quotad.controlplane.refusal import Reason
 from tests.support.desk import ADMIN, operations, plan, refused, secret, service
 from tests.support.servers import StoreServer

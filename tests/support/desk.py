@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from quotad.catalog.vault import Vault
+from quotad.config.tenant import Limits
 from quotad.controlplane.desk import Asker
-from quotad.controlplane.operations import Limits, Operations
+from quotad.controlplane.operations import Operations
 from quotad.controlplane.refusal import OperationError, Reason
 from quotad.controlplane.replica import Record, Replica
 from tests.support.control import control_store

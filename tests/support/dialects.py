@@ -24,12 +24,13 @@ from quotad.catalog.records import plan_of
 from quotad.catalog.vault import Vault
 from quotad.clock import wall_s
 from quotad.config.model import StoreConfig
+from quotad.config.tenant import UNLIMITED, Limits
 from quotad.controlplane.dialects.cloud_v3 import CloudV3
 from quotad.controlplane.dialects.cloud_v3_call import Backing
 from quotad.controlplane.dialects.legacy_v2 import LegacyV2
 from quotad.controlplane.dialects.signed import KeyPair
 from quotad.controlplane.dialects.usage_plans import UsagePlans
-from quotad.controlplane.operations import UNLIMITED, Limits, Operations
+from quotad.controlplane.operations import Operations
 from quotad.core.plans import Environment, Subject
 from quotad.store.control import ControlStore
 from quotad.store.redis_store import RedisStore

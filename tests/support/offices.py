@@ -50,12 +50,17 @@ class OfficePort:
 
 @contextlib.asynccontextmanager
 async def office(
-    url: str, folder: Path, admin: Mapping[str, Any] | None = None, verify: Any = True
+    url: str,
+    folder: Path,
+    admin: Mapping[str, Any] | None = None,
+    verify: Any = True,
+    limits: Mapping[str, int] | None = None,
 ) -> AsyncIterator[OfficePort]:
     """In control mode on this store, until the end of the block."""
     path = control_file(folder, url)
     members = yaml.safe_load(path.read_text())
     members["admin"] = {"address": "127.0.0.1:0", **({"token": TOKEN} if admin is None else admin)}
+    members["control"]["limits"] = dict(limits or {})
     async with _serving(file_of(path, members), verify) as port:
         yield port
 

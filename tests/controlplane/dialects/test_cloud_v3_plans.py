@@ -1,6 +1,6 @@
 """Every action on plans, through the cloud's own client."""
 
-from quotad.controlplane.operations import Limits
+from quotad.config.tenant import Limits
 from tests.support.desk import ADMIN, plan, secret, service
 from tests.support.dialects import Cloud, DialectPort, dialect_port
 from tests.support.servers import StoreServer

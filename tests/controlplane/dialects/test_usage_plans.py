@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
+from quotad.config.tenant import Limits
 from quotad.controlplane.dialects.fields import DialectError
 from quotad.controlplane.dialects.usage_plans import stage_of
-from quotad.controlplane.operations import Limits
 from tests.support.desk import ADMIN, plan, secret, service
 from tests.support.dialects import DialectPort, dialect_port
 from tests.support.servers import StoreServer, running_server

@@ -1,0 +1,17 @@
+"""How many there may be of each thing in control mode."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one store; 0: any number. The clouds' own numbers are in docs/dialects.md."""
+
+    services: int = 0
+    plans: int = 0
+    secrets: int = 0
+    secrets_per_plan: int = 0
+    plans_per_secret: int = 0
+
+
+UNLIMITED = Limits()
