@@ -35,6 +35,7 @@ test: lint ## lint, and all tests that need nothing but PyPI
 test-all: ## lint, and all tests, also those that need programs from Debian
 	@sh .ci/tools $(DEBIAN)
 	@$(MAKE) --no-print-directory lint
+	@sh .ci/kube
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "debian or not debian" $(PYTEST)
 
 compiled: ## dist/compiled/: the wheel with its hot path in C; installs it in .venv-compiled (needs a C compiler)

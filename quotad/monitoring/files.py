@@ -1,4 +1,4 @@
-"""The files that are committed under deploy/monitoring/."""
+"""The files that are committed under deploy/, made from the metrics in the code."""
 
 import json
 from pathlib import Path
@@ -12,15 +12,29 @@ _MADE = "# Made by `python -m quotad.monitoring` from the metrics in the code: c
 
 
 def files() -> dict[str, str]:
-    """Name to text."""
+    """Path to text. What the Prometheus operator reads says the same, where kustomize finds it."""
+    board = json.dumps(dashboard(), indent=2) + "\n"
+    resource = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": "quotad"},
+        "spec": rules(),
+    }
     return {
-        "dashboard.json": json.dumps(dashboard(), indent=2) + "\n",
-        "alerts.yaml": _MADE + yaml.safe_dump(rules(), sort_keys=False, width=110, allow_unicode=True),
+        "monitoring/dashboard.json": board,
+        "monitoring/alerts.yaml": _yaml(rules()),
+        "kubernetes/components/monitoring/dashboard.json": board,
+        "kubernetes/components/monitoring/prometheusrule.yaml": _yaml(resource),
     }
 
 
 def write(folder: Path) -> None:
-    """Make the folder, where it is missing, and write the files."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the files, and make their folders where they are missing."""
     for name, text in files().items():
-        (folder / name).write_text(text, encoding="utf-8")
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def _yaml(value: object) -> str:
+    return _MADE + yaml.safe_dump(value, sort_keys=False, width=110, allow_unicode=True)

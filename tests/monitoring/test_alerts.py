@@ -158,7 +158,11 @@ def test_each_alert_fires_on_what_it_is_for_and_on_nothing_else(tmp_path: Path) 
     tests = tmp_path / "tests.yaml"
     tests.write_text(
         json.dumps(
-            {"rule_files": ["alerts.yaml"], "evaluation_interval": "1m", "tests": [*map(unit_test, CASES)]}
+            {
+                "rule_files": ["monitoring/alerts.yaml"],
+                "evaluation_interval": "1m",
+                "tests": [*map(unit_test, CASES)],
+            }
         )
     )
     done = subprocess.run(

@@ -32,7 +32,7 @@ def test_promtool_takes_the_rules(tmp_path: Path) -> None:
     """The file is one that Prometheus loads, templates included."""
     write(tmp_path)
     done = subprocess.run(
-        ["promtool", "check", "rules", "--lint-fatal", tmp_path / "alerts.yaml"],
+        ["promtool", "check", "rules", "--lint-fatal", tmp_path / "monitoring" / "alerts.yaml"],
         capture_output=True,
         text=True,
         check=False,

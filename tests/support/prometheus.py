@@ -62,7 +62,7 @@ async def running_prometheus(folder: Path, targets: Mapping[str, int]) -> AsyncI
     ]
     configuration = {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
-        "rule_files": ["alerts.yaml"],
+        "rule_files": ["monitoring/alerts.yaml"],
         "scrape_configs": scrapes,
     }
     (folder / "prometheus.yml").write_text(json.dumps(configuration))
