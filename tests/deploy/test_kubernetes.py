@@ -109,14 +109,15 @@ def mounted(manifests: Manifests, workload: Manifest, root: Path) -> Path:
         for name, content in manifests.files(volumes[mount["name"]]).items():
             (folder / name).write_bytes(content)
     secret = root / "etc" / "quotad-secret"
-    for name, content in (
+    for name, text in (
         ("store-password", "password"),
         ("master.keys", "k1:" + "A" * 43 + "=\n"),
         ("token", "a-token-of-the-test-only"),
     ):
         if not (secret / name).exists():
-            (secret / name).write_text(content)
-    return root / container["args"][-1].lstrip("/")
+            (secret / name).write_text(text)
+    path: str = container["args"][-1]
+    return root / path.lstrip("/")
 
 
 def test_quotad_takes_what_is_mounted(manifests: Manifests, tmp_path: Path) -> None:
