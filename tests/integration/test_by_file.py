@@ -114,9 +114,8 @@ async def test_from_zero_by_rest(store_server: StoreServer, tmp_path: Path) -> N
         before = await in_use(client, sidecar)
         assert await status(client, sidecar) == 200
         assert await in_use(client, sidecar) == before + 1
-        # Of a Secret that no plan binds to what is served here a sidecar knows nothing.
-        await ask("bindings/secrets/unbind", held)
-        await until_true(lambda: is_refused(client, sidecar))
+        await ask("bindings/secrets/unbind", held, becomes=403)
+        await ask(f"services/{SERVICE_ID}/environments/release/unpublish", {}, becomes=404)
 
 
 async def test_from_zero_by_the_clouds_client(store_server: StoreServer, tmp_path: Path) -> None:
@@ -142,16 +141,19 @@ async def test_from_zero_by_the_clouds_client(store_server: StoreServer, tmp_pat
         await cloud.do("BindEnvironment", **place)
         await cloud.do("BindSecretIds", UsagePlanId=plan, AccessKeyIds=[SECRET_ID])
         await until_true(lambda: answers(client, sidecar, 200))
-        before = await in_use(client, sidecar)
+
+        async def used() -> int:
+            page = await cloud.result("DescribeServiceUsagePlan", ServiceId=service)
+            (row,) = page["ServiceUsagePlanList"]
+            return int(row["InUseRequestNum"])
+
+        before = await used()
         assert await status(client, sidecar) == 200
-        assert await in_use(client, sidecar) == before + 1
+        assert await used() == before + 1
         await cloud.do("UnBindSecretIds", UsagePlanId=plan, AccessKeyIds=[SECRET_ID])
-        await until_true(lambda: is_refused(client, sidecar))
-
-
-async def is_refused(client: httpx.AsyncClient, sidecar: Quotad) -> bool:
-    """Whether the caller has no plan, or is nobody here."""
-    return await status(client, sidecar) in (401, 403)
+        await until_true(lambda: answers(client, sidecar, 403))
+        await cloud.do("UnReleaseService", ServiceId=service, EnvironmentName="release")
+        await until_true(lambda: answers(client, sidecar, 404))
 
 
 async def status(client: httpx.AsyncClient, sidecar: Quotad) -> int:
