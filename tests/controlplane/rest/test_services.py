@@ -40,3 +40,29 @@ async def test_an_environment_has_also_the_names_that_people_use(port: OfficePor
     place = f"/v1/services/{made['serviceId']}/environments"
     told = await port.refused(400, "POST", f"{place}/moon/publish")
     assert (told["code"], told["field"]) == ("invalid_value", "environment")
+
+
+async def test_every_list_comes_in_pages(port: OfficePort) -> None:
+    """The oldest first; the count is of all that is found, and stands beside whatever page."""
+    for number in range(3):
+        made = await port.done("POST", "/v1/services", json={"serviceName": f"s{number}"})
+        await port.done("POST", f"/v1/services/{made['serviceId']}/environments/test/publish")
+        await port.done("POST", "/v1/secrets", json={"secretName": f"s{number}"})
+        plan = await port.done("POST", "/v1/plans", json={"usagePlanName": f"s{number}"})
+        place = {"serviceId": made["serviceId"], "environment": "test"}
+        await port.done(
+            "POST", "/v1/bindings/environments", json={"usagePlanIds": [plan["usagePlanId"]], **place}
+        )
+    for path, member in (
+        ("services", "services"),
+        ("secrets", "secrets"),
+        ("plans", "plans"),
+        ("bindings/environments", "bindings"),
+        ("usage", "usage"),
+    ):
+        whole = await port.done("GET", f"/v1/{path}")
+        assert (whole["totalCount"], len(whole[member])) == (3, 3), path
+        for offset in range(4):
+            page = await port.done("GET", f"/v1/{path}?limit=2&offset={offset}")
+            assert page[member] == whole[member][offset : offset + 2], path
+            assert (page["totalCount"], page["limit"], page["offset"]) == (3, 2, offset)

@@ -63,3 +63,17 @@ async def test_a_default_plan_has_its_row(port: OfficePort) -> None:
         "free",
         other,
     )
+
+
+async def test_a_throttle_is_explained(port: OfficePort) -> None:
+    """What all callers of the environment are held to stands beside the plan."""
+    place = await made(port)
+    where = f"/v1/services/{place['serviceId']}/environments/release/throttle"
+    asked = {name: place[name] for name in ("serviceId", "environment", "secretId")}
+    assert (await port.done("GET", "/v1/explain", params=asked))["throttle"] is None
+    await port.done("PUT", where, json={"rateRps": 5, "burst": 9})
+    told = await port.done("GET", "/v1/explain", params=asked)
+    assert (told["admitted"], told["throttle"]) == (True, {"rateRps": 5, "burst": 9})
+    await port.done("PUT", where, json={"rateRps": 0})
+    told = await port.done("GET", "/v1/explain", params=asked)
+    assert (told["admitted"], told["reason"]) == (False, "throttle")
