@@ -1,6 +1,7 @@
 import json
 
-from quotad.controlplane.answers import RefusedError, as_json, problem
+from quotad.controlplane.answers import RefusedError, as_json, problem, problem_of
+from quotad.errors import StoreError
 
 
 def test_a_problem_has_every_member() -> None:
@@ -26,3 +27,11 @@ def test_a_refusal_knows_its_status() -> None:
     """And its text."""
     refusal = RefusedError(422, "No.")
     assert (refusal.status, str(refusal)) == (422, "No.")
+
+
+def test_a_right_that_the_stores_user_lacks_is_no_outage() -> None:
+    """403, and nobody is told to come again; any other failure of the store is 503."""
+    lacking = problem_of(StoreError("noperm", "NOPERM", executed=False))
+    away = problem_of(StoreError("disconnected", "away", executed=False))
+    assert (lacking.status, "Retry-After" in lacking.headers) == (403, False)
+    assert (away.status, "Retry-After" in away.headers) == (503, True)

@@ -1,10 +1,7 @@
 """The rights that docs/operations.md gives sidecars and admin processes over the control records."""
 
-import contextlib
 import re
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 import redis
@@ -16,37 +13,12 @@ from quotad.store.redis_store import RedisStore
 from tests.support.batches import call, subject, submit, terms
 from tests.support.control import all_members, committed, control_store, everything, secret, whole_log
 from tests.support.servers import Engine, StoreServer, every_engine, running_server
+from tests.support.users import NEWER, by, documented, run, secured
 
-DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "operations.md"
-SECTION = "### Users for the control records"
-PASSWORD = "of-the-test"
 CONNECTING = {"evalsha", "script|load", "time", "ping", "info", "select", "client|setname"}
 READING = {"hmget", "hscan", "sscan", "xread"}
 WORDS = {"count", "maxlen", "minid", "pxat"}
 """Of the scripts' commands, which are their parameters."""
-NEWER = [engine for engine in every_engine() if engine != "redis-6.2"]
-
-
-def documented(user: str) -> list[str]:
-    """The words of the line for this user in the section about control records."""
-    section = DOCUMENT.read_text(encoding="utf-8").partition(SECTION)[2]
-    (line,) = re.findall(rf"^ACL SETUSER {user} .*$", section, re.MULTILINE)
-    words: list[str] = line.replace("PASSWORD", PASSWORD).split()
-    return words
-
-
-def run(client: Any, words: Sequence[str]) -> object:
-    """One command as it stands."""
-    return client.execute_command(*words)
-
-
-@contextlib.contextmanager
-def secured(engine: Engine) -> Iterator[StoreServer]:
-    """A server that knows both users."""
-    with running_server(engine) as started, started.client() as client:
-        for user in ("quotad", "quotad-admin"):
-            run(client, documented(user))
-        yield started
 
 
 @pytest.fixture(scope="module", params=NEWER)
@@ -54,11 +26,6 @@ def server(request: pytest.FixtureRequest) -> Iterator[StoreServer]:
     """One of each kind that can tell reading from writing."""
     with secured(request.param) as started:
         yield started
-
-
-def by(user: str, server: StoreServer) -> str:
-    """The server's URL for a user."""
-    return f"redis://{user}:{PASSWORD}@127.0.0.1:{server.port}/0"
 
 
 async def use_counters(url: str) -> None:
