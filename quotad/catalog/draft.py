@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from quotad.catalog.live import Changes, LiveTable
-from quotad.catalog.records import Holder, Record, RecordError, plan_of, secret_of, service_of
+from quotad.catalog.records import Record, RecordError, plan_of, secret_of, service_of
 from quotad.catalog.vault import Vault
 from quotad.core.plans import Secret, Service
 from quotad.store.control import Commit, Head
@@ -30,8 +30,8 @@ class Reader(Protocol):
     def records(self, kind: str) -> AsyncIterator[list[tuple[str, dict[str, Any]]]]:
         """All records of a kind, in pages."""
 
-    def members(self, plan_id: str) -> AsyncIterator[list[str]]:
-        """The SecretIds that have a plan, in pages."""
+    def members(self, plan_ids: Sequence[str]) -> AsyncIterator[list[str]]:
+        """The SecretIds that have any of these plans, in pages."""
 
     async def get(self, kind: str, ids: Sequence[str]) -> list[dict[str, Any] | None]:
         """Records by id."""
@@ -99,15 +99,12 @@ class Draft:
 
     def put(self, kind: str, record_id: str, record: Record | None) -> None:
         """Add one record as it is now; None: it is no more. Kinds that are no sidecar's are passed by."""
-        put = {"service": self._put_service, "plan": self._put_plan, "secret": self._put_secret}.get(kind)
-        if put is None:
-            return
         try:
-            put(record_id, record)
+            self._put(kind, record_id, record)
         except RecordError as error:
             # Better to know nothing of it than what it was before.
             self.unreadable.append(error)
-            put(record_id, None)
+            self._put(kind, record_id, None)
 
     def missing(self) -> set[str]:
         """The plans whose Secrets must be read before what there is is one state."""
@@ -118,22 +115,28 @@ class Draft:
 
     async def fetch(self, control: Reader, plan_ids: Collection[str]) -> None:
         """Read the Secrets of these plans as they are now. Raises StoreError."""
+        if EVERY_PLAN in plan_ids:
+            async for records in control.records("secret"):
+                for secret_id, found in records:
+                    self.put("secret", secret_id, found)
         ids: dict[str, None] = {}
-        for plan_id in plan_ids:
-            if plan_id == EVERY_PLAN:
-                async for records in control.records("secret"):
-                    for secret_id, found in records:
-                        self.put("secret", secret_id, found)
-                continue
-            async for page in control.members(plan_id):
-                ids.update(dict.fromkeys(each for each in page if not self._is_known(each)))
-        unknown = list(ids)
+        async for page in control.members([each for each in plan_ids if each != EVERY_PLAN]):
+            ids.update(dict.fromkeys(page))
+        unknown = [each for each in ids if not self._is_known(each)]
         for start in range(0, len(unknown), _PAGE):
-            page = unknown[start : start + _PAGE]
-            for secret_id, record in zip(page, await control.get("secret", page), strict=True):
+            asked = unknown[start : start + _PAGE]
+            for secret_id, record in zip(asked, await control.get("secret", asked), strict=True):
                 if record is not None:
                     self.put("secret", secret_id, record)
         self._complete.update(plan_ids)
+
+    def _put(self, kind: str, record_id: str, record: Record | None) -> None:
+        if kind == "secret":
+            self._put_secret(record_id, record)
+        elif kind == "plan":
+            self._put_plan(record_id, record)
+        elif kind == "service":
+            self._put_service(record_id, record)
 
     def _put_service(self, service_id: str, record: Record | None) -> None:
         self._stale = True
@@ -154,14 +157,19 @@ class Draft:
             self.changes.drop(secret_id)
             return
         plans = record.get("plans")
-        wanted = EVERY_PLAN in self.wanted or self._is_known(secret_id)
-        if not wanted and isinstance(plans, Mapping) and self.wanted.isdisjoint(plans):
+        # Asked in this order: of 100,000 that are read at a start the first two tell.
+        if (
+            isinstance(plans, dict)
+            and self.wanted.isdisjoint(plans)
+            and EVERY_PLAN not in self.wanted
+            and not self._is_known(secret_id)
+        ):
             return
         secret, plan_ids = secret_of(record, self._reading.vault)
         if secret.secret_id != secret_id:
             raise RecordError(f"secret {secret_id} has the record of another")
         kept = self._kept.get(secret_id)
-        self.changes.hold(Holder(secret if kept != secret else kept, plan_ids))
+        self.changes.hold(secret if kept is None or kept != secret else kept, plan_ids)
 
     def _is_known(self, secret_id: str) -> bool:
         changes = self.changes

@@ -7,7 +7,7 @@ names, a lookup one or two dictionary look-ups, whatever the number of Secrets.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from quotad.catalog.records import BoundPlan, Holder
+from quotad.catalog.records import BoundPlan
 from quotad.core.plans import ENVIRONMENTS, UNLIMITED, Environment, Secret, Service, Subject, UsagePlan
 from quotad.core.table import throttle_of
 
@@ -35,13 +35,13 @@ class Changes:
         self.gone: set[str] = set()
         """Ids of Secrets that are no more."""
 
-    def hold(self, holder: Holder) -> None:
-        """A Secret as it is now."""
-        secret_id = holder.secret.secret_id
+    def hold(self, secret: Secret, plan_ids: _Set) -> None:
+        """A Secret as it is now, and the plans that it has."""
+        secret_id = secret.secret_id
         self.gone.discard(secret_id)
-        self.secrets[secret_id] = holder.secret
+        self.secrets[secret_id] = secret
         # Most Secrets have the same few plans: one set is kept for all of them, and its hash with it.
-        self.plan_ids[secret_id] = self._sets.setdefault(holder.plan_ids, holder.plan_ids)
+        self.plan_ids[secret_id] = self._sets.setdefault(plan_ids, plan_ids)
 
     def drop(self, secret_id: str) -> None:
         """A Secret that is no more."""

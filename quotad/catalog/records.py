@@ -44,13 +44,6 @@ class BoundPlan(NamedTuple):
     """Service id, environment, and whether it is a shadow plan there."""
 
 
-class Holder(NamedTuple):
-    """A Secret, and the plans that it has."""
-
-    secret: Secret
-    plan_ids: frozenset[str]
-
-
 def service_of(record: Record) -> Service:
     """Raises RecordError."""
     try:
@@ -82,15 +75,16 @@ def plan_of(record: Record, *, journal: bool = True) -> BoundPlan:
         raise _unreadable("plan", record.get("usagePlanId"), error) from None
 
 
-def secret_of(record: Record, vault: Vault | None) -> Holder:
-    """Raises RecordError.
+def secret_of(record: Record, vault: Vault | None) -> tuple[Secret, frozenset[str]]:
+    """A Secret, and the plans that it has. Raises RecordError.
 
     ``vault`` None: this process has no use for keys, and the Secret has none: it proves nobody.
     """
     try:
-        secret_id = str(record["secretId"])
-        expires_us = record.get("expiresAt")
-        previous, until_us = record.get("previousKey") or "", record.get("previousUntil") or 0
+        secret_id, plans = record["secretId"], record.get("plans", {})
+        if type(secret_id) is not str or type(plans) is not dict:
+            raise TypeError
+        expires_us, previous = record.get("expiresAt"), record.get("previousKey")
         secret = Secret(
             str(record["secretName"]),
             secret_id,
@@ -98,9 +92,9 @@ def secret_of(record: Record, vault: Vault | None) -> Holder:
             record.get("enabled", True) is True,
             None if expires_us is None else expires_us / _US,
             vault.open(secret_id, previous, PREVIOUS_FIELD) if previous and vault is not None else b"",
-            until_us / _US,
+            (record.get("previousUntil") or 0) / _US,
         )
-        return Holder(secret, frozenset(map(str, record.get("plans", ()))))
+        return secret, frozenset(plans)
     except (KeyError, TypeError, AttributeError, ValueError, VaultError) as error:
         raise _unreadable("secret", record.get("secretId"), error) from None
 

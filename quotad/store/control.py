@@ -29,6 +29,8 @@ WAIT_AT_MOST_MS = 1_000
 _LOG_BYTES = 4 * 1024 * 1024
 _LOG_COUNT = 100
 _MEMBERS_PAGE = 1_000
+_PLANS_AT_ONCE = 100
+"""Asked for their members with one write: most of a thousand plans have few or none."""
 _ONCE_MS = 24 * 3600 * 1000
 _QUEUED_BYTES = 64 * 1024 * 1024
 
@@ -157,14 +159,23 @@ class ControlStore:
         Raises StoreError (``failover``) when the server or the connection changed between pages, since
         another server gives them in another order; and ValueError for an unknown kind.
         """
-        async for items in self._pages("HSCAN", records.known_kind(kind), records.PAGE[kind]):
+        key = self._key(records.known_kind(kind))
+        async for items in self._pages("HSCAN", key, records.PAGE[kind]):
             pairs = zip(items[::2], items[1::2], strict=False)
             yield [(records.text(name), records.record_of(packed)) for name, packed in pairs]
 
-    async def members(self, plan_id: str) -> AsyncIterator[list[str]]:
-        """The SecretIds bound to a plan, in pages, as ``records``."""
-        async for items in self._pages("SSCAN", f"members:{plan_id}", _MEMBERS_PAGE):
-            yield [records.text(item) for item in items]
+    async def members(self, plan_ids: Sequence[str]) -> AsyncIterator[list[str]]:
+        """The SecretIds that have any of these plans, in pages, as ``records``; who has two comes twice."""
+        for start in range(0, len(plan_ids), _PLANS_AT_ONCE):
+            keys = [self._key(f"members:{each}") for each in plan_ids[start : start + _PLANS_AT_ONCE]]
+            way = self._calling.way(CONTROL)
+            asked = [command("SSCAN", key, b"0", "COUNT", _MEMBERS_PAGE) for key in keys]
+            for key, reply in zip(keys, await self._answers(self._calling, asked, _ANSWERED_S), strict=True):
+                cursor, items = _page(reply)
+                yield [records.text(item) for item in items]
+                if cursor != b"0":
+                    async for items in self._pages("SSCAN", key, _MEMBERS_PAGE, (cursor, way)):
+                        yield [records.text(item) for item in items]
 
     async def get(self, kind: str, ids: Sequence[str]) -> list[dict[str, Any] | None]:
         """These records in the order of their ids; None where there is none.
@@ -178,7 +189,7 @@ class ControlStore:
             reply = await self._ask("HMGET", key, *asked)
             if not isinstance(reply, list) or len(reply) != len(asked):
                 raise records.unreadable()
-            found += [None if item is None else records.record_of(item) for item in reply]
+            found += records.records_of(reply)
         return found
 
     async def since(self, version: int, wait_ms: int = 0) -> list[Commit]:
@@ -195,7 +206,7 @@ class ControlStore:
         # Entries end with -1, so those of this version are behind us.
         words += ["STREAMS", self._key("log"), f"{version}-1"]
         route = self._following if wait_ms else self._calling
-        reply = await self._answer(route, command(*words), _ANSWERED_S + wait_ms / 1000, durable=False)
+        (reply,) = await self._answers(route, (command(*words),), _ANSWERED_S + wait_ms / 1000)
         match reply:
             case None:
                 return []
@@ -247,7 +258,7 @@ class ControlStore:
         reply = await self._ask("XREVRANGE", self._key("audit"), begin, "-", "COUNT", count)
         if not isinstance(reply, list):
             raise records.unreadable()
-        return [_audit_record(entry) for entry in reply]
+        return [records.audit_record(entry) for entry in reply]
 
     async def once(self, digest: str) -> dict[str, Any] | None:
         """The answer that a commit left for this request; None: there is none, or no longer."""
@@ -291,7 +302,7 @@ class ControlStore:
         ]
         words += [digest, records.pack(answer, records.COMMIT_BYTES), _ONCE_MS, len(change.writes)]
         for write in change.writes:
-            words += _write_words(write)
+            words += records.write_words(write.kind, write.id, write.record)
         for plan_id, secret_id, added in change.members:
             words += [records.known_id(plan_id), records.known_id(secret_id), int(added)]
         keys = (self._key("meta"), self._key("scratch"))
@@ -300,40 +311,51 @@ class ControlStore:
             raise ValueError(f"a commit has at most {records.COMMIT_BYTES} bytes")
         return payload
 
-    async def _pages(self, verb: str, name: str, count: int) -> AsyncIterator[list[object]]:
-        key, cursor, way = self._key(name), b"0", self._calling.way(CONTROL)
+    async def _pages(
+        self, verb: str, key: bytes, count: int, after: tuple[bytes, object] | None = None
+    ) -> AsyncIterator[list[object]]:
+        cursor, way = after or (b"0", self._calling.way(CONTROL))
         while True:
             reply = await self._ask(verb, key, cursor, "COUNT", count)
             if self._calling.way(CONTROL) != way:
                 raise StoreError("failover", "the connection changed between two pages", executed=True)
-            match reply:
-                case [bytes(following), [*items]]:
-                    yield items
-                case _:
-                    raise records.unreadable()
-            if following == b"0":
+            cursor, items = _page(reply)
+            yield items
+            if cursor == b"0":
                 return
-            cursor = following
 
     async def _ask(self, *words: bytes | str | int) -> object:
         """The reply to a command that changes nothing."""
         return await self._run(command(*words), durable=False)
 
     async def _run(self, payload: bytes, *, durable: bool = True) -> object:
-        return await self._answer(self._calling, payload, _ANSWERED_S, durable)
+        (item,) = await self._answers(self._calling, (payload,), _ANSWERED_S, durable=durable)
+        return item
 
-    async def _answer(self, route: Route, payload: bytes, within_s: float, durable: bool) -> object:
-        inquiry = Inquiry(self._loop, 1)
-        route.post(CONTROL, payload, inquiry.at(0), durable)
+    async def _answers(
+        self, route: Route, payloads: Sequence[bytes], within_s: float, *, durable: bool = False
+    ) -> list[object]:
+        inquiry = Inquiry(self._loop, len(payloads))
+        for place, payload in enumerate(payloads):
+            route.post(CONTROL, payload, inquiry.at(place), durable)
         route.flush()
         try:
             async with asyncio.timeout(within_s):
-                (item,) = await inquiry.all
+                items = await inquiry.all
         except TimeoutError:
             raise StoreError("deadline", "the store did not answer in time", executed=None) from None
-        if isinstance(item, StoreError):
-            raise item
-        return item
+        for item in items:
+            if isinstance(item, StoreError):
+                raise item
+        return items
+
+
+def _page(reply: object) -> tuple[bytes, list[object]]:
+    match reply:
+        case [bytes(following), [*items]]:
+            return following, items
+        case _:
+            raise records.unreadable()
 
 
 def _outcome(uid: str, reply: object, unknown: StoreError | None) -> Head | None:
@@ -372,20 +394,3 @@ def _write(item: object) -> Write:
             return Write(kind, name, record)
         case _:
             raise records.unreadable()
-
-
-def _audit_record(entry: object) -> tuple[str, dict[str, Any]]:
-    match entry:
-        case [bytes(name), [b"record", packed]]:
-            return records.text(name), records.record_of(packed)
-        case _:
-            raise records.unreadable()
-
-
-def _write_words(write: Write) -> list[str | bytes]:
-    record = (
-        b""
-        if write.record is None
-        else records.pack(write.record, records.RECORD_BYTES[records.known_kind(write.kind)])
-    )
-    return [records.known_kind(write.kind), records.known_id(write.id), record]

@@ -6,7 +6,7 @@ commit likewise.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -25,6 +25,7 @@ AUDIT_BYTES = _PAGE_BYTES // AUDIT_PAGE
 
 # To wire.py these in half a reply are the length of a reply that nobody would send.
 _LIKE_A_LENGTH = re.compile(rb"[$*%~>|=](?=[0-9]{9})")
+_RECORD_OR_NONE = frozenset((dict, type(None)))
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
 
@@ -52,12 +53,40 @@ def pack(record: Mapping[str, Any], bytes_at_most: int) -> bytes:
     return packed
 
 
+def write_words(kind: str, name: str, record: Mapping[str, Any] | None) -> list[str | bytes]:
+    """What ``commit.lua`` is told of one write; no record: it is deleted. Raises ValueError."""
+    packed = b"" if record is None else pack(record, RECORD_BYTES[known_kind(kind)])
+    return [known_kind(kind), known_id(name), packed]
+
+
 def record_of(packed: object) -> dict[str, Any]:
     """A record as it was kept. Raises StoreError (``reply``)."""
     record = parsed(packed)
-    if not isinstance(record, dict):
+    if type(record) is not dict:
         raise unreadable()
     return record
+
+
+def records_of(packed: Sequence[object]) -> list[dict[str, Any] | None]:
+    """Several at once, None where there is none; 100,000 are read at a start. Raises StoreError (``reply``)."""
+    loads = orjson.loads
+    try:
+        found = [None if each is None else loads(each) for each in packed]  # type: ignore[arg-type]
+    except ValueError:
+        raise unreadable() from None
+    # One that says null is no record either.
+    if not _RECORD_OR_NONE.issuperset(map(type, found)) or found.count(None) != packed.count(None):
+        raise unreadable()
+    return found
+
+
+def audit_record(entry: object) -> tuple[str, dict[str, Any]]:
+    """An entry of the audit log: its id, and what it says. Raises StoreError (``reply``)."""
+    match entry:
+        case [bytes(name), [b"record", packed]]:
+            return text(name), record_of(packed)
+        case _:
+            raise unreadable()
 
 
 def parsed(packed: object) -> object:

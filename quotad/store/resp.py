@@ -53,7 +53,9 @@ def bulk(value: bytes) -> bytes:
 
 def command(*parts: bytes | str | int) -> bytes:
     """One whole command as it travels."""
-    return b"*%d\r\n" % len(parts) + b"".join(bulk(_octets(part)) for part in parts)
+    octets = [part if type(part) is bytes else str(part).encode() for part in parts]
+    bulks = [b"$%d\r\n%b\r\n" % (len(each), each) for each in octets]
+    return b"*%d\r\n%b" % (len(octets), b"".join(bulks))
 
 
 def fault_kind(error: hiredis.ReplyError) -> str:
@@ -70,7 +72,3 @@ def fault(error: hiredis.ReplyError) -> StoreError:
     if kind in ("moved", "ask") and (to := _REDIRECT.match(text)):
         return RedirectError(kind, message, to[2], int(to[3]))
     return StoreError(kind, message, executed=None if kind == "script" else False)
-
-
-def _octets(part: bytes | str | int) -> bytes:
-    return part if isinstance(part, bytes) else str(part).encode()

@@ -65,7 +65,7 @@ def apply(table: LiveTable, *writes: Write) -> None:
         elif record is None:
             changes.drop(record_id)
         else:
-            changes.hold(secret_of(record, None))
+            changes.hold(*secret_of(record, None))
     table.apply(changes)
 
 
@@ -107,7 +107,7 @@ def built(records: Records) -> PlanTable:
     return PlanTable(
         [replace(each, rules=tuple(rules(each, bound))) for each in services],
         (each.plan for each in bound.values()),
-        (secret_of(record, None).secret for record in kinds["secret"].values()),
+        (secret_of(record, None)[0] for record in kinds["secret"].values()),
         bindings,
     )
 

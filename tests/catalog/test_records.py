@@ -111,8 +111,8 @@ def test_a_service_is_where_it_is_published() -> None:
 
 def test_without_a_vault_there_are_no_keys() -> None:
     """A process that has no use for keys reads names and states, and nothing that proves a caller."""
-    holder = secret_of(secret("AKIDone").record or {}, None)
-    assert (holder.secret.secret_name, holder.secret.secret_key) == ("name-AKIDone", b"")
+    found, _ = secret_of(secret("AKIDone").record or {}, None)
+    assert (found.secret_name, found.secret_key) == ("name-AKIDone", b"")
 
 
 @pytest.mark.parametrize(

@@ -245,7 +245,7 @@ async def test_thousands_are_read_in_pages(store: ControlStore) -> None:
     assert {name: record["created"] for page in pages for name, record in page} == {
         f"AKID{number:08d}": number for number in range(5_000)
     }
-    sets = [page async for page in store.members("usagePlan-a")]
+    sets = [page async for page in store.members(["usagePlan-a"])]
     assert len(sets) > 3
     assert {name for page in sets for name in page} == {f"AKID{number:08d}" for number in range(5_000)}
     asked = [f"AKID{number:08d}" for number in range(3_900, 5_100)]

@@ -44,6 +44,15 @@ def test_what_is_no_record_is_said_to_be_unreadable(odd: object) -> None:
     assert refusal.value.kind == "reply"
 
 
+def test_several_are_read_as_each_is() -> None:
+    """In order, None where there is none; one that is no record makes all of them unreadable."""
+    assert records.records_of([b'{"a":1}', None, b"{}"]) == [{"a": 1}, None, {}]
+    for odd in (1, "text", b"", b"{", b"[]", b"1", b"null", b"\xff"):
+        with pytest.raises(StoreError) as refusal:
+            records.records_of([b"{}", odd])
+        assert refusal.value.kind == "reply"
+
+
 def test_names_are_text() -> None:
     """Whatever the server sends in their place is unreadable."""
     assert records.text(b"AKID") == "AKID"

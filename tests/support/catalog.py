@@ -144,9 +144,10 @@ class MemoryControl:
             if record_id in self.kept[kind]:
                 yield [(record_id, self.kept[kind][record_id])]
 
-    async def members(self, plan_id: str) -> AsyncIterator[list[str]]:
-        self._others()
-        yield [each for each, record in self.kept["secret"].items() if plan_id in record["plans"]]
+    async def members(self, plan_ids: Sequence[str]) -> AsyncIterator[list[str]]:
+        for plan_id in plan_ids:
+            self._others()
+            yield [each for each, record in self.kept["secret"].items() if plan_id in record["plans"]]
 
     async def get(self, kind: str, ids: Sequence[str]) -> list[dict[str, Any] | None]:
         self._others()

@@ -42,7 +42,7 @@ async def everything(store: ControlStore, kind: str) -> dict[str, dict[str, Any]
 
 async def all_members(store: ControlStore, plan_id: str) -> set[str]:
     """All SecretIds of a plan."""
-    return {name async for page in store.members(plan_id) for name in page}
+    return {name async for page in store.members([plan_id]) for name in page}
 
 
 async def whole_log(store: ControlStore) -> list[Commit]:
