@@ -1,13 +1,14 @@
-"""``python -m bench.control``: 100,000 Secrets and 1,000 plans in the store, and a sidecar that serves them.
+"""``python -m bench.control [--write]``: 100,000 Secrets and 1,000 plans, and a sidecar that serves them.
 
-Prints how long ``quotad serve`` takes from its start until it is ready with every Secret read, its memory
+Tells how long ``quotad serve`` takes from its start until it is ready with every Secret read, its memory
 then, and how long a change takes until a request feels it. Needs a server program on PATH or from PyPI.
 """
 
 import argparse
 import asyncio
 import contextlib
-import resource
+import json
+import os
 import statistics
 import tempfile
 import time
@@ -17,6 +18,8 @@ from typing import Any
 
 import httpx
 
+from bench import machine
+from bench.report import table
 from quotad.store.control import Change, ControlStore
 from tests.integration.test_control_mode import written
 from tests.support.backends import running_backend
@@ -28,6 +31,14 @@ from tests.support.servers import running_server
 _AT_ONCE = 500
 _PLANS_WITH_SECRETS = 100
 _CHANGES = 21
+PAGE = Path(__file__).parents[1] / "results" / "control.md"
+
+HOW = """\
+A sidecar in control mode whose one route names the service that all plans are bound to, so every Secret is
+read and its key opened; it has no admin port. From the start of the process, Python and its imports included,
+to the answer to a request of a Secret. CPU time is the process's own by then, and the only figure that says
+much where others use the machine. A change is the commit of one Secret, enabled or disabled, felt when a
+caller who asks all the time is first answered otherwise; the asking is in it."""
 
 
 def _plan_id(number: int) -> str:
@@ -75,6 +86,12 @@ class Sidecar:
                     return time.monotonic()
                 await asyncio.sleep(0.001)
 
+    def cpu_s(self) -> float:
+        """CPU time of its process so far."""
+        fields = Path(f"/proc/{self.quotad.process.pid}/stat").read_text().rpartition(")")[2].split()
+        # utime and stime, fields 14 and 15 of proc(5); these begin with the third.
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def memory_mb(self) -> float:
         """Resident now."""
         status = Path(f"/proc/{self.quotad.process.pid}/status").read_text()
@@ -89,8 +106,8 @@ async def started(path: Path, client: httpx.AsyncClient) -> AsyncIterator[Sideca
         yield Sidecar(client, quotad)
 
 
-async def measure(secrets: int, plans: int) -> None:
-    """Print the figures."""
+async def measure(secrets: int, plans: int) -> list[tuple[str, str]]:
+    """The figures by what they are."""
     with tempfile.TemporaryDirectory() as folder, running_server() as server:
         async with (
             running_backend() as backend,
@@ -98,19 +115,34 @@ async def measure(secrets: int, plans: int) -> None:
             control_store(server.url) as control,
         ):
             await fill(control, secrets, plans)
-            path = written(Path(folder), server.url, backend.port)
-            begun_s = time.monotonic()
+            path = _without_admin(written(Path(folder), server.url, backend.port))
+            begun_s, busy_s = time.monotonic(), machine.cpu_in_use_s()
             async with started(path, client) as sidecar:
                 ready_s = await sidecar.until(200, _secret_id(secrets - 1)) - begun_s
-                print(f"{secrets} Secrets, {plans} plans: served {ready_s:.2f} s after the start")
-                print(f"resident {sidecar.memory_mb():.0f} MB")
-                await _changes(control, sidecar, secrets)
-                print(f"resident {sidecar.memory_mb():.0f} MB after {_CHANGES} changes")
-            spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-            print(f"CPU of the sidecar's whole life: {spent.ru_utime + spent.ru_stime:.1f} s")
+                busy = (machine.cpu_in_use_s() - busy_s) / ready_s
+                cpu_s, memory_mb = sidecar.cpu_s(), sidecar.memory_mb()
+                took_ms = await _changes(control, sidecar, secrets)
+                return [
+                    ("Secrets, plans", f"{secrets:,}, {plans:,}"),
+                    ("served after the start", f"{ready_s:.2f} s"),
+                    ("CPU time by then", f"{cpu_s:.2f} s"),
+                    ("cores in use meanwhile, by everybody", f"{busy:.1f}"),
+                    ("resident memory", f"{memory_mb:.0f} MB"),
+                    (f"after {_CHANGES} changes", f"{sidecar.memory_mb():.0f} MB"),
+                    ("a change felt after, median", f"{statistics.median(took_ms):.1f} ms"),
+                    ("at most", f"{max(took_ms):.1f} ms"),
+                ]
 
 
-async def _changes(control: ControlStore, sidecar: Sidecar, secrets: int) -> None:
+def _without_admin(path: Path) -> Path:
+    """Its port would bring a second copy of all records, in the form in which they are searched."""
+    config = json.loads(path.read_text())
+    del config["admin"]
+    path.write_text(json.dumps(config))
+    return path
+
+
+async def _changes(control: ControlStore, sidecar: Sidecar, secrets: int) -> list[float]:
     took_ms = []
     victim = _secret_id(secrets // 2)
     plan_id = _plan_id(secrets // 2 % _PLANS_WITH_SECRETS)
@@ -119,16 +151,22 @@ async def _changes(control: ControlStore, sidecar: Sidecar, secrets: int) -> Non
         begun_s = time.monotonic()
         await _commit(control, [secret(victim, (plan_id,), enabled=enabled)], [])
         took_ms.append((await sidecar.until(200 if enabled else 401, victim) - begun_s) * 1000)
-    print(f"a change felt after {statistics.median(took_ms):.1f} ms (median), {max(took_ms):.1f} ms at most")
+    return took_ms
 
 
 def main() -> None:
     """Read the options and measure."""
-    parser = argparse.ArgumentParser(prog="python -m bench.control", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.control")
     parser.add_argument("--secrets", type=int, default=100_000)
     parser.add_argument("--plans", type=int, default=1_000)
+    parser.add_argument("--write", action="store_true", help="write bench/results/control.md")
     options = parser.parse_args()
-    asyncio.run(measure(options.secrets, options.plans))
+    rows = asyncio.run(measure(options.secrets, options.plans))
+    about = f"{machine.today()}, `python -m bench.control`. {machine.description()}."
+    page = "\n\n".join(["# A sidecar with many Secrets", table(rows, ("what", "figure")), about, HOW])
+    print(page)
+    if options.write:
+        PAGE.write_text(page + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
