@@ -68,7 +68,7 @@ def record_of(packed: object) -> dict[str, Any]:
 
 
 def records_of(packed: Sequence[object]) -> list[dict[str, Any] | None]:
-    """Several at once, None where there is none; 100,000 are read at a start. Raises StoreError (``reply``)."""
+    """Several, None where there is none: 100,000 are read at a start. Raises StoreError (``reply``)."""
     loads = orjson.loads
     try:
         found = [None if each is None else loads(each) for each in packed]  # type: ignore[arg-type]

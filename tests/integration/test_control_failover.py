@@ -81,7 +81,7 @@ async def failures(world: Fleet, reason: str) -> float:
     return float(found.removeprefix(line))
 
 
-def uid_at(server: StoreServer) -> bytes | None:
+def uid_at(server: StoreServer) -> object:
     """Of the last commit that a server has."""
     with server.client() as client:
         return client.hget(META, "uid")
