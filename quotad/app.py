@@ -17,8 +17,9 @@ from typing import Any
 
 import uvloop
 
-from quotad import clock, lifetime
-from quotad.config.model import Config
+from quotad import clock, lifetime, sockets
+from quotad.config.model import Address, Config
+from quotad.dataplane.decision import listen_for_askers
 from quotad.dataplane.fleet import Upstreams
 from quotad.dataplane.listener import Listener
 from quotad.dataplane.own_use import OwnUse
@@ -61,6 +62,8 @@ class App:
         self._snapshot = SnapshotHolder(self.snapshot(config))
         self._on_change(places_too=True)
         self._listener: Listener | None = None
+        self._askers: Listener | None = None
+        """Of the port on which other proxies ask, where there is one."""
         self._loop_lag = LoopLag()
         self.sources = Sources(self.recorder)
 
@@ -104,6 +107,7 @@ class App:
         listener.shares = self._start_shares(store)
         listener.fleet_nonces = store
         self._listener = listener
+        self._askers = self._beside(listener, limiter)
         if ground.follower is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOAD_WITHIN_S):
@@ -111,15 +115,30 @@ class App:
 
     async def listen(self) -> dict[str, str]:
         """Open the callers' port; answers what each port is bound to. Raises QuotadError."""
-        address = self.config.listen.address
-        with self._port_errors():
+        listen, authorize = self.config.listen, self.config.authorize
+        with _port_errors("listen", listen.address):
             port = await self._opened.start()
-        return {**self._ground.bound, "listen": f"{address.host}:{port}"}
+        bound = {**self._ground.bound, "listen": f"{listen.address.host}:{port}"}
+        if self._askers is not None and authorize is not None:
+            with _port_errors("authorize", authorize.address):
+                bound["authorize"] = f"{authorize.address.host}:{await self._askers.start()}"
+        return bound
 
     async def serve_on(self, listening: Sequence[socket.socket]) -> None:
-        """Accept callers from sockets that somebody else has bound, and from no other. Raises QuotadError."""
-        with self._port_errors():
-            await self._opened.serve_on(listening)
+        """Accept from sockets that somebody else has bound, and from no other. Raises QuotadError.
+
+        Those of the port on which other proxies ask are known by their address.
+        """
+        listen, authorize = self.config.listen, self.config.authorize
+        asking: list[socket.socket] = []
+        if authorize is not None:
+            with _port_errors("authorize", authorize.address):
+                asking = sockets.bound_to(listening, authorize.address.host, authorize.address.port)
+        with _port_errors("listen", listen.address):
+            await self._opened.serve_on([each for each in listening if each not in asking])
+        if self._askers is not None and authorize is not None:
+            with _port_errors("authorize", authorize.address):
+                await self._askers.serve_on(asking)
 
     @property
     def _opened(self) -> Listener:
@@ -127,13 +146,19 @@ class App:
             raise QuotadError("listen before start")
         return self._listener
 
-    @contextlib.contextmanager
-    def _port_errors(self) -> Iterator[None]:
-        address = self.config.listen.address
-        try:
-            yield
-        except OSError as error:
-            raise QuotadError(f"listen {address.host}:{address.port}: {error.strerror or error}") from error
+    def _beside(self, listener: Listener, limiter: Limiter) -> Listener | None:
+        """The port on which other proxies ask: the same engine, the same ids, the same nonces."""
+        authorize = self.config.authorize
+        if authorize is None:
+            return None
+        bounds = listen_for_askers(self.config.listen, authorize)
+        askers = Listener(bounds, self._snapshot, limiter, self.recorder)
+        askers.authorize = authorize
+        askers.beside = listener
+        askers.id_prefix = listener.id_prefix
+        askers.shares = listener.shares
+        askers.fleet_nonces = listener.fleet_nonces
+        return askers
 
     async def _find_refusal(self, request_id: str) -> dict[str, Any] | None:
         return self.refusals.find(request_id)
@@ -185,6 +210,7 @@ class App:
             settle_age_s=limiter.settle_age_s,
             log_dropped=lambda: access_log.dropped if access_log else 0,
             connections=lambda: listener.connections if (listener := self._listener) else 0,
+            statuses_told=lambda: askers.statuses_told if (askers := self._askers) else {},
             connections_refused=lambda: listener.refused if (listener := self._listener) else {},
             upstreams=lambda: upstreams.rows() if (upstreams := self._upstreams) else (),
             upstream_retries=lambda: upstreams.retries if (upstreams := self._upstreams) else {},
@@ -200,7 +226,8 @@ class App:
     def _readiness(self) -> Readiness:
         if self._draining:
             return Readiness(ready=False, words="draining")
-        if self._listener is None or not self._listener.is_open:
+        doors = (self._listener, self._askers) if self.config.authorize else (self._listener,)
+        if not all(door is not None and door.is_open for door in doors):
             return Readiness(ready=False, words="not listening")
         if not self.loaded:
             return Readiness(ready=False, words="the control records are not loaded")
@@ -233,9 +260,18 @@ class App:
         if self._listener is not None:
             if grace_s is None:
                 grace_s = self.config.listen.drain_s
-            await self._listener.drain(grace_s, handed_over=handed_over)
+            doors = [each for each in (self._listener, self._askers) if each is not None]
+            await asyncio.gather(*(door.drain(grace_s, handed_over=handed_over) for door in doors))
         await self._ground.close()
         self._loop_lag.stop()
+
+
+@contextlib.contextmanager
+def _port_errors(name: str, address: Address) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise QuotadError(f"{name} {address.host}:{address.port}: {error.strerror or error}") from error
 
 
 class Single:

@@ -4,6 +4,7 @@ import array
 import select
 import socket
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 Place = tuple[socket.AddressFamily, tuple[Any, ...]]
@@ -52,6 +53,12 @@ def bind(place: Place, port: int, *, shared: bool) -> socket.socket:
         made.close()
         raise
     return made
+
+
+def bound_to(listening: Sequence[socket.socket], host: str, port: int) -> list[socket.socket]:
+    """Those that are bound to ``host`` at ``port`` (not 0). Raises OSError."""
+    wanted = {(family, at[:2]) for family, at in places(host, port)}
+    return [each for each in listening if (each.family, tuple(each.getsockname()[:2])) in wanted]
 
 
 def keep_alive(listening: socket.socket) -> None:

@@ -52,3 +52,16 @@ def test_a_shared_port_has_several_owners() -> None:
         sockets.bind((socket.AF_INET, ("127.0.0.1", 0)), number, shared=True).close()
     assert {family for family, _ in sockets.places("", 80)} <= {socket.AF_INET, socket.AF_INET6}
     assert sockets.places("127.0.0.1", 80) == [(socket.AF_INET, ("127.0.0.1", 80))]
+
+
+def test_sockets_are_told_apart_by_their_address() -> None:
+    """Of several, those bound to a host and port; the host may be a name, or empty for all interfaces."""
+    with listening() as one, listening() as other:
+        port = one.getsockname()[1]
+        assert sockets.bound_to([one, other], "127.0.0.1", port) == [one]
+        assert one in sockets.bound_to([one, other], "localhost", port)
+        assert sockets.bound_to([one, other], "", port) == []
+    with sockets.bind((socket.AF_INET, ("0.0.0.0", 0)), 0, shared=False) as everywhere:
+        port = everywhere.getsockname()[1]
+        assert sockets.bound_to([everywhere], "", port) == [everywhere]
+        assert sockets.bound_to([everywhere], "127.0.0.1", port) == []

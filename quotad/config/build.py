@@ -2,21 +2,20 @@
 
 from pathlib import Path
 
-from quotad.config import admin_schema, auth_schema, schema, service_schema
+from quotad.config import admin_schema, auth_schema, authorize_schema, schema, service_schema
+from quotad.config.health_model import CheckRules, HealthRules, RetryRules
 from quotad.config.model import (
     Admin,
     AdminKeyPair,
     AdminTls,
     AuthFailureRule,
+    Authorize,
     AuthRules,
-    CheckRules,
     Control,
     EmbeddedStore,
-    HealthRules,
     Listen,
     ListenTls,
     NamedCertificate,
-    RetryRules,
     Route,
     SignatureRules,
     StoreConfig,
@@ -82,6 +81,36 @@ def upstream_tls_of(section: schema.UpstreamTlsSection | None, folder: Path) -> 
         certificate=_within(folder, section.certificate),
         key=_within(folder, section.key),
         verify=section.verify,
+    )
+
+
+_ASKED = {
+    "nginx": ("x-original-method", "x-original-uri", ""),
+    "caddy": ("x-forwarded-method", "x-forwarded-uri", "x-forwarded-host"),
+    "traefik": ("x-forwarded-method", "x-forwarded-uri", "x-forwarded-host"),
+    "envoy": ("", "", ""),
+}
+"""By shape: the fields with method, target and Host of the request that is asked about."""
+
+
+def authorize_of(section: authorize_schema.AuthorizeSection) -> Authorize:
+    """The port for other proxies."""
+    named = section.headers
+    method, uri, host = (
+        default if name is None else name.lower()
+        for name, default in zip((named.method, named.uri, named.host), _ASKED[section.shape], strict=True)
+    )
+    plain = Authorize(section.address, section.shape)
+    return Authorize(
+        section.address,
+        section.shape,
+        method,
+        uri,
+        host,
+        plain.proxies if section.proxies is None else tuple(section.proxies),
+        section.token or "",
+        section.conditional == "settle",
+        section.settle_ms / 1000,
     )
 
 
@@ -159,7 +188,7 @@ def route_of(section: schema.RouteSection, service_id: str, folder: Path) -> Rou
         path_prefix=section.path_prefix,
         service_id=service_id,
         environment=section.environment,
-        upstreams=tuple(section.upstreams),
+        upstreams=tuple(section.upstreams or ()),
         strip_prefix=section.strip_prefix,
         auth=AuthRules(
             hmac=auth.hmac,

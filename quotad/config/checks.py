@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from quotad.config import admin_schema, schema, service_schema
+from quotad.config import admin_schema, authorize_schema, schema, service_schema
 from quotad.config.document import Document, Path_
 from quotad.config.model import Address
 from quotad.core.plans import Environment
@@ -115,6 +115,28 @@ def key_pairs_differ(admin: admin_schema.AdminSection, document: Document) -> No
         if before != at:
             path: Path_ = ("admin", "keyPairs", at, "secretId")
             document.refuse(path, f"{pair.secret_id} is taken by keyPairs[{before}]")
+
+
+def only_proxies_ask(authorize: authorize_schema.AuthorizeSection, workers: int, document: Document) -> None:
+    """Nobody may ask by accident, and what is held can be settled."""
+    path: Path_ = ("authorize",)
+    if not authorize.address.is_loopback and authorize.proxies is None:
+        document.refuse((*path, "proxies"), "is required: the address is not on loopback")
+    named = authorize.headers
+    if authorize.shape == "envoy" and (named.method or named.uri or named.host):
+        document.refuse((*path, "headers"), "contradicts shape: envoy asks in the request's own words")
+    if authorize.conditional == "settle" and workers > 1:
+        words = "contradicts workers: a status may reach another worker than the one that holds the request"
+        document.refuse((*path, "conditional"), words)
+
+
+def routes_lead_somewhere(
+    routes: Mapping[int, schema.RouteSection], authorize: bool, document: Document
+) -> None:
+    """A route without a backend is for those who ask on the ``authorize`` port."""
+    for at, route in routes.items():
+        if route.upstreams is None and not authorize:
+            document.refuse(("routes", at, "upstreams"), "is required: there is no authorize section either")
 
 
 def ports_differ(addresses: Iterable[tuple[str, Address | None]], document: Document) -> None:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from quotad.config import (
     admin_schema,
+    authorize_schema,
     build,
     checks,
     plan_checks,
@@ -60,12 +61,13 @@ class Linker:
         admin = self._section("admin", admin_schema.AdminSection) if "admin" in self._values else None
         store = self._store()
         processes = self._processes()
+        authorize = self._authorize(1 if processes is None else processes.workers)
         control = self._section("control", schema.ControlSection) if "control" in self._values else None
         if admin is not None:
             checks.admin_is_safe(admin, self._document)
             checks.key_pairs_differ(admin, self._document)
             tls_checks.admins_get_a_certificate(admin, self._folder, self._document)
-        sections = (("listen", listen), ("telemetry", telemetry), ("admin", admin))
+        sections = (("listen", listen), ("authorize", authorize), ("telemetry", telemetry), ("admin", admin))
         if listen is not None:
             tls_checks.callers_get_a_certificate(listen, self._folder, self._document)
         checks.ports_differ(((name, part.address) for name, part in sections if part), self._document)
@@ -89,6 +91,7 @@ class Linker:
             supervised=processes.supervised,
             reload=processes.reload,
             version=version_of(self._values),
+            authorize=build.authorize_of(authorize) if authorize is not None else None,
             control=build.control_of(control) if control is not None else None,
         )
 
@@ -107,6 +110,7 @@ class Linker:
         if isinstance(given, dict):
             plan_checks.open_is_journalled(plans, given, self._document)
         checks.routes_differ(routes, self._document)
+        checks.routes_lead_somewhere(routes, "authorize" in self._values, self._document)
         tls_checks.upstreams_can_be_verified(routes, self._folder, self._document)
         if "control" in self._values:
             checks.control_stands_alone(self._values, self._document)
@@ -162,6 +166,14 @@ class Linker:
                 whole[at] = (binding, service_ids)
         checks.one_plan_each(whole, self._document)
         return [build.binding_of(binding, service_ids) for binding, service_ids in whole.values()]
+
+    def _authorize(self, workers: int) -> authorize_schema.AuthorizeSection | None:
+        if "authorize" not in self._values:
+            return None
+        authorize = self._section("authorize", authorize_schema.AuthorizeSection)
+        if authorize is not None:
+            checks.only_proxies_ask(authorize, workers, self._document)
+        return authorize
 
     def _store(self) -> schema.StoreSection | None:
         if "store" not in self._values:

@@ -5,6 +5,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 
+from quotad.config.health_model import HealthRules, RetryRules
 from quotad.config.tenant import UNLIMITED, Limits
 from quotad.core.plans import Environment
 from quotad.core.table import PlanTable
@@ -57,49 +58,6 @@ class UpstreamTls:
     """Ours, for upstreams that ask for one; with ``key``."""
     key: Path | None = None
     verify: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class CheckRules:
-    """How an upstream is asked whether it is well."""
-
-    path: str
-    host: str = ""
-    """What Host says; empty: the upstream as the route names it."""
-    interval_s: float = 5.0
-    timeout_s: float = 1.0
-    statuses: frozenset[int] = frozenset(range(200, 300))
-    """Those of an upstream that is well."""
-    rise: int = 2
-    fall: int = 3
-    """So many answers in a row bring it in, or leave it out."""
-
-
-@dataclass(frozen=True, slots=True)
-class HealthRules:
-    """When an upstream gets no requests, and how it comes back."""
-
-    failures: int = 5
-    """So many in a row eject it; 0: none does."""
-    ejection_s: float = 10.0
-    """The first; twice as long each time it does not last."""
-    max_ejection_s: float = 300.0
-    return_s: float = 10.0
-    """From its return until it gets its whole share; 0: at once."""
-    panic_percent: int = 25
-    """When fewer than so many of 100 upstreams are in, all get requests."""
-    check: CheckRules | None = None
-    """None: it is judged by its answers alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class RetryRules:
-    """What one request may be tried."""
-
-    most: int = 2
-    """Tries after the first; 0: none."""
-    budget_percent: int = 20
-    """Retries of requests that were sent, of 100 requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +130,26 @@ class Listen:
     """Of them from one address, or one /64; 0: no bound."""
     auth_failures: AuthFailureRule | None = None
     """None: addresses may fail as often as they like."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authorize:
+    """The port on which other proxies ask whether a request may pass."""
+
+    address: Address
+    shape: Literal["nginx", "caddy", "traefik", "envoy"]
+    method_header: str = ""
+    """Lower case, as the other two; empty: the asking request's own method, target, Host."""
+    uri_header: str = ""
+    host_header: str = ""
+    proxies: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    """Networks whose word is believed; nobody else may ask."""
+    token: str = field(default="", repr=False)
+    """Asked for too; empty: none is."""
+    settles: bool = False
+    """Whether what a ``quota_condition`` is about is held until the proxy tells the status."""
+    settle_s: float = 60.0
+    """How long it is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,8 +228,8 @@ class Route:
     """How long one waits there (503); None: ``connect_timeout_s``."""
     dns_refresh_s: float = 30.0
     """How long the addresses of an upstream's name are believed."""
-    retry: RetryRules = RetryRules()
-    health: HealthRules = HealthRules()
+    retry: RetryRules = field(default_factory=RetryRules)
+    health: HealthRules = field(default_factory=HealthRules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,5 +366,7 @@ class Config:
     """Whether it is read again when one of its files changes."""
     version: str = ""
     """A digest of what was read, for logs and ``quotad_config_version``."""
+    authorize: Authorize | None = None
+    """None: no such port."""
     control: Control | None = None
     """None: all is in the file. Else ``table`` is empty, and a route's ``service_id`` may be a name."""

@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from quotad.config import model, tenant
+from quotad.config import health_model, model, tenant
 from quotad.core import plans
 from quotad.core.table import PlanTable
 
@@ -22,12 +22,13 @@ _CLASSES = (
         model.AdminKeyPair,
         model.AdminTls,
         model.AuthFailureRule,
+        model.Authorize,
         model.AuthRules,
         model.Config,
         model.EmbeddedStore,
     ),
     *(model.Listen, model.ListenTls, model.NamedCertificate, model.SignatureRules, model.UpstreamTls),
-    *(model.CheckRules, model.HealthRules, model.RetryRules),
+    *(health_model.CheckRules, health_model.HealthRules, health_model.RetryRules),
     *(model.Route, model.StoreConfig, model.Telemetry, model.UpstreamAddress),
     *(
         plans.Binding,

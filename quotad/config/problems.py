@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from quotad.config.document import Document, Path_
 from quotad.config.fields import did_you_mean
 
-LATER = frozenset({"authorize", "tracing"})
+LATER = frozenset({"tracing"})
 """Fields that other versions of quotad know: ignoring one would enforce something else than was meant."""
 
 ELSEWHERE = {"shadow": "belongs to a binding: bindings[].shadow", "workers": "stands at the top of the file"}

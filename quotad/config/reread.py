@@ -1,23 +1,33 @@
 """A configuration read again while it is in force."""
 
-from operator import attrgetter
 from pathlib import Path
 
 from quotad.config.file import load
 from quotad.config.model import Config
 from quotad.errors import ConfigError, Problem
 
-FIXED = ("listen", "telemetry", "admin", "store", "workers", "supervised", "reload", "control")
+FIXED = (
+    *("listen", "authorize", "telemetry", "admin", "store", "workers"),
+    *("supervised", "reload", "control"),
+)
 """Parts that a running process cannot change."""
 
-KEPT = ("listen.address", *FIXED[1:])
+KEPT = ("listen.address", "authorize.address", *FIXED[2:])
 """Parts that a supervisor cannot change, whatever its workers are."""
 
 
 def reread(path: Path, current: Config, fixed: tuple[str, ...] = FIXED) -> Config:
     """The file as it is now. Raises ConfigError when it is wrong, or changes what a restart is needed for."""
     config = load(path)
-    changed = [name for name in fixed if attrgetter(name)(config) != attrgetter(name)(current)]
+    changed = [name for name in fixed if _part(config, name) != _part(current, name)]
     if changed:
         raise ConfigError([Problem(name, "changing this needs a restart") for name in changed])
     return config
+
+
+def _part(config: Config, name: str) -> object:
+    """What ``name`` leads to; None where a section on the way is absent."""
+    part: object = config
+    for key in name.split("."):
+        part = getattr(part, key, None)
+    return part

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 from quotad.config import fields as kind
 from quotad.config.admin_schema import AdminSection
 from quotad.config.auth_schema import AuthenticationSection
+from quotad.config.authorize_schema import AuthorizeSection
 from quotad.config.choices import EnvironmentName, OnBreach, OnStoreFailure, StatusClasses
 from quotad.config.section import Section
 from quotad.config.service_schema import ServiceSection
@@ -193,8 +194,8 @@ class RouteSection(Section):
     """A service's id, or its name where no other service has it."""
     environment: EnvironmentName
     """release, prepub or test."""
-    upstreams: Annotated[list[kind.Upstream], Field(min_length=1, max_length=64)]
-    """http://host:port, https://host:port or unix:/path of each backend."""
+    upstreams: Annotated[list[kind.Upstream], Field(min_length=1, max_length=64)] | None = None
+    """http://host:port, https://host:port or unix:/path of each backend; absent: only authorize answers."""
     upstream_tls: UpstreamTlsSection | None = None
     """For https:// upstreams; absent: verified by the system's authorities."""
     strip_prefix: kind.Flag = False
@@ -358,6 +359,8 @@ class File(Processes):
 
     listen: ListenSection = Field(default_factory=ListenSection)
     """The callers' port."""
+    authorize: AuthorizeSection | None = None
+    """Where other proxies ask whether a request may pass; absent: nowhere."""
     telemetry: TelemetrySection = Field(default_factory=TelemetrySection)
     """Where probes and metrics are read, and what is logged."""
     admin: AdminSection | None = None

@@ -62,7 +62,7 @@ def upstreams_can_be_verified(
         if tls is None:
             continue
         path: Path_ = ("routes", at, "upstreamTls")
-        if not any(upstream.tls for upstream in route.upstreams):
+        if not any(upstream.tls for upstream in route.upstreams or ()):
             document.refuse(path, "needs an https:// upstream")
         if (tls.certificate is None) != (tls.key is None):
             document.refuse(path, "certificate and key go together")

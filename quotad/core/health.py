@@ -6,7 +6,7 @@ check that fails, which ends when checks succeed. Whoever comes back gets a shar
 
 from math import inf
 
-from quotad.config.model import HealthRules
+from quotad.config.health_model import HealthRules
 
 LEAST_SHARE = 0.1
 """Of its turns, of which one that comes back gets this many at first."""

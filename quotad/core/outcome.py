@@ -57,8 +57,8 @@ class Outcome:
         self.status = 0
         """What the caller got; 0 when it left before any status."""
         self.reason = ""
-        """Empty when the upstream answered; ``own_use``: a caller was shown its own use; else the refusal's
-        key in ``core.replies``."""
+        """Empty when the upstream answered; ``own_use``: a caller was shown its own use; ``authorized``:
+        another proxy forwards; else the refusal's key in ``core.replies``."""
         self.limit = ""
         self.shadow_limit = ""
         """What a shadow plan would have said: ``admitted``, a limit or ``store``; empty without one, and

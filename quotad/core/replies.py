@@ -103,6 +103,15 @@ ROWS: dict[str, Row] = {
     "own_use_method": Row(405, "Only GET and HEAD are answered here.", _DENIED, b"Allow: GET, HEAD\r\n"),
     "own_use_rate": Row(429, "The use of quota is asked for too often.", _DENIED),
     "own_use_unknown": Row(503, "The quota store did not say what is in use.", _INTERNAL),
+    # What other proxies ask (core.asking).
+    "asker_unknown": Row(403, "Nobody but the proxies that are configured may ask here.", _DENIED),
+    "asked_badly": Row(400, "It is not said which request is asked about.", _MALFORMED),
+    "body_unverified": Row(413, "The content is too long to be held against its digest here.", _DENIED),
+    "settle_method": Row(405, "Statuses are told by POST.", _DENIED, b"Allow: POST\r\n"),
+    "settle_badly": Row(
+        400, "A status is told as ?id= of the decision and &status= of three digits.", _MALFORMED
+    ),
+    "settle_unknown": Row(404, "No decision with this id waits for a status.", _DENIED),
     # The engine's words (Verdict.reason).
     "rate": Row(429, "API rate limit exceeded.", _DENIED),
     "quota": Row(429, "API quota exceeded.", _DENIED),

@@ -5,6 +5,8 @@
 ``connection``  one caller: a coroutine that takes its requests in order
 ``exchange``    the life of one request, top to bottom, on ``entrance`` (what it says, where it goes,
                 who sends it) and ``account`` (settled once, counted once)
+``decision``    the same for a request that another proxy forwards and asks about; ``settling`` waits for
+                the status that such a proxy tells
 ``admit``       a strong signature's proof, the plan's Verdict, the throttle's; ``proof`` and ``nonces``
                 are what such a signature asks for beside being right
 ``shadow``      a plan that is computed beside the one that enforces

@@ -1,9 +1,10 @@
 """Steps 3 and 5 where they have to wait: a strong signature's proof, the plan's Verdict, the throttle's."""
 
 from quotad.core.credentials import AuthRefusal
+from quotad.core.digests import BodyDigest
 from quotad.core.plans import Subject
 from quotad.core.replies import Refusal, refusal_of
-from quotad.core.signature import Message, verify
+from quotad.core.signature import Message, Proof, verify
 from quotad.core.verdict import Verdict
 from quotad.dataplane.caller import BUSY, PROOF, VERDICT, RefusedError
 from quotad.dataplane.entrance import caller_of, hold_back, note_failure
@@ -35,11 +36,13 @@ class Admit(Forward):
             raise RefusedError(Refusal(proof.key, proof.detail, auth=rules))
         caller = caller_of(entry, proof.secret, self.outcome)
         self._stage = PROOF
-        check_bytes = rules.signature_rules.check_body_bytes
-        self._digest = await check_body(plane, client, self._fields, proof, check_bytes)
+        self._digest = await self._check_body(proof, rules.signature_rules.check_body_bytes)
         await spend_nonce(plane, client, proof, rules)
         self._stage = BUSY
         return caller
+
+    async def _check_body(self, proof: Proof, check_bytes: int) -> BodyDigest | None:
+        return await check_body(self._plane, self._client, self._fields, proof, check_bytes)
 
     # (5) reserve
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from quotad.config.model import CheckRules
+from quotad.config.health_model import CheckRules
 from quotad.core.response import ResponseHead
 from quotad.dataplane.backend import Backend
 from quotad.dataplane.dial import dial

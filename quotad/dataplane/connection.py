@@ -14,6 +14,7 @@ from quotad.core.client_address import Origin
 from quotad.core.http import HeadError, has_stray
 from quotad.core.request import oversize
 from quotad.dataplane.crowd import Crowd
+from quotad.dataplane.decision import exchange_for
 from quotad.dataplane.exchange import Exchange
 from quotad.dataplane.flow import EMPTY, Flow, Timed, pause
 from quotad.dataplane.plane import Plane
@@ -113,7 +114,7 @@ class Connection(asyncio.Protocol, Timed):
                     break
                 self._phase = EXCHANGE
                 self.deadline_s = inf
-                self._exchange = exchange = Exchange(self._plane, self, self._begun_s)
+                self._exchange = exchange = exchange_for(self._plane, self, self._begun_s)
                 if isinstance(head, bytes):
                     await exchange.run(head)
                 else:

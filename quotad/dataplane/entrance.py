@@ -64,6 +64,24 @@ def route(plane: Plane, line: RequestLine, fields: RequestFields, outcome: Outco
     return entry
 
 
+def place(plane: Plane, line: RequestLine, outcome: Outcome) -> Entry:
+    """Where a request wants to go that another proxy forwards: also to a route without a backend here."""
+    snapshot = plane.snapshot.current
+    try:
+        entry = snapshot.router.find(outcome.host, line.target)
+    except AmbiguousPathError:
+        raise RefusedError(Refusal("ambiguous_path")) from None
+    if entry is None:
+        raise RefusedError(Refusal("no_route"))
+    if entry.generation != snapshot.table.generation:
+        entry.renew()
+    if entry.closed_key:
+        raise RefusedError(Refusal(entry.closed_key))
+    outcome.service_id = entry.service_id
+    outcome.environment = entry.environment
+    return entry
+
+
 def authenticate_caller(
     plane: Plane, entry: Entry, line: RequestLine, fields: RequestFields, outcome: Outcome
 ) -> Caller | None:

@@ -8,15 +8,17 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from quotad import sockets
-from quotad.config.model import Listen
-from quotad.core.verdict import Admission
+from quotad.config.model import Authorize, Listen
+from quotad.core.verdict import Admission, Verdict
 from quotad.dataplane.arrival import Porch
 from quotad.dataplane.crowd import Crowd, most_connections
+from quotad.dataplane.decision import FIRST_NUMBER
 from quotad.dataplane.fleet import Upstreams
 from quotad.dataplane.flow import Wheel
 from quotad.dataplane.nonces import FleetNonces
 from quotad.dataplane.own_use import OwnUse
 from quotad.dataplane.plane import Plane, Recorder, Shares
+from quotad.dataplane.settling import Desk, SettleBook
 from quotad.dataplane.snapshot import SnapshotHolder
 
 BACKLOG = 4096
@@ -63,6 +65,11 @@ class Listener:
         """Who keeps use by Secret; likewise."""
         self.fleet_nonces: FleetNonces | None = None
         """Who keeps signatures' nonces for all processes; likewise."""
+        self.authorize: Authorize | None = None
+        """Set: other proxies ask on this port, instead of callers; likewise."""
+        self.beside: Listener | None = None
+        """Opened before, in the same process: a nonce that was used there is used here too; likewise."""
+        self._desk: Desk | None = None
         rules = [entry.rule for entry in snapshot.current.entries]
         pooled = sum(rule.pool_connections * len(rule.upstreams) for rule in rules) + listen.max_tunnels
         self.crowd = Crowd(
@@ -108,12 +115,25 @@ class Listener:
         plane.id_prefix = self.id_prefix
         plane.shares = self.shares
         plane.fleet_nonces = self.fleet_nonces
+        beside = None if self.beside is None else self.beside.plane
+        if beside is not None:
+            plane.nonces, plane.auth_failures = beside.nonces, beside.auth_failures
         self._plane = plane
         self._porch = porch = Porch(plane, self.crowd)
         self._wheel.start(asyncio.get_running_loop())
-        plane.adopt(self._snapshot.current)
-        self._snapshot.watchers.append(plane.adopt)
+        if self.authorize is None:
+            plane.adopt(self._snapshot.current)
+            self._snapshot.watchers.append(plane.adopt)
+        else:
+            book = SettleBook(self._wheel, self.authorize.settle_s, self._charge)
+            self._desk = plane.desk = Desk(self.authorize, book)
+            plane.requests = FIRST_NUMBER
         return porch
+
+    def _charge(self, verdict: Verdict, counted: bool, secret_id: str) -> None:
+        if counted and self.shares is not None and not verdict.subject.secret_id:
+            self.shares.count(verdict, secret_id)
+        self._admission.settle(verdict, counted)
 
     @property
     def is_open(self) -> bool:
@@ -121,9 +141,19 @@ class Listener:
         return bool(self._doors) and self._plane is not None and not self._plane.draining
 
     @property
+    def plane(self) -> Plane | None:
+        """What its connections share; None before ``start``."""
+        return self._plane
+
+    @property
     def upstreams(self) -> Upstreams | None:
         """The backends; None before ``start``."""
         return None if self._plane is None else self._plane.upstreams
+
+    @property
+    def statuses_told(self) -> dict[str, int]:
+        """What became of the requests that were held for their status, by ``SettleBook.told``."""
+        return {} if self._desk is None else self._desk.book.told
 
     @property
     def refused(self) -> dict[str, int]:
@@ -169,7 +199,9 @@ class Listener:
         for connection in tuple(self.crowd):
             connection.abandon()
         await self.crowd.gone()
-        if self._plane is not None:
+        if self._desk is not None:
+            self._desk.book.close()
+        elif self._plane is not None:
             self._snapshot.watchers.clear()
             self._plane.upstreams.close()
         self._wheel.stop()

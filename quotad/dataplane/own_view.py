@@ -56,9 +56,9 @@ def own_view(
     for entry in routes:
         if entry.generation != snapshot.table.generation:
             entry.renew()
-    entries = [entry for entry in routes if not entry.refusal_key]
+    entries = [entry for entry in routes if not entry.closed_key]
     if not entries:
-        raise RefusedError(Refusal(routes[0].refusal_key if routes else "no_route"))
+        raise RefusedError(Refusal(routes[0].closed_key if routes else "no_route"))
     if plane.auth_failures is not None:
         hold_back(plane, plane.auth_failures, outcome)
     knowing = _knowing(entries, fields, plane.wall(), message)

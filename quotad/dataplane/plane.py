@@ -15,6 +15,7 @@ from quotad.dataplane.flow import DateLine, Wheel
 from quotad.dataplane.heads import Heads
 from quotad.dataplane.nonces import FleetNonces, NonceTable
 from quotad.dataplane.own_use import OwnUse
+from quotad.dataplane.settling import Desk
 from quotad.dataplane.snapshot import Snapshot, SnapshotHolder
 
 
@@ -50,6 +51,7 @@ class Plane:
         "auth_failures",
         "clock",
         "date",
+        "desk",
         "drain_idle_s",
         "draining",
         "fleet_nonces",
@@ -85,6 +87,8 @@ class Plane:
         self.clock: MonotonicClock = wheel.clock
         self.wall: WallClock = wall_s
         self.date = DateLine()
+        self.desk: Desk | None = None
+        """Of a port on which other proxies ask; None: callers' requests are served."""
         self.own_use: OwnUse | None = None
         """Who tells callers what they have in use; None: nobody does."""
         self.shares: Shares | None = None

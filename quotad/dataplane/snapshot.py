@@ -59,6 +59,7 @@ class Entry:
         "anonymous_lines",
         "auth",
         "body_bytes",
+        "closed_key",
         "environment",
         "fleet",
         "fleet_spec",
@@ -91,8 +92,8 @@ class Entry:
         self.fleet_spec = FleetSpec(rule, trust)
         self.fleet: Fleet | None = None
         """Its backends (``fleet.Upstreams`` gives them)."""
-        first = rule.upstreams[0]
-        self.upstream_host = b"localhost" if first.path else str(first).encode()
+        first = next(iter(rule.upstreams), None)
+        self.upstream_host = b"localhost" if first is None or first.path else str(first).encode()
         """What Host says when the route does not keep the caller's."""
 
     def renew(self) -> None:
@@ -103,7 +104,9 @@ class Entry:
         table, rule = self._table, self.rule
         self.generation = table.generation
         self.secrets = table.secrets
-        self.service_id, self.refusal_key = table.entrance(rule.service_id, rule.environment)
+        self.service_id, self.closed_key = table.entrance(rule.service_id, rule.environment)
+        self.refusal_key = self.closed_key or ("" if rule.upstreams else "no_route")
+        """Why callers are refused here; ``closed_key``: why decisions for other proxies are, too."""
         self._subjects = table.callers(self.service_id, rule.environment)
         self._shadows = table.shadows(self.service_id, rule.environment)
         self.throttle = table.throttle(self.service_id, rule.environment)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from ssl import SSLContext
 
-from quotad.config.model import HealthRules, Route, UpstreamAddress
+from quotad.config.health_model import HealthRules
+from quotad.config.model import Route, UpstreamAddress
 
 Key = tuple[object, ...]
 

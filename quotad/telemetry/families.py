@@ -45,6 +45,12 @@ FAMILIES = {
         piecemeal=True,
     ),
     "quotad_auth_failures": Family("counter", "Requests whose caller was not accepted.", ("reason",)),
+    "quotad_statuses_told": Family(
+        "counter",
+        "Requests that were held until another proxy told their status: counted, given_back, overdue"
+        " (counted), unknown (nobody waited for it).",
+        ("result",),
+    ),
     "quotad_request_duration_seconds": Family(
         "histogram", "From a request's first byte to the end of its answer."
     ),

@@ -107,7 +107,9 @@ def _is_before(request_id: str, book: deque[Outcome]) -> bool:
     """Whether the book is full, and begins after this request."""
     if len(book) != book.maxlen:
         return False
-    return int(request_id[PREFIX_LENGTH:], 16) < int(book[0].request_id[PREFIX_LENGTH:], 16)
+    # Decisions for other proxies have numbers of their own, with more digits.
+    first = next((each.request_id for each in book if len(each.request_id) == len(request_id)), request_id)
+    return int(request_id[PREFIX_LENGTH:], 16) < int(first[PREFIX_LENGTH:], 16)
 
 
 def _numbers(verdict: Verdict, answer: Answer) -> Row:

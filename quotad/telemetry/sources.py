@@ -67,6 +67,8 @@ class Sources:
     """Of callers, open now."""
     connections_refused: Callable[[], Mapping[str, int]] = dict
     """By reason: callers' that were closed unserved."""
+    statuses_told: Callable[[], Mapping[str, int]] = dict
+    """By what became of the request: those that other proxies tell (``authorize``)."""
     upstreams: Callable[[], Iterable[UpstreamRow]] = tuple
     upstream_retries: Callable[[], Mapping[str, int]] = dict
     """By what was tried again."""
@@ -94,6 +96,7 @@ class Sources:
         figures.put_histogram("quotad_upstream_duration_seconds", recorder.upstream_duration)
         figures.put("quotad_connections", self.connections())
         figures.put_each("quotad_connections_refused", self.connections_refused())
+        figures.put_each("quotad_statuses_told", self.statuses_told())
         figures.put("quotad_tunnels", recorder.tunnels)
         figures.put("quotad_tunnels_ended", recorder.tunnels_ended)
         figures.put("quotad_tunnel_seconds", recorder.tunnel_s)

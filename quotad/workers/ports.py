@@ -1,4 +1,4 @@
-"""The callers' port, taken once, and a listening place on it for each worker."""
+"""The port of callers, or of other proxies, taken once, and a listening place on it for each worker."""
 
 import socket
 
@@ -14,7 +14,7 @@ class SharedPort:
     accepted yet survives the worker: the next one that is given these sockets accepts it.
     """
 
-    def __init__(self, address: Address, workers: int = 1) -> None:
+    def __init__(self, address: Address, workers: int = 1, name: str = "listen") -> None:
         """Take the port; 0 lets the system choose. Raises QuotadError when somebody listens there."""
         self._keepers: list[socket.socket] = []
         self.slots: list[list[socket.socket]] = [[] for _ in range(workers)]
@@ -26,7 +26,7 @@ class SharedPort:
         except OSError as error:
             self.close()
             where = f"{address.host}:{address.port}"
-            raise QuotadError(f"listen {where}: {error.strerror or error}") from error
+            raise QuotadError(f"{name} {where}: {error.strerror or error}") from error
 
     def close(self) -> None:
         """Let go of it. Workers may still listen."""

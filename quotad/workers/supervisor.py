@@ -5,6 +5,7 @@ import logging
 import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import uvloop
@@ -42,6 +43,7 @@ class Supervisor:
         self._on_change(places_too=True)
         self._sources = Sources(self._recorder)
         self._port: SharedPort | None = None
+        self._asking_port: SharedPort | None = None
         self._store_url = config.store.url
         self._crew: Crew | None = None
         self._log_lock = tempfile.TemporaryFile(prefix="quotad-")  # noqa: SIM115 - closed in stop
@@ -54,12 +56,17 @@ class Supervisor:
         """Start every part and all workers; answers what each port is bound to. Raises QuotadError."""
         config, ground = self._config, self._ground
         port = self._port = SharedPort(config.listen.address, config.workers)
+        bound = {"listen": f"{config.listen.address.host}:{port.number}"}
+        if config.authorize is not None:
+            address = config.authorize.address
+            self._asking_port = SharedPort(address, config.workers, "authorize")
+            bound["authorize"] = f"{address.host}:{self._asking_port.number}"
         self._store_url = await ground.start_server()
         if config.telemetry.address is not None or config.admin is not None:
             await self._open_ports()
         self._crew = Crew(config.workers, self._parcel(config), self._spawn)
         await self._crew.start()
-        return {**ground.bound, "listen": f"{config.listen.address.host}:{port.number}"}
+        return {**ground.bound, **bound}
 
     async def _open_ports(self) -> None:
         ground = self._ground
@@ -101,9 +108,9 @@ class Supervisor:
         if self._renewing is not None:
             self._renewing.cancel()
             await asyncio.wait((self._renewing,))
-        if self._port is not None:
+        for port in self._ports:
             # The workers have their own hold on it, and let go of it when all who wait are accepted.
-            self._port.close()
+            port.close()
         if self._crew is not None:
             await self._crew.drain(self._config.listen.drain_s)
         await self._ground.close()
@@ -148,20 +155,29 @@ class Supervisor:
 
     def _parcel(self, config: Config) -> bytes:
         """What a worker is to do: the operator's ports are not its business, and numbers are resolved."""
-        address = config.listen.address
-        port = self._port.number if self._port else address.port
+        listen, authorize = config.listen, config.authorize
+        if self._port is not None:
+            listen = replace(listen, address=replace(listen.address, port=self._port.number))
+        if self._asking_port is not None and authorize is not None:
+            address = replace(authorize.address, port=self._asking_port.number)
+            authorize = replace(authorize, address=address)
         return pack(
             replace(
                 config,
-                listen=replace(config.listen, address=replace(address, port=port)),
+                listen=listen,
+                authorize=authorize,
                 telemetry=replace(config.telemetry, address=None),
                 admin=None,
                 store=replace(config.store, url=self._store_url, embedded=None),
             )
         )
 
+    @property
+    def _ports(self) -> list[SharedPort]:
+        return [port for port in (self._port, self._asking_port) if port is not None]
+
     async def _spawn(self, number: int) -> Child:
-        slots = self._port.slots if self._port else []
+        slots = [list(chain(*parts)) for parts in zip(*(port.slots for port in self._ports), strict=True)]
         return await Child.spawn(number, self._log_lock.fileno(), slots, self._absorb)
 
     def _absorb(self, report: Answer) -> Figures:

@@ -1,4 +1,4 @@
-from quotad.config import checks, schema, service_schema
+from quotad.config import authorize_schema, checks, schema, service_schema
 from quotad.config.document import Document
 from quotad.config.model import Address
 from quotad.core.plans import Environment
@@ -92,3 +92,17 @@ def test_unique() -> None:
         "plans[2].usagePlanId: a is taken by plans[0]",
         "plans[3].usagePlanId: a is taken by plans[0]",
     ]
+
+
+def test_who_may_ask_for_decisions() -> None:
+    """A port that others reach names who may ask; what is held is held where its status comes."""
+    document = Document()
+    section = authorize_schema.AuthorizeSection.model_validate({"address": ":1", "shape": "caddy"})
+    checks.only_proxies_ask(section, 4, document)
+    assert told(document) == ["authorize.proxies: is required: the address is not on loopback"]
+    document = Document()
+    settling = section.model_copy(update={"conditional": "settle", "proxies": ["10.0.0.0/8"]})
+    checks.only_proxies_ask(settling, 1, document)
+    assert told(document) == []
+    checks.only_proxies_ask(settling, 2, document)
+    assert len(told(document)) == 1

@@ -4,16 +4,15 @@ from pathlib import Path
 import pytest
 
 from quotad.config.file import json_schema, load
+from quotad.config.health_model import CheckRules, HealthRules, RetryRules
 from quotad.config.model import (
     Address,
     AuthFailureRule,
+    Authorize,
     AuthRules,
-    CheckRules,
     Config,
     EmbeddedStore,
-    HealthRules,
     Listen,
-    RetryRules,
     SignatureRules,
     StoreConfig,
     UpstreamAddress,
@@ -88,6 +87,12 @@ def test_process_sections() -> None:
         max_connections=20_000,
         max_connections_per_address=100,
         auth_failures=AuthFailureRule(10, 20),
+    )
+    assert config.authorize == Authorize(
+        *(Address("::1", 8081), "nginx", "x-method", "x-uri", "x-host"),
+        proxies=("10.1.0.0/16",),
+        token=ENVIRON["QUOTAD_TEST_TOKEN"],
+        settle_s=5.0,
     )
     assert config.telemetry.address == Address("", 9090)
     assert config.telemetry.access_log == str(HERE / "valid/access.log")
@@ -229,6 +234,7 @@ def test_the_schema_is_the_published_one() -> None:
     """``quotad schema`` prints a schema with exactly the sections there are."""
     assert set(json_schema()["properties"]) == {
         "listen",
+        "authorize",
         "telemetry",
         "admin",
         "workers",

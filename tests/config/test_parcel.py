@@ -6,14 +6,13 @@ from pathlib import Path
 import pytest
 
 from quotad.config import model
+from quotad.config.health_model import CheckRules, HealthRules, RetryRules
 from quotad.config.model import (
     Address,
     Admin,
-    CheckRules,
+    Authorize,
     Config,
-    HealthRules,
     Listen,
-    RetryRules,
     Route,
     StoreConfig,
     Telemetry,
@@ -68,6 +67,9 @@ CONFIG = Config(
         ],
     ),
     workers=4,
+    authorize=Authorize(
+        Address("", 8081), "traefik", "x-a", "x-b", "x-c", ("10.0.0.0/8",), "t" * 20, True, 1.5
+    ),
     version="abc",
 )
 

@@ -1,9 +1,12 @@
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from quotad.config.file import load
-from quotad.config.reread import FIXED, reread
+from quotad.config.model import Address, Authorize
+from quotad.config.reread import FIXED, KEPT, reread
 from quotad.errors import ConfigError
 from tests.support.processes import write_config
 
@@ -30,13 +33,21 @@ def test_what_needs_a_restart_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         reread(path, current)
     assert [problem.path for problem in caught.value.problems] == ["store", "workers"]
-    assert set(FIXED) == {
-        "listen",
-        "telemetry",
-        "admin",
-        "store",
-        "workers",
-        "supervised",
-        "reload",
-        "control",
-    }
+    sections = {"listen", "authorize", "telemetry", "admin", "store", "control"}
+    assert set(FIXED) == sections | {"workers", "supervised", "reload"}
+
+
+def test_the_port_of_other_proxies(tmp_path: Path) -> None:
+    """At a reload it cannot change at all, at a swap all but its address, which cannot come or go either."""
+    path = written(tmp_path / "q.yaml")
+    plain = load(path)
+    here = Authorize(Address("127.0.0.1", 8081), "caddy")
+    with pytest.raises(ConfigError, match="authorize"):
+        reread(path, replace(plain, authorize=here))
+    with pytest.raises(ConfigError, match=r"authorize\.address"):
+        reread(path, replace(plain, authorize=here), KEPT)
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps({**document, "authorize": {"address": "127.0.0.1:8081", "shape": "envoy"}}))
+    found = reread(path, replace(plain, authorize=here), KEPT).authorize
+    assert found is not None
+    assert found.shape == "envoy"

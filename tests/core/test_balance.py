@@ -3,7 +3,7 @@ from itertools import cycle
 
 import pytest
 
-from quotad.config.model import HealthRules
+from quotad.config.health_model import HealthRules
 from quotad.core.balance import Rotation
 from quotad.core.health import Health
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from quotad.config.model import CheckRules, HealthRules
+from quotad.config.health_model import CheckRules, HealthRules
 from quotad.core.health import LEAST_SHARE, Health
 
 RULES = HealthRules(failures=3, ejection_s=10.0, max_ejection_s=35.0, return_s=10.0)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from quotad.config.model import CheckRules, HealthRules
+from quotad.config.health_model import CheckRules, HealthRules
 from quotad.dataplane.backend import Backend
 from quotad.dataplane.checker import Checker
 from quotad.dataplane.flow import Wheel

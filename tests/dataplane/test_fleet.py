@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from quotad.clock import monotonic_s
-from quotad.config.model import HealthRules, UpstreamAddress
+from quotad.config.health_model import HealthRules
+from quotad.config.model import UpstreamAddress
 from quotad.dataplane.fleet import Row, Upstreams, is_name
 from quotad.dataplane.flow import Wheel
 from quotad.dataplane.heads import Heads

@@ -2,7 +2,7 @@
 
 import pytest
 
-from quotad.config.model import HealthRules, RetryRules
+from quotad.config.health_model import HealthRules, RetryRules
 from tests.support.backends import running_backend
 from tests.support.dataplane import running_plane
 from tests.support.fleets import PUT, Load, ask, routed, upstreams_of

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from quotad.config.model import CheckRules, HealthRules, RetryRules, UpstreamAddress
+from quotad.config.health_model import CheckRules, HealthRules, RetryRules
+from quotad.config.model import UpstreamAddress
 from quotad.dataplane.spec import FleetSpec, Spec, Trust
 from tests.support.dataplane import route
 

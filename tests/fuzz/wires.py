@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from quotad.config.model import HealthRules
+from quotad.config.health_model import HealthRules
 from quotad.core.health import Health
 from quotad.dataplane.connection import HEAD, TURN
 from quotad.dataplane.connection import Connection as CallerConnection

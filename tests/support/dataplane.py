@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from quotad.config.model import Address, Listen, ListenTls, Route, UpstreamAddress
+from quotad.config.model import Address, Authorize, Listen, ListenTls, Route, UpstreamAddress
 from quotad.core.outcome import Outcome
 from quotad.core.plans import (
     Binding,
@@ -22,6 +22,7 @@ from quotad.core.plans import (
 from quotad.core.quota import Limit
 from quotad.core.table import PlanTable
 from quotad.core.verdict import Verdict, Waiter
+from quotad.dataplane.decision import listen_for_askers
 from quotad.dataplane.flow import Wheel
 from quotad.dataplane.listener import Listener
 from quotad.dataplane.own_use import OwnUse
@@ -148,6 +149,15 @@ class Plane:
     wheel: Wheel = field(repr=False)
 
 
+@dataclass
+class Asking:
+    """A port on which other proxies ask, instead of callers."""
+
+    rules: Authorize
+    bounds: Listen = LISTEN
+    beside: Listener | None = None
+
+
 def snapshot(
     *routes: Route,
     condition: frozenset[StatusClass] = frozenset(),
@@ -181,7 +191,7 @@ def route(port: int, **changes: Any) -> Route:
 @contextlib.asynccontextmanager
 async def running_plane(
     *routes: Route,
-    listen: Listen = LISTEN,
+    listen: Listen | Asking = LISTEN,
     condition: frozenset[StatusClass] = frozenset(),
     shadow: UsagePlan | None = None,
     wheel: Wheel | None = None,
@@ -193,9 +203,15 @@ async def running_plane(
     ``listening``: bound sockets of the test's own, to accept from instead.
     """
     gate, outcomes = Gate(), Outcomes()
-    holder = SnapshotHolder(snapshot(*routes, condition=condition, shadow=shadow, tls=listen.tls))
+    tls = None if isinstance(listen, Asking) else listen.tls
+    holder = SnapshotHolder(snapshot(*routes, condition=condition, shadow=shadow, tls=tls))
     wheel = wheel or Wheel(tick_s=0.005)
-    listener = Listener(listen, holder, gate, outcomes, wheel, own_use)
+    if isinstance(listen, Asking):
+        bounds = listen_for_askers(listen.bounds, listen.rules)
+        listener = Listener(bounds, holder, gate, outcomes, wheel, own_use)
+        listener.authorize, listener.beside = listen.rules, listen.beside
+    else:
+        listener = Listener(listen, holder, gate, outcomes, wheel, own_use)
     if listening:
         await listener.serve_on(listening)
         port = listening[0].getsockname()[1]

@@ -29,6 +29,7 @@ NAMES = {
     "quotad_store_errors",
     "quotad_connections",
     "quotad_connections_refused",
+    "quotad_statuses_told",
     "quotad_tunnels",
     "quotad_tunnels_ended",
     "quotad_tunnel_seconds",

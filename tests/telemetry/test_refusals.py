@@ -149,3 +149,14 @@ def test_only_refusals_are_kept(book: RefusalBook, reason: str, kept: bool) -> N
 def test_the_form_of_an_id(text: str, is_one: bool) -> None:
     """12 hex digits of the sidecar and at least 8 of the request."""
     assert is_request_id(text) is is_one
+
+
+def test_decisions_for_other_proxies_age_by_their_own_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their ids have more digits: they say nothing of how old the ids of callers' requests are."""
+    monkeypatch.setattr(module, "KEPT", 2)
+    book = RefusalBook(SIDECAR, lambda: 0.0, lambda: 100.0)
+    book.keep(refusal(1 << 40))
+    book.keep(refusal(7))
+    assert (book.find(request_id(8)) or {}).get("missing") == "not_refused"
+    assert (book.find(request_id(6)) or {}).get("missing") == "aged_out"
+    assert (book.find(request_id((1 << 40) + 1)) or {}).get("missing") == "not_refused"
