@@ -29,7 +29,8 @@ import re
     HOP,
     UPGRADE,
     SIGNATURE,
-) = range(18)
+    TRACE,
+) = range(19)
 
 HOP_BY_HOP = {
     # RFC 9110, section 7.6.1. Trailer goes because trailers do.

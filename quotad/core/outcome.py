@@ -32,6 +32,7 @@ class Outcome:
         "status",
         "store_s",
         "target",
+        "trace_id",
         "tunnel_s",
         "upstream",
         "upstream_s",
@@ -43,6 +44,8 @@ class Outcome:
         """Monotonic seconds at the request's first byte; ``ended_s`` likewise at its end."""
         self.ended_s = 0.0
         self.request_id = ""
+        self.trace_id = ""
+        """32 hex digits; empty: it belongs to no trace."""
         self.client = ""
         self.method = ""
         self.target = ""

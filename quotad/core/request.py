@@ -21,6 +21,7 @@ from quotad.core.http import (
     SECRET_ID,
     SECRET_KEY,
     SIGNATURE,
+    TRACE,
     UPGRADE,
     HeadError,
     Kinds,
@@ -30,6 +31,7 @@ from quotad.core.http import (
     tokens,
     without,
 )
+from quotad.core.trace import Trace, passed_lines, read_trace
 
 _KINDS = Kinds(
     HOP_BY_HOP
@@ -51,6 +53,8 @@ _KINDS = Kinds(
         b"x-secret-key": SECRET_KEY,
         b"signature": SIGNATURE,
         b"signature-input": SIGNATURE,
+        b"traceparent": TRACE,
+        b"tracestate": TRACE,
         b"expect": EXPECT,
         b"max-forwards": MAX_FORWARDS,
         b"content-type": CONTENT_TYPE,
@@ -186,6 +190,8 @@ class RequestFields:
         "secret_lines",
         "signature_lines",
         "signed",
+        "trace",
+        "trace_lines",
         "upgrades",
     )
 
@@ -220,6 +226,9 @@ class RequestFields:
         """Signature and Signature-Input as they came (RFC 9421)."""
         self.signed = False
         """Whether there are such lines, also when Connection names them and they go no further."""
+        self.trace: Trace | None = None
+        """Of a valid traceparent, and ``trace_lines`` as they came; they go on unless we are in the trace."""
+        self.trace_lines = b""
         self.hops: Said = ()
         """What it says of hops before us: dropped unless the peer is trusted."""
         self.upgrades: tuple[bytes, ...] = ()
@@ -280,11 +289,15 @@ def read_request_fields(block: bytes, header_count: int) -> RequestFields:
 
 
 def _keep_back(fields: RequestFields, nominated: list[bytes]) -> None:
-    """Lines that Connection names do not go on, though they are kept apart (``without``)."""
+    """Lines that are kept apart: those that Connection names (``without``) do not go on."""
     if b"authorization" in nominated:
         fields.authorization_line = b""
     if b"signature" in nominated or b"signature-input" in nominated:
         fields.signature_lines = b""
+    if fields.trace_lines:
+        lines = without(fields.trace_lines.split(b"\r\n"), nominated)[:-1]
+        fields.trace = trace = read_trace(lines)
+        fields.trace_lines = b"" if trace is None else passed_lines(trace, lines)
 
 
 def _request_field(fields: RequestFields, kind: int, line: bytes, value: bytes) -> None:
@@ -305,6 +318,8 @@ def _request_field(fields: RequestFields, kind: int, line: bytes, value: bytes) 
         fields.hops += ((line.partition(b":")[0].lower(), value),)
     elif kind == UPGRADE:
         fields.upgrades += members(value)
+    elif kind == TRACE:
+        fields.trace_lines += line + b"\r\n"
     elif kind != CONNECTION:
         _credential(fields, kind, line, value)
 

@@ -29,6 +29,8 @@ def parse(plane: Plane, head: bytes, outcome: Outcome) -> tuple[RequestLine, Req
         outcome.target = line.target_text
         fields = plane.heads.request_fields[block]
         outcome.host = fields.host_name
+        if fields.trace is not None:
+            outcome.trace_id = fields.trace.trace_id
         if not (line.plain and fields.plain):
             check_request(line, fields)
     except HeadError as error:

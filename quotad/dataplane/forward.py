@@ -122,7 +122,13 @@ class Forward(Account):
         else:
             standing = caller.standing_lines(entry, line, fields)
         about = self._client.origin.about if behind is None else behind.about
-        head = b"%b%b%bX-Request-Id: %b\r\n\r\n" % (entry.start_line(line), standing, about, request_id)
+        head = b"%b%b%b%bX-Request-Id: %b\r\n\r\n" % (
+            entry.start_line(line),
+            standing,
+            about,
+            fields.trace_lines,
+            request_id,
+        )
         return head + self._begin_upload() if fields.has_body else head
 
     def _believe(self, hops: Said) -> None:

@@ -1,12 +1,13 @@
 """What stands in a line of the access log.
 
-Members, always all of them and in this order: ``time``, ``requestId``, ``client``, ``method``, ``host``,
-``path``, ``status``, ``reason``, ``limit``, ``serviceId``, ``environment``, ``usagePlanId``, ``secretId``,
-``counted``, ``shadowLimit``, ``upstream``, ``durationUs``, ``upstreamUs``, ``storeUs``, ``bytesIn``,
-``bytesOut``.
+Members, always all of them and in this order: ``time``, ``requestId``, ``traceId``, ``client``, ``method``,
+``host``, ``path``, ``status``, ``reason``, ``limit``, ``serviceId``, ``environment``, ``usagePlanId``,
+``secretId``, ``counted``, ``shadowLimit``, ``upstream``, ``durationUs``, ``upstreamUs``, ``storeUs``,
+``bytesIn``, ``bytesOut``.
 
 ``time`` is when the request ended: UTC, RFC 3339. Durations are whole microseconds. ``status`` is 0 when
 the caller left before any, ``counted`` null when the request was never admitted.
+``traceId`` is that of the ``traceparent`` that came or was made; empty without one.
 ``shadowLimit`` is what a shadow plan would have said: ``admitted``, the limit that would have refused, or
 ``store``; empty without such a plan, or when its answer came after the line was made.
 ``path`` ends at the ``?``: a query may hold anything, secrets included. What a caller sent is cut to a
@@ -81,7 +82,7 @@ class LineMaker:
         duration_us = int((ended_s - outcome.started_s) * 1e6)
         return (
             f'{{"time":"{self._second_text}.{stamp_ms % 1000:03d}Z",'
-            f'"requestId":{_quote(outcome.request_id)},'
+            f'"requestId":{_quote(outcome.request_id)},"traceId":"{outcome.trace_id}",'
             f"{self._callers.get(caller) or self._caller(caller)},"
             f'"path":{_quote(shown_path(outcome.target))},'
             f'"status":{outcome.status},'

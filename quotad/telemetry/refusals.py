@@ -82,6 +82,7 @@ class RefusalBook:
         ended_s = self._wall_s() - (self._monotonic_s() - outcome.ended_s)
         story: Row = {
             "requestId": outcome.request_id,
+            "traceId": outcome.trace_id,
             "sidecar": self.sidecar,
             "at": stamp(int(ended_s * 1e6)),
             "method": outcome.method,

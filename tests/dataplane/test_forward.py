@@ -122,3 +122,28 @@ async def test_the_next_backend_serves_when_one_is_away() -> None:
         ):
             await caller.send(get(), get(), get())
             assert [(await caller.answer()).status for _ in range(3)] == [200] * 3
+
+
+TRACE = b"4bf92f3577b34da6a3ce929d0e0e4736"
+PARENT = b"00-%b-00f067aa0ba902b7-01" % TRACE
+
+
+async def test_a_trace_goes_on() -> None:
+    """What is valid reaches the backend as it came, and the access log; what is not reaches neither."""
+    async with running_backend() as backend, running_plane(route(backend.port)) as plane:
+        async with raw(plane.port) as client:
+            state = b"TraceState: a=1\r\ntracestate: b=2\r\n"
+            await client.send(get(extra=b"Traceparent: %b\r\n%b" % (PARENT, state)))
+            assert (await client.answer()).status == 200
+            await client.send(get(extra=b"traceparent: 00-%b-1-01\r\n%b" % (TRACE, state)))
+            assert (await client.answer()).status == 200
+            hidden = b"traceparent: %b\r\nConnection: traceparent\r\n" % PARENT
+            await client.send(get(extra=hidden))
+            assert (await client.answer()).status == 200
+        first, second, third = backend.seen
+        assert first.values(b"traceparent") == [PARENT]
+        assert first.values(b"tracestate") == [b"a=1", b"b=2"]
+        for seen in (second, third):
+            assert seen.values(b"traceparent") + seen.values(b"tracestate") == []
+        await plane.outcomes.until(3)
+        assert [each.trace_id for each in plane.outcomes.all] == [TRACE.decode(), "", ""]

@@ -39,12 +39,14 @@ def test_every_member(maker: LineMaker) -> None:
     """A line has all members in the documented order, units in their names."""
     ended = outcome()
     ended.request_id, ended.client, ended.host = "id-1", "10.0.0.1", "api.example"
+    ended.trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
     ended.target, ended.upstream, ended.store_s = "/v1/x?key=secret", "127.0.0.1:9", 0.0005
     ended.bytes_in, ended.bytes_out, ended.shadow_limit = 10, 20, "admitted"
     members = parsed(maker.line(ended))
     assert members == {
         "time": "2026-11-18T11:08:43.999Z",
         "requestId": "id-1",
+        "traceId": "4bf92f3577b34da6a3ce929d0e0e4736",
         "client": "10.0.0.1",
         "method": "GET",
         "host": "api.example",

@@ -42,6 +42,7 @@ async def test_a_refusal_says_which_limit_and_what_was_left(book: RefusalBook) -
     requests = await get(world.sidecar(), subject, SHARED.rate_rps + 1)
     refused = refusal(7)
     refused.verdict = requests[-1].told
+    refused.trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
     book.keep(refused)
     story = book.find(request_id(7))
     assert story is not None
@@ -54,6 +55,7 @@ async def test_a_refusal_says_which_limit_and_what_was_left(book: RefusalBook) -
         "limit": "rate",
     }
     assert story["detail"] == "API rate limit exceeded."
+    assert story["traceId"] == "4bf92f3577b34da6a3ce929d0e0e4736"
     assert story["subject"] == subject.tag
     assert story["retryAfter"] == 1
     assert story["rate"] == {"rateRps": 5, "burst": 5, "left": 0}
