@@ -31,6 +31,7 @@ class AdminProcess:
     async def start(self) -> dict[str, str]:
         """Start every part; answers what each port is bound to. Raises QuotadError."""
         ground = self._ground
+        lifetime.log_level(self._config.telemetry.log_level)
         store = await ground.open_store(await ground.start_server())
         await ground.follow(keys=False)
         sources = Sources(
@@ -56,6 +57,7 @@ class AdminProcess:
         except ConfigError as error:
             log.error("reload refused: %s", "; ".join(map(str, error.problems)))  # noqa: TRY400 - no trace
             return
+        lifetime.log_level(self._config.telemetry.log_level)
         log.info("reloaded: version %s", self._config.version)
 
     def swap(self) -> None:

@@ -57,6 +57,7 @@ class App:
                 config.telemetry.access_log, clock.wall_s, clock.monotonic_s, log_lock
             )
         self.refusals = RefusalBook(self._ground.sidecar_id[:6].hex(), clock.wall_s, clock.monotonic_s)
+        self._set_logging()
         log_line = self._access_log.record if self._access_log else None
         self.recorder = Recorder(log_line, self.refusals.keep)
         self._snapshot = SnapshotHolder(self.snapshot(config))
@@ -239,8 +240,15 @@ class App:
         self.config = config
         self._ground.serve(config, keys=True)
         self._on_change(places_too=True)
+        self._set_logging()
         if self._access_log is not None:
             self._access_log.reopen()
+
+    def _set_logging(self) -> None:
+        telemetry = self.config.telemetry
+        lifetime.log_level(telemetry.log_level)
+        if self._access_log is not None:
+            self._access_log.one_in = telemetry.access_log_one_in
 
     def _on_change(self, places_too: bool) -> None:
         """The table is another, or has changed; ``places_too``: not in its Secrets alone."""

@@ -56,6 +56,12 @@ def log_to_stderr(who: str = "") -> None:
     )
 
 
+def log_level(level: str) -> None:
+    """From now on so much is logged: ``debug``, ``info``, ``warning`` or ``error``."""
+    # What ``log_to_stderr`` set stands for ``info``.
+    log.setLevel(logging.NOTSET if level == "info" else level.upper())
+
+
 async def serve(service: Service, watching: Watching | None = None) -> int:
     """Run until SIGTERM or SIGINT; answers the exit status. Raises QuotadError.
 

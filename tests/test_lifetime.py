@@ -1,4 +1,5 @@
 import asyncio
+import logging
 import signal
 import subprocess
 import sys
@@ -87,3 +88,14 @@ async def test_what_cannot_start_is_stopped() -> None:
         for number, handler in before.items():
             signal.signal(number, handler)
     assert service.stopped
+
+
+def test_the_log_level_may_change() -> None:
+    """Whatever it was, ``info`` is what the process began with."""
+    log = logging.getLogger("quotad")
+    try:
+        for level, number in (("error", logging.ERROR), ("debug", logging.DEBUG), ("info", logging.NOTSET)):
+            lifetime.log_level(level)
+            assert log.level == number
+    finally:
+        log.setLevel(logging.NOTSET)

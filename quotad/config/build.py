@@ -117,7 +117,12 @@ def authorize_of(section: authorize_schema.AuthorizeSection) -> Authorize:
 def telemetry_of(section: schema.TelemetrySection, folder: Path) -> Telemetry:
     """Probes, metrics, access log; a relative path starts from the configuration's folder."""
     log = section.access_log
-    return Telemetry(section.address, log if log in ("", "-") else str(folder / log))
+    return Telemetry(
+        section.address,
+        log if log in ("", "-") else str(folder / log),
+        section.access_log_one_in,
+        section.log_level,
+    )
 
 
 def admin_of(section: admin_schema.AdminSection, folder: Path) -> Admin:

@@ -273,6 +273,9 @@ class Telemetry:
     address: Address | None
     access_log: str = "-"
     """``-`` standard output, a file's path, or empty for none."""
+    access_log_one_in: int = 1
+    """Of so many requests that were answered below 400 one has a line."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
 @dataclass(frozen=True, slots=True)

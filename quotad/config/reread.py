@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+from pydantic.alias_generators import to_camel
+
 from quotad.config.file import load
 from quotad.config.model import Config
 from quotad.errors import ConfigError, Problem
 
 FIXED = (
-    *("listen", "authorize", "telemetry", "admin", "store", "workers"),
+    *("listen", "authorize", "telemetry.address", "telemetry.access_log", "admin", "store", "workers"),
     *("supervised", "reload", "control"),
 )
 """Parts that a running process cannot change."""
@@ -21,7 +23,12 @@ def reread(path: Path, current: Config, fixed: tuple[str, ...] = FIXED) -> Confi
     config = load(path)
     changed = [name for name in fixed if _part(config, name) != _part(current, name)]
     if changed:
-        raise ConfigError([Problem(name, "changing this needs a restart") for name in changed])
+        raise ConfigError(
+            [
+                Problem(".".join(map(to_camel, name.split("."))), "changing this needs a restart")
+                for name in changed
+            ]
+        )
     return config
 
 

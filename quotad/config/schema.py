@@ -106,6 +106,10 @@ class TelemetrySection(Section):
     """host:port of /metrics, /healthz and /readyz; absent: no such port."""
     access_log: Annotated[str, kind.Matches(r"[^\x00]{0,1024}", "must be at most 1024 characters")] = "-"
     """- is standard output; else a file's path, from the configuration's folder; empty: none."""
+    access_log_one_in: Annotated[int, Field(ge=1, le=1_000_000), kind.WHOLE] = 1
+    """Of so many requests that were answered below 400 one has a line; all others have theirs."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is written to standard error."""
 
 
 class EmbeddedSection(Section):

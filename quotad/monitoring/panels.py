@@ -281,6 +281,12 @@ CONNECTIONS = Row(
             (rate("quotad_connections_refused", "reason"),),
         ),
         Panel(
+            "Statuses told by other proxies",
+            "Of requests that were held for it (authorize.conditional: settle), by what became of them.",
+            "ops",
+            (rate("quotad_statuses_told", "result"),),
+        ),
+        Panel(
             "Tunnels",
             "Open ones, and how many end a second.",
             "short",

@@ -50,6 +50,9 @@ class AccessLog:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.Handle | None = None
         self._dropped = 0
+        self.one_in = 1
+        """Of so many requests that were answered below 400 one has a line; may change at any time."""
+        self._passed = 0
 
     @property
     def dropped(self) -> int:
@@ -63,6 +66,10 @@ class AccessLog:
 
     def record(self, outcome: Outcome) -> None:
         """Take one ended request; its Outcome must not change any more."""
+        if self.one_in > 1 and 0 < outcome.status < 400:
+            self._passed += 1
+            if self._passed % self.one_in:
+                return
         if len(self._waiting) >= QUEUE_LINES:
             self._dropped += 1
             return

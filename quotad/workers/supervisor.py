@@ -55,6 +55,7 @@ class Supervisor:
     async def start(self) -> dict[str, str]:
         """Start every part and all workers; answers what each port is bound to. Raises QuotadError."""
         config, ground = self._config, self._ground
+        lifetime.log_level(config.telemetry.log_level)
         port = self._port = SharedPort(config.listen.address, config.workers)
         bound = {"listen": f"{config.listen.address.host}:{port.number}"}
         if config.authorize is not None:
@@ -143,6 +144,7 @@ class Supervisor:
 
     def _take_over(self, config: Config) -> None:
         self._config = config
+        lifetime.log_level(config.telemetry.log_level)
         self._ground.serve(config, keys=False)
         self._on_change(places_too=True)
 

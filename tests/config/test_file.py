@@ -96,6 +96,7 @@ def test_process_sections() -> None:
     )
     assert config.telemetry.address == Address("", 9090)
     assert config.telemetry.access_log == str(HERE / "valid/access.log")
+    assert (config.telemetry.access_log_one_in, config.telemetry.log_level) == (100, "warning")
     assert config.admin is not None
     assert (config.admin.address, config.admin.token) == (Address("", 9091), ENVIRON["QUOTAD_TEST_TOKEN"])
     assert config.admin.audit_log == HERE / "valid/audit/who.jsonl"

@@ -33,8 +33,22 @@ def test_what_needs_a_restart_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         reread(path, current)
     assert [problem.path for problem in caught.value.problems] == ["store", "workers"]
-    sections = {"listen", "authorize", "telemetry", "admin", "store", "control"}
-    assert set(FIXED) == sections | {"workers", "supervised", "reload"}
+    sections = {"listen", "authorize", "admin", "store", "control", "workers", "supervised", "reload"}
+    assert set(FIXED) == sections | {"telemetry.address", "telemetry.access_log"}
+
+
+def test_how_much_is_logged_may_change(tmp_path: Path) -> None:
+    """Level and sampling are taken at once; where lines go needs a restart, and is named as in the file."""
+    path = written(tmp_path / "q.yaml")
+    current = load(path)
+    document = json.loads(path.read_text())
+    more = {"accessLogOneIn": 10, "logLevel": "debug"}
+    path.write_text(json.dumps({**document, "telemetry": {**document["telemetry"], **more}}))
+    telemetry = reread(path, current).telemetry
+    assert (telemetry.access_log_one_in, telemetry.log_level) == (10, "debug")
+    path.write_text(json.dumps({**document, "telemetry": {**document["telemetry"], "accessLog": "other"}}))
+    with pytest.raises(ConfigError, match=r"telemetry\.accessLog: changing this needs a restart"):
+        reread(path, current)
 
 
 def test_the_port_of_other_proxies(tmp_path: Path) -> None:

@@ -85,6 +85,7 @@ def sidecar(folder: Path, url: str, backend: int) -> Path:
     config = {
         "workers": 2,
         "listen": {"address": "127.0.0.1:0", "maxConnectionsPerAddress": 12},
+        "authorize": {"address": "127.0.0.1:0", "shape": "caddy"},
         "telemetry": {"address": "127.0.0.1:0", "accessLog": "/dev/full"},
         "store": {"url": url, "deadlineMs": 200, "journal": str(folder / "journal")},
         "routes": [
@@ -164,8 +165,10 @@ def credentials(name: str) -> dict[str, str]:
 class Traffic:
     """Callers of every kind."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, asking_port: int) -> None:
+        """``asking_port``: where other proxies ask, and tell statuses."""
         self._port = port
+        self._settle = f"http://127.0.0.1:{asking_port}/settle?id={'0' * 20}&status=200"
         self.statuses: set[int] = set()
         self._client = httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}",
@@ -187,6 +190,7 @@ class Traffic:
     async def round(self) -> None:
         """Some of everything."""
         await self._tunnel()
+        await self._client.post(self._settle)
         for name in ("small", "held", "ahead", "open"):
             await self.get("/orders/1", name)
         await self.get("/orders/1")
@@ -260,7 +264,7 @@ async def watched(tmp_path: Path, store: StoreServer) -> None:
             tmp_path, {"quotad": quotad.ports["telemetry"], "quotad-admin": admin.ports["telemetry"]}
         ) as prometheus,
     ):
-        traffic = Traffic(quotad.ports["listen"])
+        traffic = Traffic(quotad.ports["listen"], quotad.ports["authorize"])
         stack.push_async_callback(traffic.close)
         slow = asyncio.ensure_future(traffic.slowly())
         os.kill(quotad.workers()[0], signal.SIGKILL)

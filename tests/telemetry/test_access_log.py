@@ -175,3 +175,17 @@ async def test_processes_on_one_pipe_do_not_mix_their_lines(tmp_path: Path) -> N
         assert [await each.wait() for each in writing] == [0, 0, 0]
     names = [json.loads(line)["requestId"] for line in lines]
     assert sorted(names) == sorted(f"{name}-{number}" for name in "abc" for number in range(3000))
+
+
+async def test_one_in_so_many(tmp_path: Path) -> None:
+    """Of what was answered below 400 every third has a line; refusals, errors and hang-ups all have one."""
+    log = make(tmp_path / "access.log")
+    log.one_in = 3
+    for number, status in enumerate((200, 429, 301, 200, 503, 200, 0, 200, 204)):
+        ended = outcome()
+        ended.request_id, ended.status = str(number), status
+        log.record(ended)
+    log.one_in = 1
+    record(log, 1, "then")
+    await log.close()
+    assert ids(tmp_path / "access.log") == ["1", "3", "4", "6", "8", "then0"]
