@@ -1,3 +1,4 @@
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -6,8 +7,12 @@ from quotad.config.file import load
 from quotad.config.model import Config
 from quotad.errors import QuotadError
 from quotad.forget import forget
+from quotad.store.control import Write
+from tests.support.catalog import PLAN_ID, plan, secret
+from tests.support.control import committed, control_store
 from tests.support.processes import write_config
 from tests.support.servers import StoreServer
+from tests.support.shell import control_file
 
 KEY = "quotad:{usagePlan-gone0001/service-orders01/release}:s"
 
@@ -37,6 +42,28 @@ def test_what_is_configured_stays(tmp_path: Path, store_server: StoreServer) -> 
         assert client.dbsize() == 1
         assert forget(config, "usagePlan-only0001", "", force=True) == 1
         assert client.dbsize() == 0
+
+
+@pytest.mark.parametrize(("kind", "name"), [("plan", PLAN_ID), ("secret", "AKIDone")])
+def test_what_is_in_the_control_records_stays(
+    tmp_path: Path, store_server: StoreServer, kind: str, name: str
+) -> None:
+    """Unless it is forced, or was deleted there; a name of the other kind is no reason."""
+    own, other = ((name, ""), ("", name)) if kind == "plan" else (("", name), (name, ""))
+    config = load(control_file(tmp_path, store_server.url))
+    asyncio.run(written(store_server.url, plan(), secret("AKIDone")))
+    with pytest.raises(QuotadError, match="control records have"):
+        forget(config, *own, force=False)
+    assert forget(config, *other, force=False) == 0
+    assert forget(config, *own, force=True) == 0
+    asyncio.run(written(store_server.url, Write(kind, name, None)))
+    assert forget(config, *own, force=False) == 0
+
+
+async def written(url: str, *writes: Write) -> None:
+    """One commit."""
+    async with control_store(url) as control:
+        await committed(control, *writes)
 
 
 @pytest.mark.parametrize("plan_id", ["a*", "a/b"])

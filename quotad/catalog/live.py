@@ -123,6 +123,11 @@ class LiveTable:
         """See ``Table``."""
         return self._shadows.get((service_id, environment), {})
 
+    def bound_shadows(self, service_id: str, environment: Environment) -> Mapping[str, Subject]:
+        """See ``Table``."""
+        place = self._shadows.get((service_id, environment))
+        return {} if place is None else place.by_plan
+
     def throttle(self, service_id: str, environment: Environment) -> Subject | None:
         """See ``Table``."""
         return self._throttles.get((service_id, environment))
@@ -190,12 +195,12 @@ class LiveTable:
 class _Place(Mapping[str, Subject]):
     """Who has which plan in one environment of one service: SecretId to Subject."""
 
-    __slots__ = ("_by_set", "_default", "_plan_ids", "_subjects")
+    __slots__ = ("_by_set", "_default", "_plan_ids", "by_plan")
 
     def __init__(self, plan_ids: Mapping[str, _Set]) -> None:
         """``plan_ids``: of each Secret, the table's own."""
         self._plan_ids = plan_ids
-        self._subjects: dict[str, Subject] = {}
+        self.by_plan: dict[str, Subject] = {}
         """By plan; under ``scope: secret`` one without a Secret, from which each makes its own."""
         self._by_set: dict[_Set, Subject | None] = {}
         """What Secrets with these plans have here."""
@@ -204,12 +209,12 @@ class _Place(Mapping[str, Subject]):
 
     def bind(self, subject: Subject) -> None:
         """A plan is bound here."""
-        self._subjects[subject.plan.usage_plan_id] = subject
+        self.by_plan[subject.plan.usage_plan_id] = subject
         self._by_set = {}
 
     def unbind(self, plan_id: str) -> bool:
         """A plan is bound here no more; answers whether another is."""
-        self._subjects.pop(plan_id, None)
+        self.by_plan.pop(plan_id, None)
         self._by_set = {}
         return self.is_used
 
@@ -222,12 +227,12 @@ class _Place(Mapping[str, Subject]):
     def has_default(self, secret_id: str) -> bool:
         """Whether this Secret has no plan of its own here."""
         plan_ids = self._plan_ids.get(secret_id)
-        return self._default is not None and plan_ids is not None and plan_ids.isdisjoint(self._subjects)
+        return self._default is not None and plan_ids is not None and plan_ids.isdisjoint(self.by_plan)
 
     @property
     def is_used(self) -> bool:
         """Whether any plan is left here."""
-        return bool(self._subjects) or self._default is not None
+        return bool(self.by_plan) or self._default is not None
 
     def subjects(
         self, sets: Mapping[str, Sequence[_Set]], holders: Mapping[_Set, Sequence[str]]
@@ -235,9 +240,9 @@ class _Place(Mapping[str, Subject]):
         """Each Subject once; ``sets``: of plans, by each plan in them; ``holders``: Secrets by their set."""
         default = self._default
         own = [] if default is None else [default.plan.usage_plan_id]
-        for plan_id in sorted({*self._subjects, *own}):
+        for plan_id in sorted({*self.by_plan, *own}):
             by_default = default is not None and own == [plan_id]
-            subject = self._subjects.get(plan_id) or default
+            subject = self.by_plan.get(plan_id) or default
             if subject is None:
                 continue
             among = holders if by_default else sets.get(plan_id, ())
@@ -270,11 +275,11 @@ class _Place(Mapping[str, Subject]):
         if len(self._by_set) > 2 * len(self._plan_ids) + _SPARE:
             self._by_set = {}
         # Nobody has two plans here; should the records say so, everyone takes the same one.
-        here = min(plan_ids & self._subjects.keys(), default=None)
-        found = self._default if here is None else self._subjects[here]
+        here = min(plan_ids & self.by_plan.keys(), default=None)
+        found = self._default if here is None else self.by_plan[here]
         if here is None and found is not None:
             # Bound here too, it is one Subject for both.
-            found = self._subjects.get(found.plan.usage_plan_id, found)
+            found = self.by_plan.get(found.plan.usage_plan_id, found)
         self._by_set[plan_ids] = found
         return found
 

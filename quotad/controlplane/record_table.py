@@ -43,6 +43,12 @@ class RecordTable:
         """See ``Table``."""
         return _Found(lambda secret_id: self._subject(secret_id, service_id, environment, shadow=True))
 
+    def bound_shadows(self, service_id: str, environment: Environment) -> Mapping[str, Subject]:
+        """See ``Table``."""
+        here = self._reaches(Sought(service_id=service_id, environment=environment, shadow=True))
+        plans = [self.plans[reach.usage_plan_id] for reach in here]
+        return {plan.usage_plan_id: Subject(plan, service_id, environment, shadow=True) for plan in plans}
+
     def throttle(self, service_id: str, environment: Environment) -> Subject | None:
         """See ``Table``."""
         service = self.services.get(service_id)

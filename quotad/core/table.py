@@ -67,6 +67,9 @@ class Table(Protocol):
     def shadows(self, service_id: str, environment: Environment) -> Mapping[str, Subject]:
         """SecretId to the Subject of its shadow plan, which is computed beside and denies nobody."""
 
+    def bound_shadows(self, service_id: str, environment: Environment) -> Mapping[str, Subject]:
+        """By plan, what is bound there as a shadow; under ``scope: secret`` a Subject without a Secret."""
+
     def throttle(self, service_id: str, environment: Environment) -> Subject | None:
         """The Subject of all who call a service in an environment; None where they are not throttled."""
 
@@ -100,6 +103,7 @@ class PlanTable:
         self.bindings: tuple[Binding, ...] = tuple(bindings)
         self._enforced: _ByEnvironment = {}
         self._shadows: _ByEnvironment = {}
+        self._bound_shadows: _ByEnvironment = {}
         self._throttles: dict[tuple[str, Environment], Subject] = {}
         self._by_default: dict[tuple[str, Environment], frozenset[str]] = {}
         shared: dict[str, Subject] = {}
@@ -107,6 +111,9 @@ class PlanTable:
             plan = self.plans[binding.usage_plan_id]
             by_environment = self._shadows if binding.shadow else self._enforced
             for service_id, environment in binding.environments:
+                if binding.shadow:
+                    bound = self._bound_shadows.setdefault((service_id, environment), {})
+                    bound[plan.usage_plan_id] = Subject(plan, service_id, environment, shadow=True)
                 callers = by_environment.setdefault((service_id, environment), {})
                 for secret_id in binding.secret_ids:
                     own = secret_id if plan.scope == "secret" else ""
@@ -142,6 +149,10 @@ class PlanTable:
     def shadows(self, service_id: str, environment: Environment) -> Mapping[str, Subject]:
         """SecretId to the Subject of its shadow plan, which is computed beside and denies nobody."""
         return self._shadows.get((service_id, environment), {})
+
+    def bound_shadows(self, service_id: str, environment: Environment) -> Mapping[str, Subject]:
+        """By plan, what is bound there as a shadow; under ``scope: secret`` a Subject without a Secret."""
+        return self._bound_shadows.get((service_id, environment), {})
 
     def throttle(self, service_id: str, environment: Environment) -> Subject | None:
         """The Subject of all who call a service in an environment; None where they are not throttled."""

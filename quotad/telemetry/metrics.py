@@ -183,12 +183,10 @@ class Recorder:
         self, service_id: str, environment: Environment, plan_id: str, secret_ids: Iterable[str]
     ) -> None:
         """The same for the Subjects of a shadow plan: here they only are among ``shadowed``."""
-        for subject in self.table.shadows(service_id, environment).values():
-            if subject.plan.usage_plan_id == plan_id:
-                row = self._shadow_row(subject)
-                if row is not None:
-                    row.secrets.update(secret_ids)
-                return
+        subject = self.table.bound_shadows(service_id, environment).get(plan_id)
+        row = None if subject is None else self._shadow_row(subject)
+        if row is not None:
+            row.secrets.update(secret_ids)
 
     def shadow_rows(self) -> Iterator[ShadowRow]:
         """A row for each service, environment and shadow plan that was asked."""
@@ -218,13 +216,18 @@ class Recorder:
         As configured now: what is bound no more has no Subject.
         """
         for row in self._shadows.values():
-            bound = {
-                subject.tag: subject
-                for subject in self.table.shadows(row.service_id, row.environment).values()
-                if subject.plan.usage_plan_id == row.plan_id and subject.secret_id in row.secrets
-            }
-            if bound:
-                yield [bound[tag] for tag in sorted(bound)]
+            place = row.service_id, row.environment
+            shared = self.table.bound_shadows(*place).get(row.plan_id)
+            if shared is None:
+                continue
+            if shared.plan.scope != "secret":
+                yield [shared]
+                continue
+            callers = self.table.shadows(*place)
+            own = [callers.get(secret_id) for secret_id in sorted(row.secrets)]
+            found = [each for each in own if each is not None and each.plan.usage_plan_id == row.plan_id]
+            if found:
+                yield found
 
     def _shadow_row(self, subject: Subject) -> ShadowRow | None:
         key = (subject.service_id, subject.environment, subject.plan.usage_plan_id)

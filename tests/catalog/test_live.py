@@ -133,6 +133,8 @@ def test_it_equals_a_table_built_anew(commits: list[list[Write]], adopted: bool)
             assert [table.has_default(service_id, environment, each) for each in SECRETS] == [
                 expected.has_default(service_id, environment, each) for each in SECRETS
             ]
+            place = service_id, environment
+            assert dict(table.bound_shadows(*place)) == dict(expected.bound_shadows(*place))
             for found, wanted in (
                 (table.callers(service_id, environment), expected.callers(service_id, environment)),
                 (table.shadows(service_id, environment), expected.shadows(service_id, environment)),

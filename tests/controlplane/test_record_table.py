@@ -98,6 +98,8 @@ def test_every_lookup_is_that_of_a_file(
         where = service_id, environment
         assert records.callers(*where).get(secret_id) == file.callers(*where).get(secret_id)
         assert records.shadows(*where).get(secret_id) == file.shadows(*where).get(secret_id)
+        # A file names no plan's place without a Secret.
+        assert not content[0]["shadow"] or records.bound_shadows(*where) == file.bound_shadows(*where)
         assert records.has_default(*where, secret_id) == file.has_default(*where, secret_id)
     for plan_id in PLANS:
         assert records.plans[plan_id] == file.plans[plan_id]
