@@ -1,10 +1,14 @@
 """The few errors that cross a package boundary; foreign errors are translated once, where they arise."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 class QuotadError(Exception):
     """Base of every error that quotad raises on purpose. Its text may be shown; it holds no secret."""
+
+    exit_status: ClassVar[int] = 1
+    """Of a command that it ends."""
 
 
 @dataclass(frozen=True, slots=True)

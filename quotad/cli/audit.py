@@ -1,23 +1,23 @@
 """``quotad audit``: who changed what."""
 
-from pathlib import Path
-
 import click
 
-from quotad.cli.people import done_by, on_records, tell_page
+from quotad.cli.people import asked, on_records, tell_page
+from quotad.cli.reach import Asking, Reach
+
+_COLUMNS = ("auditId", "time", "who", "means", "event", "action", "target")
 
 
-@click.command()
+@click.command(cls=Asking)
 @on_records
-@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
-@click.option("--before", default="", metavar="AT", help="Those before this one: the `at` of a row.")
-def audit(config: Path, output: str, limit: int, before: str) -> None:
-    """List changes of the control records, the newest first: who, what, before and after (-o json).
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, metavar="N", help="So many.")
+@click.option("--before", default="", metavar="ID", help="Those before this one: an auditId.")
+def audit(reach: Reach, output: str, limit: int, before: str) -> None:
+    """List who changed what, the newest first; -o json has what it was before and after.
 
     \b
     Example:
       quotad audit --limit 5 -o json
     """
-    found = done_by(config, lambda desk, asker: desk.audit(asker, before, limit))
-    rows = [{"at": at, **record} for at, record in found]
-    tell_page(len(rows), rows, output, "audit", ("at", "time", "who", "means", "action", "target"))
+    rows = asked(reach, lambda port: port.audited(limit, before))
+    tell_page(len(rows), rows, output, "audit", _COLUMNS)

@@ -1,17 +1,17 @@
 """``quotad bind`` and ``quotad unbind``: who has which plan, and where."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from quotad.cli.people import done_by, on_records, tell
+from quotad.cli.people import asked, on_records, tell
+from quotad.cli.reach import Asking, Reach
+from quotad.client.paths import BOUND_PLACES, BOUND_SECRETS, one
 from quotad.errors import QuotadError
 
 if TYPE_CHECKING:
-    from quotad.controlplane.desk import Asker
-    from quotad.controlplane.operations import Operations
+    from quotad.client.admin import AdminPort
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -29,11 +29,11 @@ def _ends(command: _F) -> _F:
     return command
 
 
-@click.command()
+@click.command(cls=Asking)
 @on_records
 @_ends
 @click.option("--shadow", is_flag=True, help="At these environments the plan is computed and denies nobody.")
-def bind(config: Path, output: str, plan_id: str, secrets: Any, places: Any, shadow: bool) -> None:
+def bind(reach: Reach, output: str, plan_id: str, secrets: Any, places: Any, shadow: bool) -> None:
     """Give a plan to Secrets, and have it hold in environments: all Secrets of a plan have it in all of them.
 
     Several Secrets are bound all or none. A Secret has one plan, and one shadow plan, in an environment.
@@ -45,20 +45,21 @@ def bind(config: Path, output: str, plan_id: str, secrets: Any, places: Any, sha
     """
     _check(secrets, places)
 
-    async def do(desk: "Operations", asker: "Asker") -> None:
-        for service_id, environment in map(_place, places):
-            await desk.bind_environment(asker, [plan_id], service_id, environment, shadow=shadow)
+    async def do(port: "AdminPort") -> None:
+        for place in map(_place, places):
+            more = {"shadow": True} if shadow else {}
+            await port.post(BOUND_PLACES, {"usagePlanIds": [plan_id], **place, **more})
         if secrets:
-            await desk.bind_secrets(asker, plan_id, secrets)
+            await port.post(BOUND_SECRETS, {"usagePlanId": plan_id, "secretIds": list(secrets)})
 
-    done_by(config, do)
+    asked(reach, do)
     tell({"usagePlanId": plan_id, "bound": [*places, *secrets]}, output)
 
 
-@click.command()
+@click.command(cls=Asking)
 @on_records
 @_ends
-def unbind(config: Path, output: str, plan_id: str, secrets: Any, places: Any) -> None:
+def unbind(reach: Reach, output: str, plan_id: str, secrets: Any, places: Any) -> None:
     """Take a plan from Secrets, or out of environments.
 
     \b
@@ -67,13 +68,14 @@ def unbind(config: Path, output: str, plan_id: str, secrets: Any, places: Any) -
     """
     _check(secrets, places)
 
-    async def do(desk: "Operations", asker: "Asker") -> None:
+    async def do(port: "AdminPort") -> None:
         if secrets:
-            await desk.unbind_secrets(asker, plan_id, secrets)
-        for service_id, environment in map(_place, places):
-            await desk.unbind_environment(asker, [plan_id], service_id, environment)
+            path, said = one(BOUND_SECRETS, "unbind"), {"usagePlanId": plan_id, "secretIds": list(secrets)}
+            await port.post(path, said)
+        for place in map(_place, places):
+            await port.post(one(BOUND_PLACES, "unbind"), {"usagePlanIds": [plan_id], **place})
 
-    done_by(config, do)
+    asked(reach, do)
     tell({"usagePlanId": plan_id, "unbound": [*places, *secrets]}, output)
 
 
@@ -84,8 +86,8 @@ def _check(secrets: Any, places: Any) -> None:
         _place(each)
 
 
-def _place(text: str) -> tuple[str, str]:
+def _place(text: str) -> dict[str, str]:
     service_id, mark, environment = text.partition("/")
     if not mark:
         raise QuotadError(f"{text[:60]}: is not SERVICE/ENVIRONMENT, as service-orders01/release")
-    return service_id, environment
+    return {"serviceId": service_id, "environment": environment}

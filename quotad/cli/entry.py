@@ -23,10 +23,10 @@ def main(arguments: Sequence[str]) -> int:
         return _command(arguments)
     except FileError as error:
         print(error, file=sys.stderr)
-        return 1
+        return error.exit_status
     except QuotadError as error:
         print(f"quotad: {error}", file=sys.stderr)
-        return 1
+        return error.exit_status
     except BrokenPipeError:
         # Whoever read our output has enough; Python would complain once more while flushing at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,65 +3,55 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from quotad.cli.files import load_config
+from quotad.cli.reach import Reach, admin_port, reaches
 from quotad.cli.show import show_json, show_one, show_rows
 
 if TYPE_CHECKING:
-    from quotad.controlplane.desk import Asker
-    from quotad.controlplane.operations import Operations
+    from quotad.client.admin import AdminPort
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _R = TypeVar("_R")
 
-Do = Callable[["Operations", "Asker"], Awaitable[_R]]
-CONFIG_VARIABLE = "QUOTAD_CONFIG"
+Do = Callable[["AdminPort"], Awaitable[_R]]
 
 
-def on_records(command: _F) -> _F:
-    """The options of a command that takes ``config`` and ``output``."""
-    path = click.Path(path_type=Path)
-    which = click.option(
-        "-c",
-        "--config",
-        type=path,
-        required=True,
-        envvar=CONFIG_VARIABLE,
-        metavar="FILE",
-        help=f"A configuration in control mode; else {CONFIG_VARIABLE} names it.",
-    )
+def on_records(command: _F) -> Any:
+    """The options of a command that takes ``reach`` and ``output``."""
+    return reaches(output_option(command))
+
+
+def output_option(command: _F) -> _F:
+    """The option of a command that takes ``output``."""
     form = click.option(
         "-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True
     )
-    return which(form(command))
+    return form(command)
 
 
 def paged(command: _F) -> _F:
     """The options of a command that lists a page: ``search``, ``limit``, ``offset``."""
     options = (
-        click.option("--search", metavar="TEXT", default="", help="Only those whose name or id has it."),
-        click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True),
-        click.option("--offset", type=click.IntRange(0), default=0, show_default=True),
+        click.option("--search", metavar="TEXT", help="Only those whose name or id has it."),
+        click.option("--limit", type=click.IntRange(1), metavar="N", help="So many (default: all)."),
+        click.option("--offset", type=click.IntRange(0), default=0, metavar="N", help="After so many."),
     )
     for option in reversed(options):
         command = option(command)
     return command
 
 
-def done_by(config: Path, do: "Do[_R]") -> _R:
-    """What the operation answers. Raises QuotadError."""
-    return asyncio.run(_done_by(config, do))
+def asked(reach: Reach, do: "Do[_R]") -> _R:
+    """What came of it. Raises QuotadError."""
+    return asyncio.run(_asked(reach, do))
 
 
-async def _done_by(path: Path, do: "Do[_R]") -> _R:
-    from quotad.direct import asker, operations
-
-    async with operations(load_config(path)) as desk:
-        return await do(desk, asker())
+async def _asked(reach: Reach, do: "Do[_R]") -> _R:
+    async with admin_port(reach) as port:
+        return await do(port)
 
 
 def tell(record: Mapping[str, Any], output: str) -> None:
@@ -75,7 +65,7 @@ def tell(record: Mapping[str, Any], output: str) -> None:
 def tell_page(
     total: int, rows: Sequence[Mapping[str, Any]], output: str, name: str, columns: Sequence[str]
 ) -> None:
-    """Print a page of a list; ``name``: of the list in JSON."""
+    """Print a list, or the part of it that was asked for; ``name``: of the list in JSON."""
     if output == "json":
         show_json({"totalCount": total, name: list(rows)})
         return

@@ -1,23 +1,18 @@
 """``quotad plan``: what callers bought."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from quotad.cli.people import assigned, done_by, given, on_records, paged, tell, tell_page
+from quotad.cli.people import asked, assigned, given, on_records, paged, tell, tell_page
+from quotad.cli.reach import Group, Reach
+from quotad.client.paths import PLANS, one
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-_COLUMNS = (
-    "usagePlanId",
-    "usagePlanName",
-    "rateRps",
-    "dayQuotaRequest",
-    "monthQuotaRequest",
-    "maxRequestNum",
-)
+_LIMITS = ("rateRps", "dayQuotaRequest", "monthQuotaRequest", "maxRequestNum")
+_COLUMNS = ("usagePlanId", "usagePlanName", *_LIMITS, "secretCount")
 
 
 def _limits(command: _F) -> _F:
@@ -53,7 +48,7 @@ def _values(said: dict[str, Any]) -> dict[str, Any]:
     return {**named, **assigned(said["fields"])}
 
 
-@click.group()
+@click.group(cls=Group)
 def plan() -> None:
     """Usage plans: how much, for whoever is bound to one (`quotad bind`)."""
 
@@ -63,7 +58,7 @@ def plan() -> None:
 @click.argument("name")
 @click.option("--id", "plan_id", metavar="ID", help="Default: one that quotad makes.")
 @_limits
-def create(config: Path, output: str, name: str, plan_id: str | None, **said: Any) -> None:
+def create(reach: Reach, output: str, name: str, plan_id: str | None, **said: Any) -> None:
     """Make a plan. A limit that is not given is none.
 
     \b
@@ -72,7 +67,7 @@ def create(config: Path, output: str, name: str, plan_id: str | None, **said: An
       quotad plan create gold --month 100000 --set timezone=Europe/Berlin --set 'quotaCondition=["2xx"]'
     """
     values = {"usagePlanName": name, **given(usagePlanId=plan_id), **_values(said)}
-    tell(done_by(config, lambda desk, asker: desk.create_plan(asker, values)), output)
+    tell(asked(reach, lambda port: port.post(PLANS, values)), output)
 
 
 @plan.command()
@@ -80,7 +75,7 @@ def create(config: Path, output: str, name: str, plan_id: str | None, **said: An
 @click.argument("plan_id", metavar="ID")
 @click.option("--name", metavar="TEXT", help="Another name.")
 @_limits
-def modify(config: Path, output: str, plan_id: str, name: str | None, **said: Any) -> None:
+def modify(reach: Reach, output: str, plan_id: str, name: str | None, **said: Any) -> None:
     """Change a plan; what is not given stays, and what was used stays used.
 
     \b
@@ -88,38 +83,38 @@ def modify(config: Path, output: str, plan_id: str, name: str | None, **said: An
       quotad plan modify usagePlan-ab12cd34 --day 2000
     """
     values = {**given(usagePlanName=name), **_values(said)}
-    tell(done_by(config, lambda desk, asker: desk.modify_plan(asker, plan_id, values)), output)
+    tell(asked(reach, lambda port: port.patch(one(PLANS, plan_id), values)), output)
 
 
 @plan.command("list")
 @on_records
 @paged
-def list_(config: Path, output: str, search: str, limit: int, offset: int) -> None:
+def list_(reach: Reach, output: str, search: str | None, limit: int | None, offset: int) -> None:
     """List plans, the oldest first.
 
     \b
     Example:
       quotad plan list --search gold -o json
     """
-    from quotad.controlplane.replica import Page, Where
-
-    where = Where().has(("name", "id"), search)
-    total, rows = done_by(config, lambda desk, _: desk.plans(where, Page(limit, offset)))
+    query = {"search": search, "offset": offset}
+    total, rows = asked(reach, lambda port: port.rows(PLANS, "plans", query, limit))
+    if output == "table":
+        rows = [{**row, **{name: None for name in _LIMITS if row[name] < 0}} for row in rows]
     tell_page(total, rows, output, "plans", _COLUMNS)
 
 
 @plan.command()
 @on_records
 @click.argument("plan_id", metavar="ID")
-def show(config: Path, output: str, plan_id: str) -> None:
+def show(reach: Reach, output: str, plan_id: str) -> None:
     """Print all of a plan, and where it is bound."""
-    tell(done_by(config, lambda desk, _: desk.plan(plan_id)), output)
+    tell(asked(reach, lambda port: port.get(one(PLANS, plan_id))), output)
 
 
 @plan.command()
 @click.argument("plan_id", metavar="ID")
 @on_records
-def delete(config: Path, output: str, plan_id: str) -> None:
+def delete(reach: Reach, output: str, plan_id: str) -> None:
     """Delete a plan that is bound to nothing; its counters go too."""
-    done_by(config, lambda desk, asker: desk.delete_plan(asker, plan_id))
+    asked(reach, lambda port: port.delete(one(PLANS, plan_id)))
     tell({"deleted": plan_id}, output)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import click
 
 from quotad import __version__
+from quotad.cli.reach import HELP
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -36,6 +37,9 @@ SECTIONS: dict[str, dict[str, Row]] = {
         "secret": Row("secrets", "secret", "Key pairs of callers; import of many."),
         "bind": Row("bindings", "bind", "Give a plan to Secrets, and in environments."),
         "unbind": Row("bindings", "unbind", "Take a plan from Secrets, or out of environments."),
+        "token": Row("credentials", "token", "Bearer tokens of admins."),
+        "credential": Row("credentials", "credential", "Key pairs of admins, for the clouds' clients."),
+        "whoami": Row("credentials", "whoami", "Say who you are to the admin port, and your role."),
         "audit": Row("audit", "audit", "List who changed what."),
         "apply": Row("whole", "apply", "Make the control records equal to a file."),
         "export": Row("whole", "export", "Write the control records as a file."),
@@ -44,6 +48,7 @@ SECTIONS: dict[str, dict[str, Row]] = {
     },
     "What was used": {
         "usage": Row("usage", "usage", "Read use and its history, reset and top up."),
+        "explain": Row("usage", "explain", "Say why a request was refused, or what one would meet."),
         "forget": Row("server", "forget", "Delete the counters of a plan or a Secret that is gone."),
     },
     "This program": {
@@ -78,10 +83,10 @@ class Root(click.Group):
                 formatter.write_dl([(name.ljust(widest), row.words) for name, row in rows.items()])
 
 
-@click.group(cls=Root, context_settings=CONTEXT, epilog="`quotad COMMAND --help` has examples.")
+@click.group(cls=Root, context_settings=CONTEXT, epilog=HELP)
 @click.version_option(__version__, message="quotad %(version)s")
 def root() -> None:
     """Exact request quotas in front of any HTTP service.
 
-    Exit status: 0 done, 1 refused or failed (stderr says why), 2 wrong usage.
+    `quotad COMMAND --help` explains one, with examples.
     """

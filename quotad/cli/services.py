@@ -1,16 +1,18 @@
 """``quotad service``: backends as callers know them, and where each is published."""
 
-from pathlib import Path
+from typing import Any
 
 import click
 
-from quotad.cli.people import done_by, given, on_records, paged, tell, tell_page
+from quotad.cli.people import asked, given, on_records, paged, tell, tell_page
+from quotad.cli.reach import Group, Reach
+from quotad.client.paths import SERVICES, one
 
-_ENVIRONMENT = click.argument("environment")
+_ENVIRONMENT = click.argument("environment", metavar="ENVIRONMENT")
 _ID = click.argument("service_id", metavar="ID")
 
 
-@click.group()
+@click.group(cls=Group)
 def service() -> None:
     """Services, and their environments: release, prepub, test."""
 
@@ -20,7 +22,7 @@ def service() -> None:
 @click.argument("name")
 @click.option("--id", "service_id", metavar="ID", help="Default: one that quotad makes.")
 @click.option("--desc", metavar="TEXT", help="For people.")
-def create(config: Path, output: str, name: str, service_id: str | None, desc: str | None) -> None:
+def create(reach: Reach, output: str, name: str, service_id: str | None, desc: str | None) -> None:
     """Make a service, published nowhere yet.
 
     \b
@@ -28,58 +30,83 @@ def create(config: Path, output: str, name: str, service_id: str | None, desc: s
       quotad service create orders --id service-orders01
     """
     values = {"serviceName": name, **given(serviceId=service_id, serviceDesc=desc)}
-    tell(done_by(config, lambda desk_, asker: desk_.create_service(asker, values)), output)
-
-
-@service.command("list")
-@on_records
-@paged
-def list_(config: Path, output: str, search: str, limit: int, offset: int) -> None:
-    """List services, the oldest first."""
-    from quotad.controlplane.replica import Page, Where
-
-    where = Where().has(("name", "id"), search)
-    total, rows = done_by(config, lambda desk, _: desk.services(where, Page(limit, offset)))
-    shown = (
-        [{**row, "published": _published(row["environments"])} for row in rows] if output == "table" else rows
-    )
-    tell_page(total, shown, output, "services", ("serviceId", "serviceName", "published"))
-
-
-def _published(environments: dict[str, dict[str, object]]) -> str:
-    return ", ".join(name for name, each in environments.items() if each["published"])
+    tell(asked(reach, lambda port: port.post(SERVICES, values)), output)
 
 
 @service.command()
 @on_records
 @_ID
-def show(config: Path, output: str, service_id: str) -> None:
+@click.option("--name", metavar="TEXT", help="Another name.")
+@click.option("--desc", metavar="TEXT", help="Another description.")
+def modify(reach: Reach, output: str, service_id: str, name: str | None, desc: str | None) -> None:
+    """Give a service another name or description; what is not given stays.
+
+    \b
+    Example:
+      quotad service modify service-orders01 --desc "orders, since 2026"
+    """
+    values = given(serviceName=name, serviceDesc=desc)
+    tell(asked(reach, lambda port: port.patch(one(SERVICES, service_id), values)), output)
+
+
+@service.command("list")
+@on_records
+@paged
+def list_(reach: Reach, output: str, search: str | None, limit: int | None, offset: int) -> None:
+    """List services, the oldest first.
+
+    \b
+    Example:
+      quotad service list --search orders
+    """
+    query = {"search": search, "offset": offset}
+    total, rows = asked(reach, lambda port: port.rows(SERVICES, "services", query, limit))
+    if output == "table":
+        rows = [{**row, "published": _published(row["environments"])} for row in rows]
+    tell_page(total, rows, output, "services", ("serviceId", "serviceName", "published"))
+
+
+def _published(environments: list[dict[str, Any]]) -> str:
+    return ", ".join(each["environment"] for each in environments if each["published"])
+
+
+@service.command()
+@on_records
+@_ID
+def show(reach: Reach, output: str, service_id: str) -> None:
     """Print all of a service."""
-    tell(done_by(config, lambda desk, _: desk.service(service_id)), output)
+    tell(asked(reach, lambda port: port.get(one(SERVICES, service_id))), output)
 
 
 @service.command()
 @on_records
 @_ID
 @_ENVIRONMENT
-@click.option("--desc", default="", metavar="TEXT", help="Of this release.")
-def publish(config: Path, output: str, service_id: str, environment: str, desc: str) -> None:
+@click.option("--desc", metavar="TEXT", help="Of this release.")
+def publish(reach: Reach, output: str, service_id: str, environment: str, desc: str | None) -> None:
     """Let an environment be bound and called.
 
     \b
     Example:
       quotad service publish service-orders01 release
     """
-    tell(done_by(config, lambda on, asker: on.publish(asker, service_id, environment, desc)), output)
+    path = _place(service_id, environment, "publish")
+    tell(asked(reach, lambda port: port.post(path, given(releaseDesc=desc))), output)
 
 
 @service.command()
 @on_records
 @_ID
 @_ENVIRONMENT
-def unpublish(config: Path, output: str, service_id: str, environment: str) -> None:
-    """Have an environment answer 404; what is bound to it stays bound."""
-    tell(done_by(config, lambda desk, asker: desk.unpublish(asker, service_id, environment)), output)
+def unpublish(reach: Reach, output: str, service_id: str, environment: str) -> None:
+    """Have an environment answer 404; what is bound to it stays bound.
+
+    \b
+    Example:
+      quotad service unpublish service-orders01 test
+    """
+    path = _place(service_id, environment, "unpublish")
+    tell(asked(reach, lambda port: port.post(path)), output)
 
 
 @service.command()
@@ -91,11 +118,16 @@ def unpublish(config: Path, output: str, service_id: str, environment: str) -> N
 )
 @click.option("--burst", type=int, metavar="N", help="Requests at one instant (default: --rate).")
 def throttle(
-    config: Path, output: str, service_id: str, environment: str, rate: int, burst: int | None
+    reach: Reach, output: str, service_id: str, environment: str, rate: int, burst: int | None
 ) -> None:
-    """Bound all callers of an environment together."""
-    values = given(rateRps=rate, burst=burst)
-    tell(done_by(config, lambda on, asker: on.set_throttle(asker, service_id, [environment], values)), output)
+    """Bound all callers of an environment together.
+
+    \b
+    Example:
+      quotad service throttle service-orders01 release --rate 500
+    """
+    path, values = _place(service_id, environment, "throttle"), given(rateRps=rate, burst=burst)
+    tell(asked(reach, lambda port: port.put(path, values)), output)
 
 
 @service.command("default-plan")
@@ -103,16 +135,28 @@ def throttle(
 @_ID
 @_ENVIRONMENT
 @click.argument("plan_id", metavar="PLAN", required=False)
-def default_plan(config: Path, output: str, service_id: str, environment: str, plan_id: str | None) -> None:
-    """The plan of callers who are bound to none there; without PLAN: they are refused."""
-    done = done_by(config, lambda on, asker: on.set_default_plan(asker, service_id, environment, plan_id))
-    tell(done, output)
+def default_plan(reach: Reach, output: str, service_id: str, environment: str, plan_id: str | None) -> None:
+    """The plan of callers who are bound to none there; without PLAN: they are refused.
+
+    \b
+    Example:
+      quotad service default-plan service-orders01 release usagePlan-ab12cd34
+    """
+    path = _place(service_id, environment, "default-plan")
+    if plan_id is None:
+        tell(asked(reach, lambda port: port.delete(path)), output)
+    else:
+        tell(asked(reach, lambda port: port.put(path, {"usagePlanId": plan_id})), output)
 
 
 @service.command()
 @on_records
 @_ID
-def delete(config: Path, output: str, service_id: str) -> None:
+def delete(reach: Reach, output: str, service_id: str) -> None:
     """Delete a service that is published nowhere and has no plans."""
-    done_by(config, lambda desk, asker: desk.delete_service(asker, service_id))
+    asked(reach, lambda port: port.delete(one(SERVICES, service_id)))
     tell({"deleted": service_id}, output)
+
+
+def _place(service_id: str, environment: str, what: str) -> str:
+    return one(SERVICES, service_id, "environments", environment, what)

@@ -3,35 +3,17 @@
 import json
 import unicodedata
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
-
-TIMES = frozenset(("created", "modified", "released", "bound", "expiresAt", "previousUntil"))
-"""Members of records that are microseconds since the epoch."""
-
-
-def readable(value: Any) -> Any:
-    """A record with its times in RFC 3339, UTC."""
-    if isinstance(value, Mapping):
-        return {
-            name: _instant(each) if name in TIMES and type(each) is int else readable(each)
-            for name, each in value.items()
-        }
-    return [readable(each) for each in value] if isinstance(value, list) else value
-
-
-def _instant(time_us: int) -> str:
-    return datetime.fromtimestamp(time_us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def show_json(value: Any) -> None:
     """Print it whole."""
-    print(json.dumps(readable(value), indent=2, ensure_ascii=False))
+    print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def show_one(record: Mapping[str, Any]) -> None:
     """Print a record's members, one a line; those that hold several as JSON."""
-    rows = [(name, _cell(value)) for name, value in readable(record).items()]
+    rows = [(name, _cell(value)) for name, value in record.items()]
     widest = max((_width(name) for name, _ in rows), default=0)
     for name, cell in rows:
         print(f"{_padded(name, widest)}  {cell}".rstrip())
@@ -39,7 +21,7 @@ def show_one(record: Mapping[str, Any]) -> None:
 
 def show_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """Print a table: the columns' names, then a line for each row."""
-    lines = [list(columns), *([_cell(row.get(name)) for name in columns] for row in map(readable, rows))]
+    lines = [list(columns), *([_cell(row.get(name)) for name in columns] for row in rows)]
     widths = [max(map(_width, cells)) for cells in zip(*lines, strict=True)]
     for line in lines:
         print("  ".join(_padded(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip())

@@ -1,25 +1,45 @@
 """``quotad apply`` and ``quotad export``: the control records and a file, each made from the other."""
 
 import asyncio
+import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from quotad.cli.files import load_config, named
-from quotad.cli.server import CONFIG
+from quotad.cli.files import named
+from quotad.cli.reach import Asking, Reach, admin_port, chosen_config, reaches
 from quotad.errors import QuotadError
 
 if TYPE_CHECKING:
-    from quotad.config.model import Config
-    from quotad.core.table import PlanTable
+    from quotad.client.whole import Whole
+    from quotad.config.nouns import Nouns
+
+_MANY = 1_000
+"""From here on it is shown how far it is."""
 
 
-@click.command()
-@CONFIG
+@contextlib.asynccontextmanager
+async def opened(reach: Reach) -> AsyncIterator["Whole"]:
+    """All records at once, where the line says. Raises QuotadError."""
+    from quotad.client.whole import ThroughPort
+
+    config = chosen_config(reach)
+    if config is not None:
+        from quotad.direct import OnStore, operations
+
+        async with operations(config) as desk:
+            yield OnStore(desk)
+    else:
+        async with admin_port(reach) as port:
+            yield ThroughPort(port)
+
+
+@click.command(cls=Asking)
+@reaches
 @click.option(
     "-f",
     "--file",
@@ -32,7 +52,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
 @click.option("--prune", is_flag=True, help="Delete services, plans and Secrets that FILE does not name.")
 @click.option("--yes", is_flag=True, help="Do not ask before something is deleted.")
-def apply(config: Path, source: Path, dry_run: bool, prune: bool, yes: bool) -> None:
+def apply(reach: Reach, source: Path, dry_run: bool, prune: bool, yes: bool) -> None:
     """Make the control records equal to a file.
 
     What changes is printed first: + made, ~ changed, - deleted; SecretKeys never. What FILE names becomes as
@@ -41,41 +61,37 @@ def apply(config: Path, source: Path, dry_run: bool, prune: bool, yes: bool) -> 
     which a caller may have no plan for a moment, and never two: bindings are taken away first and given
     last. Interrupted, it is run again.
 
-    A Secret without secretKey keeps the one that it has. Acts on the store that the configuration names
-    (-c, in control mode), with its master keys: no admin process need run.
+    A Secret without secretKey keeps the one that it has. What FILE refers to (${VARIABLE}, file:) is read
+    here, where the command runs.
 
     \b
     Examples:
-      quotad apply -c quotad.yaml -f plans.yaml --dry-run
-      quotad apply -c quotad.yaml -f plans.yaml
-      quotad apply -c quotad.yaml -f everything.yaml --prune --yes
+      quotad apply -f plans.yaml --dry-run
+      quotad apply -f plans.yaml
+      quotad apply -f everything.yaml --prune --yes
     """
     from quotad.config.nouns import load_nouns
 
-    settings = load_config(config)
     with named(source):
-        table = load_nouns(source)
+        nouns = load_nouns(source)
     ask = not (yes or dry_run) and sys.stdin.isatty()
-    asyncio.run(_apply(settings, table, prune=prune, dry_run=dry_run, ask=ask))
+    asyncio.run(_apply(reach, nouns, prune=prune, dry_run=dry_run, ask=ask))
 
 
-async def _apply(config: "Config", table: "PlanTable", *, prune: bool, dry_run: bool, ask: bool) -> None:
-    from quotad.direct import asker, operations
-
-    async with operations(config) as desk:
-        applier = desk.applier(asker(), table, prune=prune)
-        plan = await applier.plan()
-        for each in plan.differences:
+async def _apply(reach: Reach, nouns: "Nouns", *, prune: bool, dry_run: bool, ask: bool) -> None:
+    async with opened(reach) as records:
+        shown = await records.compare(nouns, prune=prune)
+        for each in shown.differences:
             print(each)
-        gone = sum(each.sign == "-" for each in plan.differences)
-        print(_sum(len(plan.differences), gone, len(plan.steps), dry_run=dry_run))
-        if dry_run or not plan.steps:
+        gone = sum(each.sign == "-" for each in shown.differences)
+        print(_sum(len(shown.differences), gone, shown.steps, dry_run=dry_run))
+        if dry_run or not shown.steps:
             return
         if ask and gone and not click.confirm(f"Delete {gone}?", err=True):
             raise QuotadError("nothing was changed")
-        length = sum(len(step.writes) for step in plan.steps)
-        with click.progressbar(length=length, label="applied", file=sys.stderr, hidden=length < 1_000) as bar:
-            await applier.apply(plan, bar.update)
+        hidden = shown.writes < _MANY
+        with click.progressbar(length=shown.writes, label="applied", file=sys.stderr, hidden=hidden) as bar:
+            await records.apply(shown, bar.update)
 
 
 def _sum(changed: int, gone: int, steps: int, *, dry_run: bool) -> str:
@@ -86,8 +102,8 @@ def _sum(changed: int, gone: int, steps: int, *, dry_run: bool) -> str:
     return f"{changed - gone} {would}made or changed, {gone} {would}deleted, {how}"
 
 
-@click.command()
-@CONFIG
+@click.command(cls=Asking)
+@reaches
 @click.option("--with-keys", is_flag=True, help="SecretKeys too, in clear; the audit log tells of it.")
 @click.option(
     "-o",
@@ -96,20 +112,19 @@ def _sum(changed: int, gone: int, steps: int, *, dry_run: bool) -> str:
     metavar="FILE",
     help="Instead of standard output; a new file that only its owner may read.",
 )
-def export(config: Path, with_keys: bool, output: Path | None) -> None:
+def export(reach: Reach, with_keys: bool, output: Path | None) -> None:
     """Write the control records as a file: as file mode reads it, and apply.
 
     Without SecretKeys unless asked for: such a file may be kept under version control, and applied where
-    the Secrets are. Acts on the store, as apply does.
+    the Secrets are.
 
     \b
     Examples:
-      quotad export -c quotad.yaml > records.yaml
-      quotad export -c quotad.yaml --with-keys -o /safe/backup.yaml
+      quotad export > records.yaml
+      quotad export --with-keys -o /safe/backup.yaml
     """
-    settings = load_config(config)
     if output is None:
-        asyncio.run(_export(settings, sys.stdout.write, with_keys=with_keys))
+        asyncio.run(_export(reach, sys.stdout.write, with_keys=with_keys))
         return
     try:
         number = os.open(output, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -117,15 +132,20 @@ def export(config: Path, with_keys: bool, output: Path | None) -> None:
         raise QuotadError(f"{output}: {error.strerror}") from error
     try:
         with os.fdopen(number, "w", encoding="utf-8") as target:
-            asyncio.run(_export(settings, target.write, with_keys=with_keys))
+            asyncio.run(_export(reach, target.write, with_keys=with_keys))
     except BaseException:
         output.unlink()
         raise
 
 
-async def _export(config: "Config", write: Callable[[str], object], *, with_keys: bool) -> None:
-    from quotad.direct import asker, operations
+async def _export(reach: Reach, write: Callable[[str], object], *, with_keys: bool) -> None:
+    from quotad.controlplane.export_file import Writer
 
-    async with operations(config) as desk:
-        async for piece in desk.export(asker(), with_keys=with_keys):
-            write(piece)
+    async with opened(reach) as records:
+        count, writer = await records.secret_count(), Writer()
+        hidden = count < _MANY
+        with click.progressbar(length=count, label="exported", file=sys.stderr, hidden=hidden) as bar:
+            async for part in records.export(with_keys=with_keys):
+                write(writer.text(part))
+                if part.section == "secrets":
+                    bar.update(len(part.items))

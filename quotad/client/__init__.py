@@ -1,1 +1,5 @@
-"""``quotad call`` and ``quotad sign``: ``caller`` sends and signs, ``commands`` prints."""
+"""What speaks to a quotad from outside.
+
+``caller`` sends and signs as a caller does, ``commands`` prints (``quotad call``, ``quotad sign``). ``admin``
+asks an admin port and ``wording`` says what went wrong there; ``whole`` is about all records at once.
+"""

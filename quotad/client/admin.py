@@ -1,102 +1,273 @@
-"""``quotad usage``: history, resets and top-ups through the admin port."""
+"""An admin port as commands see it: asks, asks again where that is safe, and says in words what went wrong.
 
+The token never appears in an error. Redirects are not followed and proxies of the environment are not used:
+either could hand the token to somebody else.
+"""
+
+import asyncio
 import json
+import secrets
+import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+from urllib.parse import quote, urlsplit
 
-from quotad.client.caller import Client, Header
+import aiohttp
+from yarl import URL
+
+from quotad.client import wording
+from quotad.client.paths import AUDIT
+from quotad.client.wording import UnreachableError
 from quotad.errors import QuotadError
 
-_EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104
+ATTEMPTS = 3
+PAGE = 1_000
+"""Rows that are asked for at once; an admin port gives no more."""
+
+AUDIT_PAGE = 100
+TIMEOUT_S = 30.0
+_LONGEST_PAUSE_S = 5.0
+_AGAIN = frozenset((502, 503, 504))
+_UNIX = "unix:"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Which Subject is meant; None: any."""
+class Spot:
+    """Where an admin port is, and how one gets in."""
 
-    plan: str | None
-    service: str | None
-    environment: str | None
-    secret: str | None
-    shadow: bool
+    url: str
+    """http, https, or ``unix:`` and the path of a socket."""
+    token: str = field(default="", repr=False)
+    ca_cert: Path | None = None
+    """Who vouches for its certificate; None: whoever this machine trusts."""
+    cert: Path | None = None
+    key: Path | None = None
+    """A client certificate, and its key; None: it stands in the same file."""
+    timeout_s: float = TIMEOUT_S
 
-    def members(self) -> dict[str, Any]:
-        """As the admin port takes them."""
-        named = {
-            "usagePlanId": self.plan,
-            "serviceId": self.service,
-            "environment": self.environment,
-            "secretId": self.secret,
-        }
-        return {name: value for name, value in named.items() if value is not None}
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request."""
+
+    method: str
+    path: str
+    body: object = None
+    query: Mapping[str, Any] = field(default_factory=dict)
+    """What is None is left out."""
+    key: str = ""
+    """Idempotency-Key: with it a POST may be sent again."""
+    tag: str = ""
+    """If-Match; empty: whatever the record is."""
+    repeatable: bool = False
+    """Whether sending it twice does no harm, beside what is known of its method and key."""
+    timeout_s: float = 0.0
+    """For its answer, if that may take longer than others."""
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether it may be sent again when nobody knows what came of it."""
+        return self.method in ("GET", "PUT") or bool(self.key) or self.repeatable
+
+
+class Answer(NamedTuple):
+    """What came back."""
+
+    members: dict[str, Any]
+    tag: str
+    """ETag; empty: none."""
 
 
 class AdminPort:
-    """An admin port of a running quotad. The token never appears in an error."""
+    """Asks one admin port, over kept-alive connections, from entering the block to its end."""
 
-    def __init__(self, url: str, token: str) -> None:
-        """Raises QuotadError when ``url`` is none."""
-        self._client = Client(url)
-        self._headers = [("Authorization", f"Bearer {token}")] if token else []
+    def __init__(self, spot: Spot) -> None:
+        """Raises QuotadError when there is no such place, or a certificate cannot be read."""
+        self._spot = spot
+        self._headers = {"Accept": "application/json", **_proof(spot.token)}
+        parts = urlsplit(spot.url)
+        self._socket = spot.url.removeprefix(_UNIX) if spot.url.startswith(_UNIX) else ""
+        if not self._socket and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise QuotadError(f"{_shown(spot.url)}: not an http:// or https:// URL")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise QuotadError(f"{_shown(spot.url)}: an admin port's URL has a host, a port and a path only")
+        self._base = "http://localhost" if self._socket else spot.url.rstrip("/")
+        self._tls = _context(spot) if parts.scheme == "https" else None
+        self._session: aiohttp.ClientSession | None = None
 
-    def get(self, target: str, query: Mapping[str, str]) -> dict[str, Any]:
-        """An answer. Raises QuotadError with the words of a refusal."""
-        return self._ask("GET", f"{target}?{urlencode(query)}", self._headers, None)
+    async def __aenter__(self) -> Self:
+        connector: aiohttp.BaseConnector
+        if self._socket:
+            connector = aiohttp.UnixConnector(self._socket)
+        else:
+            connector = aiohttp.TCPConnector(ssl=self._tls if self._tls is not None else True)
+        self._session = aiohttp.ClientSession(
+            connector=connector, headers=self._headers, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()
+        )
+        return self
 
-    def post(self, target: str, members: Mapping[str, Any], key: str) -> dict[str, Any]:
-        """The same after telling it something; ``key``: the Idempotency-Key, or empty."""
-        headers = [*self._headers, ("Content-Type", "application/json")]
-        if key:
-            headers.append(("Idempotency-Key", key))
-        return self._ask("POST", target, headers, json.dumps(members).encode())
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
 
-    def _ask(self, method: str, target: str, headers: list[Header], body: bytes | None) -> dict[str, Any]:
+    async def get(self, path: str, **query: Any) -> dict[str, Any]:
+        """What is there. Raises QuotadError, as all of these: see ``wording``."""
+        return (await self.ask(Ask("GET", path, query=query))).members
+
+    async def post(self, path: str, body: object = None, key: str = "") -> dict[str, Any]:
+        """Have something done, once; ``key``: the Idempotency-Key (default: one of its own)."""
+        return (await self.ask(Ask("POST", path, body, key=key or secrets.token_hex(16)))).members
+
+    async def put(self, path: str, body: object) -> dict[str, Any]:
+        """Have something be so."""
+        return (await self.ask(Ask("PUT", path, body))).members
+
+    async def patch(self, path: str, body: object) -> dict[str, Any]:
+        """Change what ``body`` names."""
+        return (await self.ask(Ask("PATCH", path, body))).members
+
+    async def delete(self, path: str) -> dict[str, Any]:
+        """Take it away."""
+        return (await self.ask(Ask("DELETE", path))).members
+
+    async def rows(
+        self, path: str, name: str, query: Mapping[str, Any], limit: int | None = None, page: int = PAGE
+    ) -> tuple[int, list[dict[str, Any]]]:
+        """How many there are, and all of them, or ``limit``, page by page; ``name``: of the list."""
+        found: list[dict[str, Any]] = []
+        first = int(query.get("offset") or 0)
+        while True:
+            wanted = page if limit is None else min(page, limit - len(found))
+            members = await self.get(path, **{**query, "limit": wanted, "offset": first + len(found)})
+            found += members[name]
+            total = int(members["totalCount"])
+            # A page that is empty though more were counted: they were deleted meanwhile.
+            if not members[name] or len(found) == limit or first + len(found) >= total:
+                return total, found
+
+    async def audited(self, limit: int, before: str = "") -> list[dict[str, Any]]:
+        """So many records of the audit log, the newest first, or those before one."""
+        found: list[dict[str, Any]] = []
+        while True:
+            wanted = min(AUDIT_PAGE, limit - len(found))
+            members = await self.get(AUDIT, limit=wanted, before=before or None)
+            found += members["audit"]
+            before = members["next"] or ""
+            if not before or len(found) >= limit:
+                return found
+
+    async def ask(self, ask: Ask) -> Answer:
+        """One answer; asks again where nothing can come of it twice. Raises QuotadError."""
+        pause_s = 0.2
+        for attempt in range(ATTEMPTS):
+            last = attempt + 1 == ATTEMPTS or not ask.may_repeat
+            try:
+                async with self._sent(ask) as response:
+                    text = await response.read()
+                    if last or response.status not in _AGAIN:
+                        return self._answer(ask, response, text)
+                    pause_s = _pause_s(response, pause_s)
+            except (aiohttp.ClientError, OSError, ssl.SSLError, TimeoutError, ValueError) as error:
+                if last or not isinstance(
+                    error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError
+                ):
+                    raise self._unreachable(ask, error) from None
+            await asyncio.sleep(pause_s)
+            pause_s *= 2
+        raise AssertionError("the last attempt answers or raises")
+
+    def _sent(self, ask: Ask) -> "aiohttp.client._RequestContextManager":
+        if self._session is None:
+            raise QuotadError("the admin port was not opened")
+        headers = {}
+        if ask.key:
+            headers["Idempotency-Key"] = ask.key
+        if ask.tag:
+            headers["If-Match"] = f'"{ask.tag}"'
+        data = None
+        if ask.body is not None:
+            headers["Content-Type"] = "application/json"
+            data = json.dumps(ask.body, separators=(",", ":")).encode()
+        query = {name: _text(value) for name, value in ask.query.items() if value is not None}
+        return self._session.request(
+            ask.method,
+            URL(self._base + quote(ask.path), encoded=True).with_query(query),
+            data=data,
+            headers=headers,
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=self._timeout_s(ask)),
+        )
+
+    def _answer(self, ask: Ask, response: aiohttp.ClientResponse, text: bytes) -> Answer:
+        if response.status == 204:
+            return Answer({}, "")
         try:
-            reply = self._client.request(method, target, headers, body)
-        finally:
-            self._client.close()
-        try:
-            members = json.loads(reply.body)
+            members = json.loads(text)
         except ValueError:
             members = None
-        if not isinstance(members, dict):
-            raise QuotadError(f"the admin port answered {reply.status} without JSON")
-        if reply.status != 200:
-            raise QuotadError(f"{reply.status}: {members.get('detail', reply.reason)}")
-        return members
+        if response.status >= 400:
+            raise wording.refusal(self.place, response.status, members, has_token=bool(self._spot.token))
+        if not isinstance(members, dict) or response.status >= 300:
+            raise UnreachableError(
+                f"{self.place} answered {response.status} without what an admin port says: is it one?"
+            )
+        return Answer(members, response.headers.get("ETag", "").strip('"'))
+
+    def _timeout_s(self, ask: Ask) -> float:
+        return max(ask.timeout_s, self._spot.timeout_s)
+
+    def _unreachable(self, ask: Ask, error: Exception) -> UnreachableError:
+        words = wording.unreachable(error, self._timeout_s(ask), has_certificate=self._spot.cert is not None)
+        unsure = "" if ask.may_repeat or wording.was_not_sent(error) else "; nobody knows whether it was done"
+        return UnreachableError(f"{self.place}: {words}{unsure}")
+
+    @property
+    def place(self) -> str:
+        """Whom errors name."""
+        return "the control plane of this command" if self._socket else _shown(self._spot.url)
 
 
-def configured_port(path: Path) -> tuple[str, str]:
-    """URL and token of the admin port that a configuration names. Raises ConfigError and QuotadError."""
-    from quotad.config.file import load
-
-    admin = load(path).admin
-    if admin is None or not admin.address.port:
-        raise QuotadError(f"{path}: names no admin port; use --admin")
-    host = "127.0.0.1" if admin.address.host in _EVERYWHERE else admin.address.host
-    return f"http://{f'[{host}]' if ':' in host else host}:{admin.address.port}", admin.token
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def history(port: AdminPort, place: Place, unit: str, start: str | None, end: str | None) -> int:
-    """Print use of each Subject by day or hour, one a line."""
-    given = {"unit": unit, "from": start, "to": end, "shadow": "true" if place.shadow else None}
-    query = {name: value for name, value in {**place.members(), **given}.items() if value is not None}
-    answer = port.get("/v1/usage/history", query)
-    for row in answer["usage"]:
-        names = [row[name] for name in ("usagePlanId", "serviceId", "environment", "secretId") if name in row]
-        print(" ".join(names), f"({row['timezone'] if unit == 'day' else 'UTC'})")
-        for each in row["history"]:
-            print(f"{each[unit]}  {each['used']}")
-    if answer["totalCount"] > len(answer["usage"]):
-        print(f"and {answer['totalCount'] - len(answer['usage'])} more: name a plan, a service or a Secret")
-    return 0
+def _pause_s(response: aiohttp.ClientResponse, otherwise: float) -> float:
+    asked = response.headers.get("Retry-After", "")
+    return min(float(asked), _LONGEST_PAUSE_S) if asked.isdecimal() else otherwise
 
 
-def change(port: AdminPort, verb: str, place: Place, said: Mapping[str, Any], key: str) -> int:
-    """Make a reset or a top-up, and print what is in use after it."""
-    members = {**place.members(), **({"shadow": True} if place.shadow else {}), **said}
-    print(json.dumps(port.post(f"/v1/usage/{verb}", members, key), indent=2))
-    return 0
+def _proof(token: str) -> dict[str, str]:
+    if not token:
+        return {}
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise QuotadError("the token has characters that no token has")
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _context(spot: Spot) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=spot.ca_cert)
+    except OSError as error:
+        raise QuotadError(f"{spot.ca_cert}: {wording.of_file(error)}") from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if spot.cert is not None:
+        try:
+            # An encrypted key would make OpenSSL ask at the terminal.
+            context.load_cert_chain(spot.cert, spot.key, password=lambda: "")
+        except OSError as error:
+            raise QuotadError(f"{spot.cert}: {wording.of_file(error)}") from None
+    return context
+
+
+def _shown(url: str) -> str:
+    """Without what may be a password in it."""
+    scheme, mark, rest = url.partition("://")
+    return f"{scheme}{mark}{rest.rpartition('@')[2]}" if mark else url[:100]

@@ -1,56 +1,38 @@
-"""The control records as a file of the same form that file mode reads.
+"""The control records as a file says them: the sections that file mode reads."""
 
-Text is quoted unless it is plainly a word, so that no reader of YAML takes it for anything else.
-"""
-
-import re
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
-
-import yaml
+from typing import Any, NamedTuple
 
 from quotad.catalog.records import plan_fields, plan_of
 from quotad.controlplane.desk import State
-from quotad.controlplane.refusal import invalid
 from quotad.controlplane.replica import Record, Where, chunks
 from quotad.core.plans import ENVIRONMENTS
 
-if TYPE_CHECKING:
-    from yaml import SafeDumper as _Base
-else:
-    _Base = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
-_NO_WORDS = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n"))
 _ALL = 1_000_000_000
 
 
-class _Dumper(_Base):
-    """Quotes what could be read as something else than text."""
+class Part(NamedTuple):
+    """Some items of one section."""
+
+    section: str
+    """services, plans, secrets, bindings; or remarks, which are text."""
+    items: list[Any]
 
 
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    plain = _WORD.fullmatch(text) is not None and text.lower() not in _NO_WORDS
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain else '"')
+async def exported(state: State, *, with_keys: bool) -> AsyncIterator[Part]:
+    """Services, plans, Secrets, bindings, remarks, in this order. Raises OperationError and StoreError.
 
-
-_Dumper.add_representer(str, _text)
-
-
-async def exported(state: State, *, with_keys: bool) -> AsyncIterator[str]:
-    """Pieces of the file: services, plans, Secrets, bindings. Raises OperationError and StoreError.
-
-    A Secret without its key stands for one that is there already. Not in a file: a rotation's second key,
+    A Secret without its key stands for one that is there already. Not in it: a rotation's second key,
     times, and, but for a remark, bindings to what was unpublished since.
     """
     replica = state.replica
     services = replica.services(Where())[1]
     plans = replica.plans(Where())[1]
     holders = {each["usagePlanId"]: _holders(state, each["usagePlanId"]) for each in plans}
-    yield _section("services", map(_service, services))
-    yield _section("plans", map(_plan, plans))
+    yield Part("services", list(map(_service, services)))
+    yield Part("plans", list(map(_plan, plans)))
     ids = replica.secret_ids("", _ALL)
     open_places = {
         (each["serviceId"], name)
@@ -61,42 +43,18 @@ async def exported(state: State, *, with_keys: bool) -> AsyncIterator[str]:
     bindings = [
         binding for each in plans for binding in _bindings(each, holders[each["usagePlanId"]], open_places)
     ]
-    if ids:
-        yield "secrets:\n"
     for part in chunks(ids):
         records = [record for record in await state.secrets(part) if record is not None]
-        yield _items(_secret(state, record, with_keys=with_keys) for record in records)
-    yield _section("bindings", bindings)
-    for each in plans:
-        for place in each["environments"]:
-            if (place["serviceId"], place["environment"]) not in open_places:
-                where = f"{place['serviceId']}/{place['environment']}"
-                yield f"# {each['usagePlanId']} is bound to {where} too, which is not published.\n"
+        yield Part("secrets", [_secret(state, record, with_keys=with_keys) for record in records])
+    yield Part("bindings", bindings)
+    yield Part("remarks", [text for each in plans for text in _remarks(each, open_places)])
 
 
-def _section(name: str, items: Iterable[dict[str, Any]]) -> str:
-    text = _items(items)
-    return f"{name}:\n{text}" if text else ""
-
-
-def _items(items: Iterable[dict[str, Any]]) -> str:
-    listed = [_escaped(each) for each in items]
-    if not listed:
-        return ""
-    return yaml.dump(listed, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
-
-
-def _escaped(value: Any) -> Any:
-    """``${`` would be a reference, and so would ``file:``, which has no escape. Raises OperationError."""
-    if isinstance(value, dict):
-        return {name: _escaped(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_escaped(each) for each in value]
-    if not isinstance(value, str):
-        return value
-    if value.startswith("file:"):
-        raise invalid("the text", f"{value[:40]!r} cannot stand in a file: it would name another one")
-    return value.replace("${", "$${")
+def _remarks(plan: Record, open_places: AbstractSet[tuple[str, str]]) -> Iterator[str]:
+    for place in plan["environments"]:
+        if (place["serviceId"], place["environment"]) not in open_places:
+            where = f"{place['serviceId']}/{place['environment']}"
+            yield f"{plan['usagePlanId']} is bound to {where} too, which is not published."
 
 
 def _service(record: Record) -> dict[str, Any]:

@@ -24,6 +24,7 @@ class Row:
     """One key pair. The key never appears in ``repr``."""
 
     line: int
+    """0: it is of no file."""
     values: dict[str, str] = field(repr=False)
 
     @property
@@ -146,5 +147,6 @@ class Importer:
         )
         if self._strict or not same:
             what = "is there already" if same else "is there already, with another key, name or expiry"
-            raise OperationError(Reason.SECRET_EXISTS, f"line {row.line}: {row.secret_id} {what}", "secretId")
+            where = f"line {row.line}: " if row.line else ""
+            raise OperationError(Reason.SECRET_EXISTS, f"{where}{row.secret_id} {what}", "secretId")
         return True

@@ -13,7 +13,7 @@ from quotad.config.tenant import UNLIMITED, Limits
 from quotad.controlplane import credentials, plans, secrets, services
 from quotad.controlplane.apply import Applier
 from quotad.controlplane.desk import Asker, Control, Decide, Desk, R
-from quotad.controlplane.export import exported
+from quotad.controlplane.export import Part, exported
 from quotad.controlplane.key_list import Importer
 from quotad.controlplane.refusal import OperationError, Reason, invalid, no_plan, no_secret, no_service
 from quotad.controlplane.replica import Page, Reach, Record, Replica, SecretRow, Where
@@ -258,24 +258,31 @@ class Operations:
     def applier(self, asker: Asker, table: PlanTable, *, prune: bool) -> Applier:
         """What makes the records equal to a file's ``table``. Raises OperationError."""
         self._check(asker, "ApplyRecords")
+        self._check_writable()
         return Applier(self._desk, asker, table, prune=prune)
 
     def importer(self, asker: Asker, *, strict: bool = False) -> Importer:
         """What makes the Secrets of a list. Raises OperationError."""
         self._check(asker, "ImportApiKeys")
+        self._check_writable()
         return Importer(self._desk, asker, strict=strict)
 
-    async def export(self, asker: Asker, *, with_keys: bool) -> AsyncIterator[str]:
-        """The records as a file, in pieces. ``with_keys``: SecretKeys in clear, which is audited first."""
+    async def export(self, asker: Asker, *, with_keys: bool) -> AsyncIterator[Part]:
+        """The records as a file says them. ``with_keys``: SecretKeys in clear, which is audited first."""
         self._check(asker, "ExportRecords")
+        self._check_writable()
         if with_keys:
             await self._desk.note(asker, "ExportRecords", "secret", {"shown": True})
-        async for piece in exported(await self._desk.read(), with_keys=with_keys):
-            yield piece
+        async for part in exported(await self._desk.read(), with_keys=with_keys):
+            yield part
 
     def _check(self, asker: Asker, action: str) -> None:
         if not may(asker.role, action):
             raise OperationError(Reason.FORBIDDEN, f"this needs the role {NEEDED.get(action, 'admin')}")
+
+    def _check_writable(self) -> None:
+        if self.read_only:
+            raise OperationError(Reason.READ_ONLY, self.read_only)
 
     async def erased(self, asker: Asker, doomed_id: str) -> None:
         """Note that the counters of what was deleted are gone."""
@@ -283,6 +290,5 @@ class Operations:
 
     async def _change(self, asker: Asker, action: str, decide: Decide[R]) -> R:
         self._check(asker, action)
-        if self.read_only:
-            raise OperationError(Reason.READ_ONLY, self.read_only)
+        self._check_writable()
         return await self._desk.change(asker, action, decide)

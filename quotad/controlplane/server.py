@@ -46,16 +46,19 @@ class Door(Protocol):
 class AdminServer:
     """Listens for whoever manages."""
 
-    def __init__(self, admin: Admin, doors: Sequence[Door], tls: ssl.SSLContext | None = None) -> None:
-        """Raises QuotadError, see ``Guard``."""
+    def __init__(
+        self, admin: Admin, doors: Sequence[Door], tls: ssl.SSLContext | None = None, socket: str = ""
+    ) -> None:
+        """``socket``: the path of one to listen on instead. Raises QuotadError, see ``Guard``."""
         self._address = admin.address
         self._guard = Guard(admin)
         self._doors = doors
         self._tls = tls
+        self._socket = socket
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> int:
-        """Listen; returns the port. Raises QuotadError when the address cannot be had."""
+        """Listen; returns the port, 0 on a socket. Raises QuotadError when the address cannot be had."""
         # aiohttp names itself and Python to whoever sends it a malformed request; it has no setting for it.
         vars(web_response)["SERVER_SOFTWARE"] = "quotad"
         app = web.Application(middlewares=[self._middleware], client_max_size=BODY_BYTES)
@@ -66,15 +69,19 @@ class AdminServer:
         )
         await runner.setup()
         try:
-            site = web.TCPSite(runner, self._address.host, self._address.port, ssl_context=self._tls)
-            await site.start()
+            await self._site(runner).start()
         except OSError as error:
             await runner.cleanup()
             place = f"{self._address.host}:{self._address.port}"
             raise QuotadError(f"admin {place}: {error.strerror or error}") from error
         self._runner = runner
-        port: int = runner.addresses[0][1]
+        port: int = 0 if self._socket else runner.addresses[0][1]
         return port
+
+    def _site(self, runner: web.AppRunner) -> web.BaseSite:
+        if self._socket:
+            return web.UnixSite(runner, self._socket)
+        return web.TCPSite(runner, self._address.host, self._address.port, ssl_context=self._tls)
 
     async def close(self) -> None:
         """Stop listening and end what is open."""

@@ -11,7 +11,7 @@ def test_the_sections_of_a_file(tmp_path: Path) -> None:
     """What it names is read; a Secret without a key has none; other sections need not even resolve."""
     secrets = [{"secretId": SECRET_ID, "secretKey": "${K}"}, {"secretId": "AKIDtwo"}]
     more = {"secrets": secrets, "store": {"url": "${NOWHERE}"}, "routes": None}
-    table = load_nouns(file_of(tmp_path / "f", wanted(**more)), {"K": SECRET_KEY})
+    table = load_nouns(file_of(tmp_path / "f", wanted(**more)), {"K": SECRET_KEY}).table
     assert (set(table.services), set(table.plans)) == ({SERVICE_ID}, {PLAN_ID})
     assert [each.secret_key for each in table.secrets.values()] == [SECRET_KEY.encode(), b""]
     assert table.bindings[0].environments == ((SERVICE_ID, "release"),)
@@ -21,12 +21,12 @@ def test_what_is_empty(tmp_path: Path) -> None:
     """An empty file names nothing; a service may be published nowhere, a binding give nobody anything."""
     path = tmp_path / "f"
     path.write_text("")
-    assert not load_nouns(path).services
+    assert not load_nouns(path).table.services
     services = [{"serviceId": SERVICE_ID, "environments": []}]
     values = wanted(
         services=services, bindings=[binding(environments=()), binding(secret_ids=(), environments=())]
     )
-    table = load_nouns(file_of(path, values))
+    table = load_nouns(file_of(path, values)).table
     assert table.services[SERVICE_ID].environments == ()
     assert table.bindings[0].environments == ()
 

@@ -3,12 +3,11 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from aiohttp import web
 
-from quotad.controlplane.access import Access
 from quotad.controlplane.answers import RefusedError, as_json, problem_of
 from quotad.controlplane.desk import Asker
 from quotad.controlplane.refusal import OperationError, Reason
@@ -21,10 +20,17 @@ from quotad.controlplane.strict_json import json_object
 ASKER = web.RequestKey("asker", Asker)
 
 
+class Admits(Protocol):
+    """What finds out who asks."""
+
+    async def asker(self, request: web.Request) -> Asker:
+        """Who sent it. Raises RefusedError and StoreError."""
+
+
 class RestDoor:
     """Has every path that no other door has."""
 
-    def __init__(self, access: Access, routes: Sequence[Route]) -> None:
+    def __init__(self, access: Admits, routes: Sequence[Route]) -> None:
         self._access = access
         self._routes = routes
 
@@ -81,7 +87,7 @@ async def _read(route: Route, schema: Mapping[str, Any] | None, request: web.Req
     if route.current_tag is not None:
         given = request.headers.getall("If-Match", [])
         tag = strict.wanted_tag(given, await route.current_tag(path)) if given else ""
-    if route.method == "POST":
+    if route.method == "POST" and route.keyed:
         asker = _with_key(asker, request, text)
     return Call(asker, request, path, query, body, tag)
 

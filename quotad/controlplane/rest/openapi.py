@@ -32,6 +32,8 @@ _WORDS = {
     "bindings": "Bindings",
     "secret": "Secrets",
     "credentials": "Admin access",
+    "apply": "Records",
+    "export": "Records",
     "audit": "Admin access",
     "whoami": "Admin access",
     "usage": "Use",
@@ -133,7 +135,7 @@ def _statuses(route: Route) -> Iterable[int]:
         more.add(409)
     if route.matched:
         more.add(412)
-    if route.method == "POST":
+    if route.method == "POST" and route.keyed:
         more.add(422)
     return sorted(more & CODES.keys())
 
@@ -153,7 +155,7 @@ def _parameters(route: Route) -> Iterator[Schema]:
                 "description": of.get("description", ""),
                 "schema": _without_null(kept),
             }
-    if route.method == "POST":
+    if route.method == "POST" and route.keyed:
         yield _header("Idempotency-Key", "Sent again with it, a change is made once (for a day).", 255)
     if route.matched:
         yield _header("If-Match", "Only while the record has this ETag.", 0)

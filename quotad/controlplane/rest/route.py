@@ -73,6 +73,8 @@ class Route:
     """Whether the answer has an ETag."""
     matched: bool = False
     """Whether If-Match is looked at."""
+    keyed: bool = True
+    """Of a POST: whether Idempotency-Key is taken. Not where doing it twice does no more than once."""
     reads_itself: bool = False
     """Query and body are read by the handler: the models only describe them."""
     current_tag: Callable[[Mapping[str, str]], Awaitable[str]] | None = field(default=None)

@@ -10,6 +10,7 @@ from quotad.controlplane.rest.route import Route
 from quotad.controlplane.rest.secrets import Secrets
 from quotad.controlplane.rest.services import Services
 from quotad.controlplane.rest.use import Use
+from quotad.controlplane.rest.whole import Whole
 
 
 def all_routes(operations: Operations, trail: Trail | None, use: Use) -> list[Route]:
@@ -20,6 +21,7 @@ def all_routes(operations: Operations, trail: Trail | None, use: Use) -> list[Ro
         *Plans(operations).routes(),
         *Bindings(operations).routes(),
         *Secrets(operations).routes(),
+        *Whole(operations).routes(),
         *use.routes(),
         *admins.routes(),
     ]
