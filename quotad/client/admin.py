@@ -107,6 +107,8 @@ class AdminPort:
         self._session = aiohttp.ClientSession(
             connector=connector, headers=self._headers, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()
         )
+        # It would send a DELETE again by itself, and the second answer would be that there is no such thing.
+        self._session._retry_connection = False  # noqa: SLF001 - it has no setting for it
         return self
 
     async def __aexit__(

@@ -35,7 +35,7 @@ def refusal(place: str, status: int, members: Any, *, has_token: bool) -> Quotad
     """What an answer of 400 or more is told as."""
     if not isinstance(members, dict) or "detail" not in members:
         return UnreachableError(f"{place} answered {status} without saying why: is it an admin port?")
-    detail, code = str(members["detail"]).removesuffix("."), str(members.get("code", ""))
+    detail, code = _named(members), str(members.get("code", ""))
     words = f"{detail} ({code})" if code else detail
     if status == 401 and not has_token:
         return NotAdmittedError(f"{place}: {words}: give it with --token-file or QUOTAD_TOKEN")
@@ -50,6 +50,14 @@ def refusal(place: str, status: int, members: Any, *, has_token: bool) -> Quotad
     if status >= 500:
         return UnreachableError(f"{place}: {words}")
     return RefusedError(words, code)
+
+
+def _named(members: dict[str, Any]) -> str:
+    """Its words; a sentence that begins with a field's name says it as the field is written."""
+    detail, field = str(members["detail"]).removesuffix("."), str(members.get("field", ""))
+    if detail.lower().startswith(field.lower()):
+        return field + detail[len(field) :]
+    return detail
 
 
 def unreachable(error: Exception, timeout_s: float, *, has_certificate: bool) -> str:

@@ -9,16 +9,16 @@ def test_bound_and_unbound(shell: Shell) -> None:
     one, two = (shell.json("secret", "create", name)["secretId"] for name in ("one", "two"))
     place = f"{service}/release"
     shell("bind", gold, "--at", place, "--secret", one, "--secret", two)
-    assert shell.json("secret", "show", one)["plans"] == [gold]
+    assert shell.json("secret", "show", one)["usagePlanIds"] == [gold]
     assert shell.json("plan", "show", gold)["environments"][0]["shadow"] is False
     shell("bind", free, "--at", place)
     shell("bind", free, "--secret", two, status=1)
-    assert f"secret {two} has plan {gold} in {place} already: one plan each" in shell.err
+    assert f"Secret {two} has plan {gold} in {place} already: one plan each" in shell.err
     shell("unbind", free, "--at", place)
     shell("bind", free, "--at", place, "--shadow")
     shell("bind", free, "--secret", two)
     shell("unbind", gold, "--secret", two, "--at", place)
-    assert shell.json("secret", "show", two)["plans"] == [free]
+    assert shell.json("secret", "show", two)["usagePlanIds"] == [free]
     assert shell.json("plan", "show", gold)["environments"] == []
 
 

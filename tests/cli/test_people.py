@@ -1,11 +1,8 @@
-from pathlib import Path
-
 import click
 import pytest
 
 from quotad.cli.people import assigned, given
 from tests.support.desks import Shell
-from tests.support.shell import file_of
 
 
 def test_fields_by_name() -> None:
@@ -35,12 +32,3 @@ def test_a_page_of_a_list(shell: Shell) -> None:
     assert (found["totalCount"], [each["usagePlanName"] for each in found["plans"]]) == (3, ["two", "three"])
     assert shell.json("plan", "list", "--search", "THREE")["totalCount"] == 1
     assert shell.err == ""
-
-
-def test_which_store(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a configuration it is wrong usage; one of file mode is refused."""
-    monkeypatch.delenv("QUOTAD_CONFIG")
-    shell("plan", "list", status=2)
-    path = file_of(tmp_path / "f.yaml", {"store": {"url": "redis://127.0.0.1:9"}})
-    shell("plan", "list", "-c", str(path), status=1)
-    assert "no control section" in shell.err

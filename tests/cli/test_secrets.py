@@ -1,31 +1,30 @@
 from pathlib import Path
 
 from tests.support.desks import Shell
-from tests.support.servers import StoreServer
-from tests.support.shell import control_file, quotad
 
 LIST = "secretId,secretKey,secretName\n" + "".join(f"AKID{n:04d},the-key-{n:04d},name\n" for n in range(450))
 
 
-def test_a_list_is_imported(store_server: StoreServer, tmp_path: Path) -> None:
+def test_a_list_is_imported(shell: Shell, tmp_path: Path) -> None:
     """All of it, and what is there already is passed over; a list that is wrong makes nothing."""
-    config = control_file(tmp_path, store_server.url)
     source = tmp_path / "keys.csv"
     source.write_text(LIST)
-    command = ("secret", "import", "-c", config, source)
-    assert quotad(*command) == "450 made, 0 there already\n"
+    command = ("secret", "import", str(source))
+    assert shell(*command) == "450 made, 0 there already\n"
     source.write_text(LIST + "AKIDmore,the-key-more,more\n")
-    assert quotad(*command) == "1 made, 450 there already\n"
-    assert "line 2: AKID0000 is there already (secret_exists)" in quotad(*command, "--strict", status=1)
+    assert shell(*command) == "1 made, 450 there already\n"
+    shell(*command, "--strict", status=1)
+    assert "AKID0000 is there already (secret_exists)" in shell.err
     source.write_text(LIST.replace("the-key-0001", "another-key"))
-    assert "line 3: AKID0001 is there already, with another key" in quotad(*command, status=1)
+    shell(*command, status=1)
+    assert "AKID0001 is there already, with another key" in shell.err
     source.write_text("AKIDone,the-key-of-one\n")
-    told = quotad(*command, status=1)
-    assert "line 1: must name the columns" in told
-    assert "the-key" not in told
-    assert "none.csv: No such file" in quotad(
-        "secret", "import", "-c", config, tmp_path / "none.csv", status=1
-    )
+    shell(*command, status=1)
+    assert "line 1: must name the columns" in shell.err
+    assert "the-key" not in shell.err
+    shell("secret", "import", str(tmp_path / "none.csv"), status=1)
+    assert "none.csv: No such file" in shell.err
+    assert len(shell("secret", "list").splitlines()) == 452
 
 
 def test_the_life_of_a_secret(shell: Shell) -> None:
@@ -54,7 +53,10 @@ def test_a_pair_that_is_brought(shell: Shell, tmp_path: Path) -> None:
     key.write_text("the-key-of-mine\n")
     options = ("--id", "AKIDmine", "--key-file", str(key), "--expires", "2031-01-02T03:04:05Z")
     made = shell.json("secret", "create", "mine", *options)
-    assert (made["secretKey"], made["expiresAt"]) == ("the-key-of-mine", "2031-01-02T03:04:05Z")
+    assert (made["secretKey"], made["expiresAt"]) == ("the-key-of-mine", "2031-01-02T03:04:05.000Z")
+    shell("secret", "modify", "AKIDmine", "--name", "renamed", "--expires", "never")
+    changed = shell.json("secret", "show", "AKIDmine")
+    assert (changed["secretName"], changed["expiresAt"]) == ("renamed", None)
     key.write_text("another-key-of-mine\n")
     rotated = shell.json("secret", "rotate", "AKIDmine", "--key-file", str(key))
     assert rotated["secretKey"] == "another-key-of-mine"

@@ -1,6 +1,6 @@
 """Routes of admin access: credentials, the audit log, who one is, and the description of all routes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
@@ -24,8 +24,8 @@ class Admins:
     def __init__(self, operations: Operations, trail: Trail | None) -> None:
         self._operations = operations
         self._trail = trail
-        self.description: Mapping[str, object] = {}
-        """The OpenAPI document of all routes."""
+        self.describe: Callable[[], Mapping[str, object]] = dict
+        """Makes the OpenAPI document of all routes."""
 
     def routes(self) -> list[Route]:
         """All of them."""
@@ -55,7 +55,7 @@ class Admins:
         return Answer({"name": asker.name, "role": asker.role, "means": asker.means, "mode": mode})
 
     async def _describe(self, call: Call) -> web.Response:
-        return as_json(200, self.description)
+        return as_json(200, self.describe())
 
     async def _audit(self, call: Call) -> Answer:
         found: list[tuple[str, Record]] = []

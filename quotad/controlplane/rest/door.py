@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
+from functools import cache
 from hashlib import sha256
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -55,21 +57,19 @@ class RestDoor:
 
 
 def _handler(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    schema = None if route.body is None else body_schema(route.body)
-
     async def handle(request: web.Request) -> web.StreamResponse:
         asker = request[ASKER]
         if not may(asker.role, route.action):
             raise OperationError(Reason.FORBIDDEN, f"this needs the role {NEEDED[route.action]}")
         strict.check_accept(request.headers.getall("Accept", []))
-        call = await _read(route, schema, request, asker)
+        call = await _read(route, request, asker)
         answer = await route.handler(call)
         return answer if isinstance(answer, web.Response) else _response(route, answer)
 
     return handle
 
 
-async def _read(route: Route, schema: Mapping[str, Any] | None, request: web.Request, asker: Asker) -> Call:
+async def _read(route: Route, request: web.Request, asker: Asker) -> Call:
     if route.reads_itself:
         return Call(asker, request, request.match_info, {}, {})
     query: Mapping[str, Any] = {}
@@ -78,10 +78,10 @@ async def _read(route: Route, schema: Mapping[str, Any] | None, request: web.Req
     elif request.query:
         raise RefusedError(400, "Nothing can be asked for in the query here.")
     text, body = b"", {}
-    if route.body is not None and schema is not None:
+    if route.body is not None:
         text = await request.read()
         if text or not route.body.optional:
-            body = _body(request, text, schema)
+            body = _body(request, text, _schema(route.body))
     path = dict(request.match_info)
     tag = ""
     if route.current_tag is not None:
@@ -92,16 +92,27 @@ async def _read(route: Route, schema: Mapping[str, Any] | None, request: web.Req
     return Call(asker, request, path, query, body, tag)
 
 
+_schema = cache(body_schema)
+"""Made when it is first needed: all of them together take a while."""
+
+
 def _body(request: web.Request, text: bytes, schema: Mapping[str, Any]) -> dict[str, Any]:
     if request.content_type != "application/json":
         raise RefusedError(415, "The body must be application/json.")
     body = json_object(text)
     for name in body:
         if name not in schema["properties"]:
-            known = ", ".join(schema["properties"])
-            raise OperationError(Reason.UNKNOWN_FIELD, f"the body has an unknown field; known are {known}")
+            raise OperationError(
+                Reason.UNKNOWN_FIELD, f"the body has an unknown field; {_hint(name, schema)}"
+            )
     strict.no_nulls(body, schema["properties"])
     return body
+
+
+def _hint(name: str, schema: Mapping[str, Any]) -> str:
+    """What may have been meant. The name itself is not told: it may be a value that slipped."""
+    close = get_close_matches(name[:64], schema["properties"], 1)
+    return f"did you mean {close[0]}?" if close else f"known are {', '.join(schema['properties'])}"
 
 
 def _with_key(asker: Asker, request: web.Request, text: bytes) -> Asker:

@@ -1,5 +1,7 @@
 """Every route of the native wire format."""
 
+from functools import cache
+
 from quotad.controlplane.audit_trail import Trail
 from quotad.controlplane.operations import Operations
 from quotad.controlplane.rest.admins import Admins
@@ -25,5 +27,5 @@ def all_routes(operations: Operations, trail: Trail | None, use: Use) -> list[Ro
         *use.routes(),
         *admins.routes(),
     ]
-    admins.description = document(routes)
+    admins.describe = cache(lambda: document(routes))
     return routes

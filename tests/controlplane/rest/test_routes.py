@@ -15,6 +15,7 @@ def test_every_route_has_its_role() -> None:
     places = [(route.method, route.path) for route in routes]
     assert len(set(places)) == len(places) > 40
     assert [route.path for route in routes if route.method == "GET" and NEEDED[route.action] == "admin"] == [
+        "/v1/export",
         "/v1/credentials",
         "/v1/credentials/{credentialId}",
     ]
