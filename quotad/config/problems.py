@@ -30,7 +30,10 @@ def note(error: ValidationError, model: type[BaseModel], path: Path_, document: 
     for detail in error.errors(include_url=False, include_input=False):
         location = _steps(detail["loc"])
         if detail["type"] == "extra_forbidden":
-            message = _unknown(str(location[-1]), _model_at(model, location[:-1]))
+            # Whoever wrote it may have written anything: it is no mark of pydantic's.
+            *before, name = detail["loc"]
+            location = (*_steps(tuple(before)), str(name))
+            message = _unknown(str(name), _model_at(model, location[:-1]))
         else:
             message = _message(detail["type"], detail["msg"], detail.get("ctx", {}))
         document.refuse((*path, *location), message)

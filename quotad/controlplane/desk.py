@@ -280,4 +280,6 @@ def _audit(state: State, draft: Draft[Any], asker: Asker, action: str) -> Record
 def rfc3339(time_us: int) -> str:
     """An instant, UTC, with milliseconds."""
     whole_s, rest_us = divmod(time_us, 1_000_000)
-    return datetime.fromtimestamp(whole_s, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{rest_us // 1000:03d}Z"
+    # strftime writes the year 907 with three digits.
+    whole = datetime.fromtimestamp(whole_s, UTC).replace(tzinfo=None).isoformat()
+    return f"{whole}.{rest_us // 1000:03d}Z"

@@ -88,7 +88,8 @@ def _instant(time_us: int) -> str:
     """RFC 3339, whole to the microsecond."""
     whole_s, rest_us = divmod(time_us, 1_000_000)
     fraction = f".{rest_us:06d}" if rest_us else ""
-    return datetime.fromtimestamp(whole_s, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f"{fraction}Z"
+    # strftime writes the year 907 with three digits.
+    return f"{datetime.fromtimestamp(whole_s, UTC).replace(tzinfo=None).isoformat()}{fraction}Z"
 
 
 def _holders(state: State, plan_id: str) -> list[str]:

@@ -29,6 +29,10 @@ def problems(model: type[Section], value: object) -> list[str]:
             ["part[0].secretNam: is no field of quotad; did you mean secretName?"],
         ),
         (
+            {"secretId": "AKIDone", "secretKey": "one-one-one", "x-note": 1},
+            ["part[0].x-note: is no field of quotad"],
+        ),
+        (
             {"secretId": 5, "secretKey": "one-one-one", "enabled": "yes", "zzz": 1},
             [
                 "part[0].secretId: must be text (put it in quotes)",

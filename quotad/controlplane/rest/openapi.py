@@ -131,7 +131,7 @@ def _statuses(route: Route) -> Iterable[int]:
         more.add(404)
     if route.body is not None:
         more |= {413, 415}
-    if route.method != "GET":
+    if route.method != "GET" or route.action == "ExportRecords":
         more.add(409)
     if route.matched:
         more.add(412)

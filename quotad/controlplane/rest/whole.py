@@ -9,7 +9,7 @@ from quotad.controlplane.answers import RefusedError
 from quotad.controlplane.apply import Plan
 from quotad.controlplane.key_list import Row
 from quotad.controlplane.operations import Operations
-from quotad.controlplane.refusal import OperationError, Reason, missing
+from quotad.controlplane.refusal import OperationError, Reason
 from quotad.controlplane.rest import strict
 from quotad.controlplane.rest import whole_shapes as shapes
 from quotad.controlplane.rest.route import Answer, Body, Call, Route
@@ -75,17 +75,14 @@ class Whole:
 
     async def _import(self, call: Call) -> Answer:
         form = parsed(shapes.ImportForm, call.body)
-        for each in form.secrets:
-            if each.secret_id is None or each.secret_key is None:
-                raise missing("secretKey" if each.secret_key is None else "secretId")
-        rows = [Row(0, _given(each)) for each in call.body["secrets"]]
+        rows = [Row(0, {"secretName": each["secretId"], **_given(each)}) for each in call.body["secrets"]]
         if len({row.secret_id for row in rows}) < len(rows):
             raise OperationError(Reason.SECRET_EXISTS, "a secretId is given twice", "secretId")
         found = await self._operations.importer(call.asker, strict=form.strict).run(rows)
         return Answer({"made": found.made, "known": found.known})
 
 
-def _given(secret: Mapping[str, Any]) -> dict[str, str]:
+def _given(secret: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in secret.items() if value is not None}
 
 
@@ -93,8 +90,10 @@ def _table(text: bytes) -> PlanTable:
     """What a body says. Raises OperationError for a field that breaks its rule, else RefusedError."""
     members = json_object(text)
     parsed(shapes.RecordsForm, members)
+    given = {name: value for name, value in members.items() if name != "remarks"}
+    given["secrets"] = [_given(each) for each in given.get("secrets", ())]
     try:
-        return nouns_of({name: value for name, value in members.items() if name != "remarks"})
+        return nouns_of(given)
     except ConfigError as error:
         problems = error.problems
         more = [f"and {len(problems) - _PROBLEMS} more"] if len(problems) > _PROBLEMS else []

@@ -9,22 +9,24 @@ from quotad.config.schema import BindingSection, PlanSection
 from quotad.config.section import Section
 from quotad.config.service_schema import ServiceSection
 from quotad.controlplane.rest.forms import SECRETS_AT_ONCE
-from quotad.controlplane.values import SecretForm
 
 
-class WantedSecret(Section):
-    """A caller's key pair, as in a file but for the key."""
-
+class _Named(Section):
     secret_name: kind.SecretName | None = None
     """Absent: the id."""
     secret_id: kind.SecretId
     """5 to 50 characters."""
+    expires_at: kind.Expiry | None = None
+    """RFC 3339; from then on refused like an unknown one."""
+
+
+class WantedSecret(_Named):
+    """A caller's key pair, as in a file but for the key."""
+
     secret_key: kind.SecretKey | None = None
     """Absent: that of the Secret which is there already."""
     enabled: kind.Flag = True
     """false: refused like an unknown one."""
-    expires_at: kind.Expiry | None = None
-    """RFC 3339; from then on refused like an unknown one."""
 
 
 class RecordsForm(Section):
@@ -79,10 +81,17 @@ class Applied(Section):
     writes: int
 
 
+class GivenSecret(_Named):
+    """A key pair that is brought."""
+
+    secret_key: kind.SecretKey
+    """Its key."""
+
+
 class ImportForm(Section):
     """Several key pairs, all or none."""
 
-    secrets: Annotated[list[SecretForm], Field(min_length=1, max_length=SECRETS_AT_ONCE)]
+    secrets: Annotated[list[GivenSecret], Field(min_length=1, max_length=SECRETS_AT_ONCE)]
     """The pairs, each with its id and key."""
     strict: kind.Flag = False
     """true: one that is there already is an error; false: only if its key, name or expiry is another."""

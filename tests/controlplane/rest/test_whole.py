@@ -54,6 +54,7 @@ async def test_what_is_refused(store_server: StoreServer, tmp_path: Path) -> Non
     bodies: list[tuple[int, Any]] = [
         (400, wanted(plans=[{"usagePlanId": PLAN_ID, "rateRps": -7}])),
         (400, wanted(routes=[])),
+        (400, wanted(plans=[{"usagePlanId": PLAN_ID, "usagePlanName": "x", "x-y": 1}])),
         (400, wanted(plans=None)),
         (400, wanted(secrets=[secret])),
         (409, wanted(bindings=bound)),
@@ -63,6 +64,8 @@ async def test_what_is_refused(store_server: StoreServer, tmp_path: Path) -> Non
         for status, body in bodies:
             refused = await port.refused(status, "POST", APPLY, json=body)
             assert "short-key" not in str(refused)
+        nulls = [{"secretId": SECRET_ID, "secretKey": None, "secretName": None}]
+        await port.refused(400, "POST", APPLY, json={"secrets": nulls})
         await port.refused(415, "POST", APPLY, content=b"{}", headers={"Content-Type": "text/plain"})
         await port.refused(400, "POST", f"{APPLY}?dry=true", json={})
         plan = {"usagePlanId": PLAN_ID, "usagePlanName": "file:/etc/hostname"}
