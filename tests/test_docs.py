@@ -1,16 +1,12 @@
 """The documents: what they show must work."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from quotad.config.file import load
-from tests.support.servers import StoreServer
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "lua").glob("*.md")])
@@ -18,7 +14,6 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT /
 _LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 _FILE = re.compile(r"`((?:quotad|lua|tests|bench|docs)/[\w/.-]+\.\w+)`")
-_SHELL = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _YAML = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -64,38 +59,6 @@ def test_the_configuration_of_the_readme_is_accepted(tmp_path: Path, monkeypatch
     assert [subject.tag for subject in config.table.subjects()] == [
         "usagePlan-starter1/service-orders01/release"
     ]
-
-
-def test_the_command_lines_work(tmp_path: Path, store_server: StoreServer) -> None:
-    """Every shell line of docs/cli.md runs, in the order in which they stand there."""
-    lines = _SHELL.findall((ROOT / "docs" / "cli.md").read_text(encoding="utf-8"))
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    (programs / "quotad").write_text(f'#!/bin/sh\nexec {sys.executable} -m quotad "$@"\n')
-    (programs / "quotad").chmod(0o755)
-    environment = {
-        **os.environ,
-        "PATH": f"{programs}:{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
-        "STORE_URL": store_server.url,
-        "ACME_SECRET_KEY": "a-key-of-the-test",
-    }
-    done = subprocess.run(
-        ["sh", "-e"],
-        input="\n".join(lines),
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=90,
-    )
-    assert done.returncode == 0, done.stderr
-    assert lines
-    told = done.stdout.splitlines()
-    for words in ("nothing to change", "3 made, 0 there already", "0 made, 3 there already", "sealed anew"):
-        assert any(words in line for line in told), (words, done.stdout)
-    assert "a-key-of-the-test" not in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("picture", sorted((ROOT / "docs").rglob("*.svg")), ids=lambda path: path.name)
