@@ -74,7 +74,7 @@ async def own_admin_port(config: Config) -> AsyncIterator[str]:
             url = await ground.start_server()
             store = await ground.open_store(url)
             records = await _records(ground, config, url)
-            desk = Operations(records, _vault(control))
+            desk = Operations(records, _vault(control), control.limits)
 
             async def table() -> Table:
                 return RecordTable(await desk.records())

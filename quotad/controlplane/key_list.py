@@ -102,10 +102,11 @@ class Imported:
 class Importer:
     """Makes the Secrets of a list."""
 
-    def __init__(self, desk: Desk, asker: Asker, *, strict: bool = False) -> None:
-        """``strict``: one that is there already is an error, whatever it is like."""
+    def __init__(self, desk: Desk, asker: Asker, most: int = 0, *, strict: bool = False) -> None:
+        """``most``: Secrets that there may be; 0: any. ``strict``: one that is there already is an error."""
         self._desk = desk
         self._asker = asker
+        self._most = most
         self._strict = strict
 
     async def run(self, rows: Sequence[Row], told: Callable[[int], object] = lambda _: None) -> Imported:
@@ -132,7 +133,7 @@ class Importer:
             ]
             if not missing:
                 return Draft(0)
-            drafted = await import_secrets([row.values for row in missing])(state)
+            drafted = await import_secrets([row.values for row in missing], self._most)(state)
             return Draft(len(missing), drafted.target, drafted.writes, after=drafted.after)
 
         return decide

@@ -265,7 +265,7 @@ class Operations:
         """What makes the Secrets of a list. Raises OperationError."""
         self._check(asker, "ImportApiKeys")
         self._check_writable()
-        return Importer(self._desk, asker, strict=strict)
+        return Importer(self._desk, asker, self._limits.secrets, strict=strict)
 
     async def export(self, asker: Asker, *, with_keys: bool) -> AsyncIterator[Part]:
         """The records as a file says them. ``with_keys``: SecretKeys in clear, which is audited first."""
