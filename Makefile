@@ -2,7 +2,7 @@
 # Variables: PYTHON=/path/to/python3.12  CHECK=1  QUICK=1  PYTEST="-k link"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint compiled test-compiled attacks chaos model smuggling fuzz rest storm bench clean
+.PHONY: help demo test test-all lint compiled test-compiled attacks chaos rehearsal model smuggling fuzz rest storm bench clean
 SHELL := /bin/sh
 
 BIN := .venv/bin
@@ -14,6 +14,8 @@ DEBIAN := prometheus:prometheus redis-server:redis-server openssl:openssl nginx:
 RIVALS := nginx:nginx redis-server:redis-server wrk:wrk
 # What `make chaos` needs besides: a Sidecar whose clock is an hour off.
 FAULTS := faketime:faketime
+# What `make rehearsal` builds its image with.
+IMAGING := buildah:buildah debootstrap:debootstrap
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 20
@@ -55,6 +57,12 @@ chaos: ## faults against real processes and servers; writes bench/results/chaos.
 	@sh .ci/tools $(DEBIAN) $(FAULTS)
 	@sh .ci/venv embedded,dev
 	$(BIN)/python -m tests.chaos $(if $(filter-out 0,$(QUICK)),--quick,--write)
+
+rehearsal: ## a Pod takes another's place, by the manifests, without a cluster; as root (QUICK=1: without an image)
+	@sh .ci/tools redis-server:redis-server runc:runc ip:iproute2 unshare:util-linux $(if $(filter-out 0,$(QUICK)),,$(IMAGING))
+	@sh .ci/venv embedded,dev
+	@sh .ci/kube
+	$(BIN)/python -m tests.rehearsal $(if $(filter-out 0,$(QUICK)),--quick)
 
 attacks: ## floods and slow callers in full size against a real quotad; writes bench/results/attacks.md
 	@sh .ci/venv embedded,dev
