@@ -27,7 +27,12 @@ def on_records(command: _F) -> Any:
 def output_option(command: _F) -> _F:
     """The option of a command that takes ``output``."""
     form = click.option(
-        "-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True
+        "-o",
+        "--output",
+        type=click.Choice(["table", "json"]),
+        default="table",
+        show_default=True,
+        help="For people, or for programs.",
     )
     return form(command)
 

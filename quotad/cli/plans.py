@@ -107,7 +107,12 @@ def list_(reach: Reach, output: str, search: str | None, limit: int | None, offs
 @on_records
 @click.argument("plan_id", metavar="ID")
 def show(reach: Reach, output: str, plan_id: str) -> None:
-    """Print all of a plan, and where it is bound."""
+    """Print all of a plan, and where it is bound.
+
+    \b
+    Example:
+      quotad plan show usagePlan-ab12cd34
+    """
     tell(asked(reach, lambda port: port.get(one(PLANS, plan_id))), output)
 
 
@@ -115,6 +120,11 @@ def show(reach: Reach, output: str, plan_id: str) -> None:
 @click.argument("plan_id", metavar="ID")
 @on_records
 def delete(reach: Reach, output: str, plan_id: str) -> None:
-    """Delete a plan that is bound to nothing; its counters go too."""
+    """Delete a plan that is bound to nothing; its counters go too.
+
+    \b
+    Example:
+      quotad plan delete usagePlan-ab12cd34
+    """
     asked(reach, lambda port: port.delete(one(PLANS, plan_id)))
     tell({"deleted": plan_id}, output)

@@ -110,7 +110,7 @@ class Asking(click.Command):
         reach: list[tuple[str, str]] = []
         for each in self.get_params(ctx):
             line = each.get_help_record(ctx)
-            if line is not None:
+            if line is not None and isinstance(each, click.Option):
                 (reach if each.name in _NAMES else own).append(line)
         for title, lines in (("Options", own), ("Whom to ask", reach)):
             with formatter.section(title):

@@ -79,7 +79,12 @@ def list_(reach: Reach, output: str, search: str | None, limit: int | None, offs
 @on_records
 @_ID
 def show(reach: Reach, output: str, secret_id: str) -> None:
-    """Print what is known of a Secret, and its plans; not its key."""
+    """Print what is known of a Secret, and its plans; not its key.
+
+    \b
+    Example:
+      quotad secret show AKIDacme0001
+    """
     tell(asked(reach, lambda port: port.get(one(SECRETS, secret_id))), output)
 
 
@@ -122,7 +127,12 @@ def rotate(reach: Reach, output: str, secret_id: str, key_file: Path | None, ove
 @on_records
 @_ID
 def reveal(reach: Reach, output: str, secret_id: str) -> None:
-    """Print a SecretKey; the audit log tells of it."""
+    """Print a SecretKey; the audit log tells of it.
+
+    \b
+    Example:
+      quotad secret reveal AKIDacme0001
+    """
     tell(asked(reach, lambda port: port.post(one(SECRETS, secret_id, "reveal"))), output)
 
 
@@ -130,7 +140,12 @@ def reveal(reach: Reach, output: str, secret_id: str) -> None:
 @on_records
 @_ID
 def enable(reach: Reach, output: str, secret_id: str) -> None:
-    """Have its requests accepted."""
+    """Have its requests accepted.
+
+    \b
+    Example:
+      quotad secret enable AKIDacme0001
+    """
     tell(asked(reach, lambda port: port.post(one(SECRETS, secret_id, "enable"))), output)
 
 
@@ -138,7 +153,12 @@ def enable(reach: Reach, output: str, secret_id: str) -> None:
 @on_records
 @_ID
 def disable(reach: Reach, output: str, secret_id: str) -> None:
-    """Have its requests refused like those of an unknown one."""
+    """Have its requests refused like those of an unknown one.
+
+    \b
+    Example:
+      quotad secret disable AKIDacme0001
+    """
     tell(asked(reach, lambda port: port.post(one(SECRETS, secret_id, "disable"))), output)
 
 
@@ -146,7 +166,12 @@ def disable(reach: Reach, output: str, secret_id: str) -> None:
 @on_records
 @_ID
 def delete(reach: Reach, output: str, secret_id: str) -> None:
-    """Delete a Secret that is disabled and bound to no plan; its counters go too."""
+    """Delete a Secret that is disabled and bound to no plan; its counters go too.
+
+    \b
+    Example:
+      quotad secret delete AKIDacme0001
+    """
     asked(reach, lambda port: port.delete(one(SECRETS, secret_id)))
     tell({"deleted": secret_id}, output)
 

@@ -74,7 +74,12 @@ def _published(environments: list[dict[str, Any]]) -> str:
 @on_records
 @_ID
 def show(reach: Reach, output: str, service_id: str) -> None:
-    """Print all of a service."""
+    """Print all of a service.
+
+    \b
+    Example:
+      quotad service show service-orders01
+    """
     tell(asked(reach, lambda port: port.get(one(SERVICES, service_id))), output)
 
 
@@ -153,7 +158,12 @@ def default_plan(reach: Reach, output: str, service_id: str, environment: str, p
 @on_records
 @_ID
 def delete(reach: Reach, output: str, service_id: str) -> None:
-    """Delete a service that is published nowhere and has no plans."""
+    """Delete a service that is published nowhere and has no plans.
+
+    \b
+    Example:
+      quotad service delete service-orders01
+    """
     asked(reach, lambda port: port.delete(one(SERVICES, service_id)))
     tell({"deleted": service_id}, output)
 
