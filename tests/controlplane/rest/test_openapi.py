@@ -105,7 +105,7 @@ def test_each_operation_says_how_it_may_fail() -> None:
 
 
 def test_what_changes_a_record_can_be_asked_to_change_only_that_one() -> None:
-    """PATCH and DELETE of one thing take If-Match, as apply does; POST an Idempotency-Key, if twice is more."""
+    """PATCH and DELETE of one thing and apply take If-Match, POST an Idempotency-Key if twice is more."""
     for route, told in operations():
         names = {each["name"] for each in told.get("parameters", ())}
         assert ("Idempotency-Key" in names) == (route.method == "POST" and route.path not in TWICE)
