@@ -60,3 +60,7 @@ class AdminSection(Section):
     """Who may sign requests of the clouds' formats, beside the key pairs of the control records."""
     hosts: Annotated[list[kind.CertificateName], Field(max_length=100)] = Field(default=[])
     """Names under which the port is reached, beside its address; requests with another Host are refused."""
+    console: kind.Flag = True
+    """false: the web console is not served."""
+    session_ms: Annotated[int, Field(ge=60_000, le=2_592_000_000), kind.WHOLE] = 28_800_000
+    """How long a browser stays signed in to the console."""

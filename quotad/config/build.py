@@ -137,6 +137,8 @@ def admin_of(section: admin_schema.AdminSection, folder: Path) -> Admin:
             AdminKeyPair(pair.name, pair.role, pair.secret_id, pair.secret_key.encode("ascii"))
             for pair in section.key_pairs
         ),
+        section.console,
+        section.session_ms / 1000,
     )
 
 

@@ -315,6 +315,10 @@ class Admin:
     """Names under which it is reached beside its address, lower case; ``*.`` stands for one label."""
     key_pairs: tuple[AdminKeyPair, ...] = ()
     """Each id once."""
+    console: bool = True
+    """Whether the web console is served there."""
+    session_s: float = 28_800.0
+    """How long a browser stays signed in."""
 
     @property
     def requires_certificates(self) -> bool:

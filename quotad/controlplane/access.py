@@ -1,4 +1,4 @@
-"""Who asks, and how that is shown: a bearer token, a client certificate, or loopback where that is asked for.
+"""Who asks, and how that is shown: a bearer token, a client certificate, a session, or loopback on purpose.
 
 Whoever fails too often from one address waits, right or wrong; the table of addresses is bounded. Guesses
 at one credential are counted over all admin processes; its own token passes all the same, or whoever
@@ -8,7 +8,6 @@ knows an id could lock its owner out.
 import hmac
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Protocol
 
 from aiohttp import web
 
@@ -18,6 +17,7 @@ from quotad.controlplane.certified import certified
 from quotad.controlplane.credentials import is_usable, proves
 from quotad.controlplane.desk import Asker
 from quotad.controlplane.operations import Operations
+from quotad.controlplane.sessions import Sessions, Tally
 from quotad.core.auth_failures import AuthFailures
 
 FAILURES_PER_MINUTE = 30
@@ -31,13 +31,6 @@ _WINDOW_MS = 60_000
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="quotad admin"'}
 
 
-class Tally(Protocol):
-    """The verb of ``store.control.ControlStore`` that counts over all admin processes."""
-
-    async def tally(self, name: str, window_ms: int, add: int = 1) -> int:
-        """The count since its window began, this included. Raises StoreError."""
-
-
 class Access:
     """Finds out who asks. For one event loop."""
 
@@ -47,8 +40,10 @@ class Access:
         monotonic_s: Callable[[], float],
         operations: Operations | None = None,
         tally: Tally | None = None,
+        sessions: Sessions | None = None,
     ) -> None:
         """Without ``operations`` only the token of the configuration is known."""
+        self._sessions = sessions
         self._admin = admin
         self._digest = sha256(admin.token.encode()).digest() if admin.token else b""
         self._monotonic_s = monotonic_s
@@ -72,6 +67,8 @@ class Access:
                 return found
         else:
             found = certified(request, self._admin)
+            if found is None and self._sessions is not None and not self._is_open:
+                found = await self._sessions.asker(request, address)
             if found is not None:
                 return found
         if self._is_open:

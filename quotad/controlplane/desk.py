@@ -65,7 +65,7 @@ class Asker:
     name: str
     role: str = "admin"
     means: str = "token"
-    """How it showed who it is: token, signature, certificate, loopback, shell."""
+    """How it showed who it is: token, session, signature, certificate, loopback, shell."""
     address: str = ""
     request_id: str = ""
     key: str = ""

@@ -12,17 +12,19 @@ from quotad.controlplane.audit import AuditLog
 from quotad.controlplane.audit_trail import FileTrail, StoreTrail, Trail
 from quotad.controlplane.backstage import Backstage
 from quotad.controlplane.books import Books, Forget, Keeping, Store
+from quotad.controlplane.console.door import CONSOLE, ConsoleDoor
 from quotad.controlplane.dialects.cloud_v3_call import Backing
 from quotad.controlplane.dialects.doors import cloud_doors
 from quotad.controlplane.dialects.key_pairs import ConfiguredKeyPairs, StoredKeyPairs
 from quotad.controlplane.explain import FindRefusal
 from quotad.controlplane.file_control import WHY, FileControl
 from quotad.controlplane.operations import Operations
-from quotad.controlplane.record_table import RecordTable
+from quotad.controlplane.record_table import RecentTable
 from quotad.controlplane.rest.door import RestDoor
 from quotad.controlplane.rest.routes import all_routes
 from quotad.controlplane.rest.use import Tables, Use
 from quotad.controlplane.server import AdminServer, Door
+from quotad.controlplane.sessions import Sessions
 from quotad.core.table import PlanTable, Table
 
 
@@ -60,8 +62,11 @@ class Office:
         else:
             self._operations = parts.backstage.operations
             doors = self._control_doors(parts, admin, parts.backstage)
-        tls = admin.listen_tls
-        self._server = AdminServer(admin, doors, None if tls is None else server_context(tls))
+        tls, home = admin.listen_tls, ""
+        if admin.console:
+            doors.insert(0, ConsoleDoor())
+            home = CONSOLE
+        self._server = AdminServer(admin, doors, None if tls is None else server_context(tls), home)
 
     async def start(self) -> int:
         """Answers the port. Raises QuotadError."""
@@ -76,25 +81,32 @@ class Office:
             return parts.table()
 
         trail = None if admin.audit_log is None else FileTrail(AuditLog(admin.audit_log, clock.wall_s))
-        access = Access(admin, clock.monotonic_s)
+        sessions = Sessions(admin, clock.wall_s)
+        access = Access(admin, clock.monotonic_s, sessions=sessions)
         keys = ConfiguredKeyPairs(admin.key_pairs)
         backing = Backing(self._operations, keys, parts.store, file, access.count)
-        return [*cloud_doors(backing, access), self._rest(parts, access, trail, table)]
+        rest = self._rest(access, trail, self._use(parts, trail, table), sessions)
+        return [*cloud_doors(backing, access), rest]
 
     def _control_doors(self, parts: Parts, admin: Admin, backstage: Backstage) -> list[Door]:
         operations, control = backstage.operations, backstage.control
 
-        async def table() -> Table:
-            return RecordTable(await operations.records())
+        table = RecentTable(operations).table
 
-        access = Access(admin, clock.monotonic_s, operations, control)
+        section = parts.config.control
+        master_key = b"" if section is None else section.master_keys[0].key
+        sessions = Sessions(admin, clock.wall_s, master_key, operations, control)
+        access = Access(admin, clock.monotonic_s, operations, control, sessions)
         keys = ConfiguredKeyPairs(admin.key_pairs, StoredKeyPairs(operations, backstage.vault))
         backing = Backing(operations, keys, parts.store, control, access.count)
-        rest = self._rest(parts, access, StoreTrail(control), table)
+        trail = StoreTrail(control)
+        rest = self._rest(access, trail, self._use(parts, trail, table), sessions)
         return [*cloud_doors(backing, access), rest]
 
-    def _rest(self, parts: Parts, access: Access, trail: Trail | None, table: Tables) -> RestDoor:
-        operations, store = self._operations, parts.config.store
+    def _use(self, parts: Parts, trail: Trail | None, table: Tables) -> Use:
+        store = parts.config.store
         keeping = Keeping(parts.store, parts.forget, store.hold_s, store.secret_usage)
-        use = Use(table, parts.store, parts.find_refusal, Books(keeping, trail))
-        return RestDoor(access, all_routes(operations, trail, use))
+        return Use(table, parts.store, parts.find_refusal, Books(keeping, trail))
+
+    def _rest(self, access: Access, trail: Trail | None, use: Use, sessions: Sessions) -> RestDoor:
+        return RestDoor(access, all_routes(self._operations, trail, use, sessions))

@@ -4,15 +4,23 @@ Knows no SecretKeys. True until the replica learns of the next commit.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from quotad.catalog.records import plan_of, service_of
 from quotad.controlplane.replica import Reach, Replica
 from quotad.controlplane.subjects import Sought
 from quotad.core.plans import ENVIRONMENTS, UNLIMITED, Environment, Secret, Service, Subject, UsagePlan
 from quotad.core.table import throttle_of
+from quotad.store.control import Head
 
 _Value = TypeVar("_Value")
+
+
+class Records(Protocol):
+    """The verb of ``operations.Operations`` that is needed here."""
+
+    async def records(self) -> Replica:
+        """All records, as new as they are. Raises StoreError."""
 
 
 class RecordTable:
@@ -72,7 +80,7 @@ class RecordTable:
         total, found = 0, list[Subject]()
         for reach in self._reaches(sought):
             plan = self.plans.get(reach.usage_plan_id)
-            if plan is None:
+            if plan is None or not sought.mentions(plan, self._service_if(sought, reach.service_id)):
                 continue
             count = self._count(plan, reach, sought.secret_id)
             skipped = max(0, offset - total)
@@ -151,6 +159,10 @@ class RecordTable:
         record = self._replica.service(service_id)
         return None if record is None else service_of(record)
 
+    def _service_if(self, sought: Sought, service_id: str) -> Service | None:
+        """A service, where its name matters."""
+        return self.services.get(service_id) if sought.search else None
+
     def _plan(self, plan_id: str) -> UsagePlan | None:
         if plan_id not in self._known:
             record = self._replica.plan(plan_id)
@@ -163,6 +175,23 @@ class RecordTable:
             return None
         expires_s = None if row.expires_at is None else row.expires_at / 1e6
         return Secret(row.secret_name, row.secret_id, b"", row.enabled, expires_s)
+
+
+class RecentTable:
+    """The table of the newest records; the same one, with what it has looked up, until they change."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._replica: Replica | None = None
+        self._head: Head | None = None
+        self._table: RecordTable | None = None
+
+    async def table(self) -> RecordTable:
+        """Raises StoreError."""
+        replica = await self._records.records()
+        if self._table is None or replica is not self._replica or replica.head != self._head:
+            self._replica, self._head, self._table = replica, replica.head, RecordTable(replica)
+        return self._table
 
 
 class _Found(Mapping[str, _Value]):

@@ -47,9 +47,18 @@ class AdminServer:
     """Listens for whoever manages."""
 
     def __init__(
-        self, admin: Admin, doors: Sequence[Door], tls: ssl.SSLContext | None = None, socket: str = ""
+        self,
+        admin: Admin,
+        doors: Sequence[Door],
+        tls: ssl.SSLContext | None = None,
+        socket: str = "",
+        home: str = "",
     ) -> None:
-        """``socket``: the path of one to listen on instead. Raises QuotadError, see ``Guard``."""
+        """``socket``: the path of one to listen on instead; ``home``: where a browser goes that asks for ``/``.
+
+        Raises QuotadError, see ``Guard``.
+        """
+        self._home = home
         self._address = admin.address
         self._guard = Guard(admin)
         self._doors = doors
@@ -94,12 +103,22 @@ class AdminServer:
         door = next((door for door in self._doors if door.has(request.path)), self._doors[-1])
         try:
             self._guard.check(request.headers.getall("Host", []), request.headers.get("Origin"))
+            if self._home and _is_visit(request):
+                raise web.HTTPSeeOther(self._home)
             await door.admit(request)
             response = await handler(request)
+        except web.HTTPSeeOther as found:
+            response = web.Response(status=found.status, headers={"Location": str(found.location)})
         except Exception as error:
             if not is_foreseen(error):
                 logger.exception("an admin request failed")
             response = door.refused(error)
-        response.headers["Cache-Control"] = "no-store"
+        response.headers.setdefault("Cache-Control", "no-store")
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
+
+
+def _is_visit(request: web.Request) -> bool:
+    """Whether somebody typed the bare address into a browser; a client of the cloud's format is none."""
+    visits = request.method == "GET" and request.headers.get("Sec-Fetch-Mode") == "navigate"
+    return visits and request.path_qs == "/"

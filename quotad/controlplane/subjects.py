@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from quotad.core.plans import Subject
+from quotad.core.plans import Service, Subject, UsagePlan
 from quotad.core.table import Table
 
 
@@ -18,6 +18,8 @@ class Sought:
     """Also where it shares counters with others."""
     shadow: bool | None = None
     """None: both."""
+    search: str = ""
+    """What stands in the id or name of the plan or the service; case does not matter."""
 
     def matches(self, subject: Subject) -> bool:
         """Whether the Subject is meant, whatever its Secrets."""
@@ -27,6 +29,16 @@ class Sought:
             and self.environment in ("", subject.environment)
             and self.shadow in (None, subject.shadow)
         )
+
+    def mentions(self, plan: UsagePlan, service: Service | None) -> bool:
+        """Whether ``search`` stands in one of their ids and names."""
+        if not self.search:
+            return True
+        words = [plan.usage_plan_id, plan.usage_plan_name]
+        if service is not None:
+            words += [service.service_id, service.service_name]
+        text = self.search.lower()
+        return any(text in each.lower() for each in words)
 
 
 @runtime_checkable
@@ -42,7 +54,11 @@ def find(table: Table, sought: Sought, limit: int, offset: int = 0) -> tuple[int
     if isinstance(table, Finder):
         return table.find(sought, limit, offset)
     found = [
-        each for each in table.subjects() if sought.matches(each) and _concerns(table, each, sought.secret_id)
+        each
+        for each in table.subjects()
+        if sought.matches(each)
+        and _concerns(table, each, sought.secret_id)
+        and sought.mentions(each.plan, table.services.get(each.service_id))
     ]
     return len(found), found[offset : offset + limit]
 

@@ -1,7 +1,8 @@
 """``GET /v1/usage``: what each plan has in use, per service and environment.
 
 Query: ``usagePlanId``, ``serviceId``, ``environment`` (all exact), ``limit`` (1 to 1000, default 100),
-``offset`` (default 0), ``bySecret`` (true: ``limit`` up to 100). The answer is a
+``offset`` (default 0), ``secretId`` (exact), ``shadow`` (true or false: only those, or none of them), ``search``
+(in ids and names of plans and services), ``bySecret`` (true: ``limit`` up to 100). The answer is a
 ``core.usage_rows.document``, shadow plans last.
 """
 
@@ -18,8 +19,19 @@ from quotad.core.usage_rows import Page
 PAGE_LENGTH = 100
 PAGE_LENGTH_MAX = 1000
 
-_PARAMETERS = ("usagePlanId", "serviceId", "environment", "limit", "offset", "bySecret")
+_PARAMETERS = (
+    "usagePlanId",
+    "serviceId",
+    "environment",
+    "secretId",
+    "shadow",
+    "search",
+    "limit",
+    "offset",
+    "bySecret",
+)
 _INT_DIGITS = 15
+_SEARCH = re.compile(r"[^\x00-\x1f\x7f]{0,50}")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 
@@ -41,11 +53,16 @@ class UsageQuery:
     offset: int = 0
     by_secret: bool = False
     """Whether use by Secret is wanted too, where Secrets share counters."""
+    secret_id: str = ""
+    shadow: bool | None = None
+    """None: shadows too."""
+    search: str = ""
 
     @property
     def sought(self) -> Sought:
         """The filters."""
-        return Sought(self.usage_plan_id, self.service_id, self.environment)
+        whose = self.secret_id, self.shadow, self.search
+        return Sought(self.usage_plan_id, self.service_id, self.environment, *whose)
 
 
 def parse_query(parameters: Iterable[tuple[str, str]]) -> UsageQuery:
@@ -57,8 +74,10 @@ def parse_query(parameters: Iterable[tuple[str, str]]) -> UsageQuery:
         if name in given:
             raise QueryError(f"{name} is given more than once.")
         given[name] = value
-    for name in ("usagePlanId", "serviceId"):
+    for name in ("usagePlanId", "serviceId", "secretId"):
         check_id(given, name)
+    if not _SEARCH.fullmatch(given.get("search", "")):
+        raise QueryError("search must be at most 50 characters, none a control character.")
     environment = given.get("environment", "")
     if environment and environment not in ENVIRONMENTS:
         raise QueryError(f"environment must be one of {', '.join(ENVIRONMENTS)}.")
@@ -70,6 +89,9 @@ def parse_query(parameters: Iterable[tuple[str, str]]) -> UsageQuery:
         limit=_whole(given, "limit", PAGE_LENGTH, 1, PAGE_LENGTH if by_secret else PAGE_LENGTH_MAX),
         offset=_whole(given, "offset", 0, 0, 10**_INT_DIGITS),
         by_secret=by_secret,
+        secret_id=given.get("secretId", ""),
+        shadow=flag(given, "shadow") if "shadow" in given else None,
+        search=given.get("search", ""),
     )
 
 

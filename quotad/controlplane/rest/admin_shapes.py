@@ -47,7 +47,7 @@ class AuditRecord(Section):
     who: str
     role: str
     means: str
-    """How it was shown who asks: token, certificate, signature, loopback, shell."""
+    """How it was shown who asks: token, session, certificate, signature, loopback, shell."""
     address: str
     request_id: str
     action: str
@@ -73,6 +73,13 @@ class WhoAmI(Section):
     means: str
     mode: Literal["control", "file"]
     """file: all but use stands in the configuration file, and can be changed only there."""
+
+
+class SessionBegun(WhoAmI):
+    """Whoever has a session from now on."""
+
+    expires_at: str | None
+    """null: who asks proves itself each time and needs none."""
 
 
 class OpenApi(Section):

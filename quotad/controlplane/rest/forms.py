@@ -132,8 +132,8 @@ class SecretsForm(Section):
     """The pairs."""
 
 
-class UsageQuery(PageQuery):
-    """Whose use."""
+class UsageQuery(ServicesQuery):
+    """Whose use. What is searched for stands in the id or name of the plan or the service."""
 
     usage_plan_id: kind.Id | None = None
     """Only of this plan."""
@@ -141,6 +141,10 @@ class UsageQuery(PageQuery):
     """Only in this service."""
     environment: EnvironmentName | None = None
     """Only in this environment."""
+    secret_id: kind.Id | None = None
+    """Only by this Secret."""
+    shadow: bool | None = None
+    """true: only of shadow plans; false: only of enforcing ones."""
     by_secret: bool = False
     """true: also use by Secret where several share counters; limit is then 100 at most."""
 
@@ -148,6 +152,8 @@ class UsageQuery(PageQuery):
 class HistoryQuery(Section):
     """Whose use, and of which time."""
 
+    search: Search = ""
+    """Only with this in the id or name of the plan or the service; case does not matter."""
     unit: Literal["day", "hour"]
     """day: dates in the plan's time zone; hour: those of UTC."""
     usage_plan_id: kind.Id | None = None

@@ -36,6 +36,7 @@ _WORDS = {
     "export": "Records",
     "audit": "Admin access",
     "whoami": "Admin access",
+    "session": "Admin access",
     "usage": "Use",
     "explain": "Use",
 }

@@ -11,12 +11,16 @@ from quotad.controlplane.rest.plans import Plans
 from quotad.controlplane.rest.route import Route
 from quotad.controlplane.rest.secrets import Secrets
 from quotad.controlplane.rest.services import Services
+from quotad.controlplane.rest.sessions import SessionRoutes
 from quotad.controlplane.rest.use import Use
 from quotad.controlplane.rest.whole import Whole
+from quotad.controlplane.sessions import Sessions
 
 
-def all_routes(operations: Operations, trail: Trail | None, use: Use) -> list[Route]:
-    """All of them, the OpenAPI document about all of them among them."""
+def all_routes(
+    operations: Operations, trail: Trail | None, use: Use, sessions: Sessions | None = None
+) -> list[Route]:
+    """All of them, the OpenAPI document about all of them among them; without ``sessions`` there are none."""
     admins = Admins(operations, trail)
     routes = [
         *Services(operations).routes(),
@@ -27,5 +31,7 @@ def all_routes(operations: Operations, trail: Trail | None, use: Use) -> list[Ro
         *use.routes(),
         *admins.routes(),
     ]
+    if sessions is not None:
+        routes += SessionRoutes(operations, sessions).routes()
     admins.describe = cache(lambda: document(routes))
     return routes
