@@ -1,8 +1,8 @@
 """``GET /v1/usage``: what each plan has in use, per service and environment.
 
 Query: ``usagePlanId``, ``serviceId``, ``environment`` (all exact), ``limit`` (1 to 1000, default 100),
-``offset`` (default 0), ``secretId`` (exact), ``shadow`` (true or false: only those, or none of them), ``search``
-(in ids and names of plans and services), ``bySecret`` (true: ``limit`` up to 100). The answer is a
+``offset`` (default 0), ``secretId`` (exact), ``shadow`` (true: only those, false: none), ``search`` (in
+ids and names of plans and services), ``bySecret`` (true: ``limit`` up to 100). The answer is a
 ``core.usage_rows.document``, shadow plans last.
 """
 

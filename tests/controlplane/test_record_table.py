@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quotad.controlplane.record_table import RecordTable
+from quotad.controlplane.record_table import RecentTable, RecordTable
 from quotad.controlplane.replica import Replica
 from quotad.controlplane.subjects import Sought, find
 from quotad.core.plans import ENVIRONMENTS, Binding, EnvironmentRule, Secret, Service, UsagePlan
 from quotad.core.table import PlanTable
+from quotad.store.control import Head
 
 SERVICES = ("service-a", "service-b")
 SECRETS = tuple(f"AKID{name}" for name in "abcd")
@@ -133,6 +134,7 @@ def test_what_is_not_there() -> None:
         len(records.plans)
 
 
+<<<<<<< HEAD
 def test_a_throttle() -> None:
     """What holds for all callers of an environment is as a file's table has it; a default plan is none."""
     made = replica({}, {}, None)
@@ -145,3 +147,26 @@ def test_a_throttle() -> None:
     records = RecordTable(made)
     assert records.throttle("service-c", "prepub") == file.throttle("service-c", "prepub")
     assert records.throttle("service-c", "test") is None
+=======
+class Desk:
+    """Knows one replica."""
+
+    def __init__(self) -> None:
+        self.replica = Replica()
+
+    async def records(self) -> Replica:
+        return self.replica
+
+
+async def test_the_same_table_until_records_change() -> None:
+    """What was looked up is kept while nothing changes; a commit, and another replica, give another table."""
+    desk = Desk()
+    recent = RecentTable(desk)
+    first = await recent.table()
+    assert await recent.table() is first
+    desk.replica.apply(Head(2, "b"), [])
+    second = await recent.table()
+    assert second is not first
+    desk.replica = Replica()
+    assert await recent.table() is not second
+>>>>>>> e86e325 (The console has its tests in a real browser, its sessions theirs; docs)

@@ -46,6 +46,8 @@ def test_query_is_read() -> None:
         ("serviceId", "s"),
     ]
     assert parse_query(given) == UsageQuery("p", "s", "test", 1000, 5)
+    more = [("secretId", "k"), ("shadow", "false"), ("search", "two words")]
+    assert parse_query(more) == UsageQuery(secret_id="k", shadow=False, search="two words")
     assert parse_query([]) == UsageQuery()
 
 
@@ -53,6 +55,9 @@ def test_query_is_read() -> None:
     ("name", "value", "words"),
     [
         ("plan", "x", "Unknown query parameter"),
+        ("secretId", "no/id", "secretId must be"),
+        ("shadow", "yes", "shadow must be true or false"),
+        ("search", "x" * 51, "search must be at most 50"),
         ("environment", "Release", "environment must be one of"),
         ("environment", "prod", "environment must be one of"),
         ("limit", "0", "limit must be a whole number from 1 to 1000"),

@@ -76,10 +76,11 @@ export class Context {
     // The element's own close() gives the focus back to where it was.
     const shown = document.querySelectorAll("dialog[open]:not([data-sign-in])");
     if (shown.length) shown[shown.length - 1].close();
+    this.closed(this.dialogs.at(-1));
   }
 
-  closed() {
-    this.dialogs.pop();
+  closed(dialog) {
+    this.dialogs = this.dialogs.filter((each) => each !== dialog);
     this.repaint();
   }
 

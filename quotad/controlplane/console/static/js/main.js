@@ -1,5 +1,5 @@
 // Starts the console: who is signed in, which page is shown, and the frame around it.
-import { html, nothing, render, keyed } from "./lit.js";
+import { html, nothing, render, keyed, repeat } from "./lit.js";
 import * as icons from "./icons.js";
 import { Api } from "./api.js";
 import { Context } from "./context.js";
@@ -41,6 +41,7 @@ const PAGES = [
 ];
 
 const root = document.getElementById("console");
+root.replaceChildren();
 let page = null;
 let visit = 0;
 let menuOpen = false;
@@ -139,7 +140,7 @@ function frame() {
         ${page ? keyed(page, body(page)) : nothing}
       </main>
     </div>
-    ${ctx.dialogs.map(dialog)}
+    ${repeat(ctx.dialogs, (each) => each, dialog)}
     ${signIn.isAsked ? signIn.dialog() : nothing}
     <div class="toasts" role="status" aria-live="polite">${ctx.toasts.map((toast) => html`<p>${toast.words}</p>`)}</div>`;
 }
@@ -153,7 +154,7 @@ function body(shown) {
 }
 
 const dialog = (shown) =>
-  html`<dialog aria-labelledby="dialog-title" class=${shown.wide ? "wide" : ""} @close=${() => ctx.closed()} @cancel=${(event) => shown.stays && event.preventDefault()}>
+  html`<dialog aria-labelledby="dialog-title" class=${shown.wide ? "wide" : ""} @close=${() => ctx.closed(shown)} @cancel=${(event) => shown.stays && event.preventDefault()}>
     <h2 id="dialog-title">${shown.title}</h2>${shown.view()}</dialog>`;
 
 const mark = () =>

@@ -94,6 +94,7 @@ export class SignIn {
     const wrong = Boolean(this.refused);
     return html`<form @submit=${(event) => this.run(event)} novalidate>
       ${this.words ? html`<p class="notice" role="status">${this.words}</p>` : nothing}
+      <input type="text" autocomplete="username" value="quotad admin" hidden />
       <div class="field ${wrong ? "wrong" : ""}"><label for="token">Admin token</label>
         <input id="token" type="password" class="mono" autocomplete="current-password" autofocus required .value=${this.token}
           aria-invalid=${wrong ? "true" : "false"} aria-describedby="token-hint"

@@ -19,7 +19,7 @@ export class Live {
 
   view() {
     const { ctx, list } = this;
-    return html`${header("Live use", { sub: html`What is in use now, store-wide. ${list.storeTime ? html`As of ${ago(list.storeTime)}.` : nothing}` })}
+    return html`${header("Live use", { sub: html`<span>What is in use now, in the whole fleet${list.storeTime ? html`, as of ${ago(list.storeTime)}` : nothing}.</span>` })}
       <div class="bar">${list.searchBox("Search plans and services")}${list.pager()}</div>
       ${table({
         label: "Live use",

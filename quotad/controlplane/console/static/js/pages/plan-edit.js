@@ -32,8 +32,9 @@ export class PlanEdit {
     const [plan, tag] = await this.ctx.api.tagged(`plans/${this.id}`);
     this.plan = plan;
     this.tag = tag;
-    this.form.values = typed(plan);
-    this.before = body(typed(plan));
+    this.found = typed(plan);
+    this.form.values = { ...this.found };
+    this.before = body(this.found);
   }
 
   async save(values, key) {
@@ -60,9 +61,9 @@ export class PlanEdit {
 
   /** Somebody else changed it meanwhile: ours goes on top of theirs, or theirs is shown. */
   async rebase(keepsOurs) {
-    const ours = this.form.values;
+    const ours = Object.entries(this.form.values).filter(([name, value]) => value !== this.found[name]);
     await this.load();
-    if (keepsOurs) this.form.values = ours;
+    if (keepsOurs) Object.assign(this.form.values, Object.fromEntries(ours));
     this.form.refused = "";
     this.isStale = false;
     this.ctx.repaint();

@@ -52,8 +52,9 @@ export class Subject {
     this.days = days.usage[0]?.history ?? [];
     this.hours = hours.usage[0]?.history ?? [];
     if (!this.secret && !this.shadow) {
-      const shares = await this.ctx.api.get("usage", { ...this.place, limit: 1, bySecret: "true" });
-      this.shares = shares.usage[0]?.bySecret ?? [];
+      // Refused where use by key is not kept (store.secretUsage).
+      const shares = await this.ctx.api.get("usage", { ...this.place, limit: 1, bySecret: "true" }).catch(() => null);
+      this.shares = shares?.usage[0]?.bySecret ?? [];
     }
     this.ctx.repaint();
   }
