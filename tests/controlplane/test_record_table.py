@@ -134,7 +134,6 @@ def test_what_is_not_there() -> None:
         len(records.plans)
 
 
-<<<<<<< HEAD
 def test_a_throttle() -> None:
     """What holds for all callers of an environment is as a file's table has it; a default plan is none."""
     made = replica({}, {}, None)
@@ -147,7 +146,8 @@ def test_a_throttle() -> None:
     records = RecordTable(made)
     assert records.throttle("service-c", "prepub") == file.throttle("service-c", "prepub")
     assert records.throttle("service-c", "test") is None
-=======
+
+
 class Desk:
     """Knows one replica."""
 
@@ -169,4 +169,3 @@ async def test_the_same_table_until_records_change() -> None:
     assert second is not first
     desk.replica = Replica()
     assert await recent.table() is not second
->>>>>>> e86e325 (The console has its tests in a real browser, its sessions theirs; docs)

@@ -19,9 +19,8 @@ from quotad.controlplane.rest.use import Use
 def every_route() -> tuple[Route, ...]:
     """All that can be served, with nothing behind it."""
     nothing: Any = None
-    return tuple(
-        all_routes(cast(Operations, nothing), None, Use(nothing, nothing, None, cast(Any, object())))
-    )
+    use = Use(nothing, nothing, None, cast(Any, object()))
+    return tuple(all_routes(cast(Operations, nothing), None, use, cast(Any, object())))
 
 
 @functools.cache
