@@ -66,7 +66,7 @@ class Office:
         if admin.console:
             doors.insert(0, ConsoleDoor())
             home = CONSOLE
-        self._server = AdminServer(admin, doors, None if tls is None else server_context(tls), home)
+        self._server = AdminServer(admin, doors, None if tls is None else server_context(tls), home=home)
 
     async def start(self) -> int:
         """Answers the port. Raises QuotadError."""
