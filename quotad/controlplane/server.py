@@ -54,7 +54,7 @@ class AdminServer:
         socket: str = "",
         home: str = "",
     ) -> None:
-        """``socket``: the path of one to listen on instead; ``home``: where a browser goes that asks for ``/``.
+        """``socket``: the path of one to listen on instead; ``home``: where a browser that asks for ``/`` goes.
 
         Raises QuotadError, see ``Guard``.
         """
