@@ -54,7 +54,7 @@ class AdminServer:
         socket: str = "",
         home: str = "",
     ) -> None:
-        """``socket``: the path of one to listen on instead; ``home``: where a browser that asks for ``/`` goes.
+        """``socket``: the path of one to listen on instead; ``home``: where a browser is sent from ``/``.
 
         Raises QuotadError, see ``Guard``.
         """
