@@ -48,6 +48,7 @@ SECTIONS: dict[str, dict[str, Row]] = {
     },
     "What was used": {
         "usage": Row("usage", "usage", "Read use and its history, reset and top up."),
+        "top": Row("top", "top", "Show live what goes on: the busiest plans, use of limits, denials."),
         "explain": Row("usage", "explain", "Say why a request was refused, or what one would meet."),
         "forget": Row("server", "forget", "Delete the counters of a plan or a Secret that is gone."),
     },

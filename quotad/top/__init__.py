@@ -1,0 +1,1 @@
+"""``quotad top``: what goes on in a fleet, live in a terminal."""
