@@ -25,7 +25,7 @@ class Heard:
 async def watching(path: Path) -> AsyncIterator[Heard]:
     """A Watch that looks often."""
     heard = Heard()
-    watch = Watch(path, heard, every_s=0.01, calm_s=0.01)
+    watch = Watch(path, heard, every_s=0.01, calm_s=0.1)
     await watch.start()
     task = asyncio.ensure_future(watch.run())
     try:

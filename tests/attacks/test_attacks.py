@@ -13,6 +13,7 @@ from tests.support.processes import REQUEST, running_quotad, write_config
 from tests.support.servers import StoreServer
 from tests.support.storm import exchange
 from tests.support.tls import make_papers
+from tests.support.waiting import AT_MOST_S
 
 SHORT = attacks(many=400, busy=40)
 
@@ -62,7 +63,7 @@ async def is_shed(port: int) -> bool:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(REQUEST)
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(AT_MOST_S):
                 return await reader.read() == b""
         finally:
             writer.close()

@@ -27,7 +27,7 @@ from tests.support.catalog import (
 )
 from tests.support.control import control_store
 from tests.support.servers import StoreServer, running_server
-from tests.support.waiting import until
+from tests.support.waiting import AT_MOST_S, until
 
 
 @dataclass
@@ -52,7 +52,7 @@ async def following(
     follower.start()
     try:
         if loaded:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(AT_MOST_S):
                 await follower.loaded.wait()
         yield Followed(follower, table)
     finally:
@@ -152,7 +152,7 @@ async def test_a_cut_connection_is_no_loss(server: StoreServer) -> None:
 
 async def until_written(scribe: Scribe, write: Write) -> None:
     """A commit by whoever was cut off too."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(AT_MOST_S):
         while True:
             with contextlib.suppress(Exception):
                 await scribe.write(write)

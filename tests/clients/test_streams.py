@@ -14,6 +14,7 @@ from tests.support.dataplane import LISTEN, Plane, route, running_plane, until
 from tests.support.rawhttp import Raw, get, raw
 from tests.support.stage import CREDENTIALS
 from tests.support.tls import Papers, make_papers
+from tests.support.waiting import AT_MOST_S
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -55,7 +56,7 @@ class OneByOne:
         answer.enable_chunked_encoding()
         await answer.prepare(request)
         for number in range(self._count):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(AT_MOST_S):
                 await self.seen.acquire()
             self.sent = number + 1
             await answer.write(b"data: %d\n\n" % number)

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from quotad.config.model import UpstreamAddress
+from quotad.dataplane.flow import Wheel
 from tests.support.backends import CLOSE, OK, Seen, read_request, running_backend
 from tests.support.dataplane import route, running_plane, until
+from tests.support.fleets import upstreams_of
 from tests.support.rawhttp import get, post, raw
 
 
@@ -84,16 +86,28 @@ async def test_bound_and_line() -> None:
 
 async def test_waiting_has_an_end() -> None:
     """A request that waits in line for too long is refused: 503."""
+    asked = asyncio.Event()
 
     async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
         await reader.read()
 
     async with running_backend(script=never) as backend:
-        rule = route(backend.port, pool_connections=1, connect_timeout_s=0.05)
-        async with running_plane(rule) as plane, raw(plane.port) as first, raw(plane.port) as second:
+        now_s = 1000.0
+        wheel = Wheel(tick_s=0.005, clock=lambda: now_s)
+        rule = route(backend.port, pool_connections=1, connect_timeout_s=50.0)
+        async with (
+            running_plane(rule, wheel=wheel) as plane,
+            raw(plane.port) as first,
+            raw(plane.port) as second,
+        ):
+            upstreams = upstreams_of(plane)
             await first.send(get())
-            await until(lambda: backend.open)
+            await asked.wait()
             await second.send(get())
+            await until(lambda: upstreams.rows()[0].waiting)
+            now_s += 51.0
             assert (await second.answer()).status == 503
 
 
@@ -169,7 +183,7 @@ async def test_no_connection_in_time() -> None:
             assert (await plane.outcomes.until(1)).reason == "upstream_connect_timeout"
         async with running_backend() as backend:
             both = (*rule.upstreams, *route(backend.port).upstreams)
-            rule = route(1, connect_timeout_s=0.1, upstreams=both)
+            rule = route(1, connect_timeout_s=1.0, upstreams=both)
             async with running_plane(rule) as plane, raw(plane.port) as caller:
                 for _ in range(2):
                     await caller.send(post(b"once"))

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from quotad.config.model import Address, Listen
+from quotad.dataplane.flow import Wheel
 from tests.support.backends import running_backend
 from tests.support.dataplane import LISTEN, route, running_plane, until
 from tests.support.echoing import echo, exchange
@@ -40,18 +41,24 @@ async def test_http_1_0() -> None:
 
 async def test_timeouts_of_the_door() -> None:
     """A slow head is 408; an idle connection is closed without a word."""
-    quick = Listen(Address("127.0.0.1", 0), head_timeout_s=0.02, idle_timeout_s=0.02)
-    async with running_backend() as backend, running_plane(route(backend.port), listen=quick) as plane:
-        async with raw(plane.port) as caller:
+    quick = Listen(Address("127.0.0.1", 0), head_timeout_s=0.02, idle_timeout_s=50.0)
+    now_s = 1000.0
+    wheel = Wheel(tick_s=0.005, clock=lambda: now_s)
+    async with running_backend() as backend:
+        async with running_plane(route(backend.port), listen=quick) as plane, raw(plane.port) as caller:
             await caller.send(get()[:-2])
             assert (await caller.answer()).status == 408
             assert await caller.is_closed()
-        async with raw(plane.port) as caller:
-            assert await caller.is_closed()
-        async with raw(plane.port) as caller:
-            await caller.send(get())
-            assert (await caller.answer()).status == 200
-            assert await caller.is_closed()
+        async with running_plane(route(backend.port), listen=quick, wheel=wheel) as plane:
+            async with raw(plane.port) as caller:
+                await until(lambda: plane.listener.connections)
+                now_s += 51.0
+                assert await caller.is_closed()
+            async with raw(plane.port) as caller:
+                await caller.send(get())
+                assert (await caller.answer()).status == 200
+                now_s += 51.0
+                assert await caller.is_closed()
 
 
 async def test_an_empty_line_is_no_request() -> None:
@@ -83,7 +90,7 @@ async def test_a_long_refused_body_ends_the_connection() -> None:
 @pytest.mark.parametrize("rest", [None, b"4567890", b"456"], ids=["leaves", "whole", "stalls"])
 async def test_a_short_refused_body_is_read_away(rest: bytes | None) -> None:
     """The connection lives on when the rest of a refused body comes, and ends quietly when it does not."""
-    quick = Listen(Address("127.0.0.1", 0), body_idle_timeout_s=0.05)
+    quick = Listen(Address("127.0.0.1", 0), body_idle_timeout_s=0.05 if rest == b"456" else 60.0)
     async with (
         running_backend() as backend,
         running_plane(route(backend.port), listen=quick) as plane,

@@ -8,6 +8,7 @@ from quotad.core.quota import Usage
 from quotad.dataplane import own_use as module
 from quotad.dataplane.own_use import ASKED_PER_S, FRESH_S, OwnUse
 from tests.support.samples import OWN, SERVICE, SHARED, FixedReader, usage
+from tests.support.waiting import AT_MOST_S
 
 ONE = Subject(SHARED, SERVICE.service_id, "release")
 TWO = Subject(OWN, SERVICE.service_id, "test", "AKIDc")
@@ -37,7 +38,7 @@ class Question:
 
     async def answer(self) -> list[Usage] | None:
         """What it heard, once."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(AT_MOST_S):
             await self._event.wait()
         (heard,) = self.heard
         return heard

@@ -25,11 +25,11 @@ async def test_requests() -> None:
     def use(url: str) -> None:
         with requests.Session() as session:
             session.headers.update(HEADERS)
-            assert session.post(url, data=BODY, timeout=10).content == BODY
-            assert session.post(url, data=iter([b"a", b"b"]), timeout=10).content == b"ab"
-            assert session.get(url + "missing", timeout=10).status_code == 200
-        assert requests.get(url, auth=(SECRET_ID, SECRET_KEY), timeout=10).status_code == 200
-        assert requests.get(url, auth=(SECRET_ID, "wrong-key-of-a-test"), timeout=10).status_code == 401
+            assert session.post(url, data=BODY, timeout=60).content == BODY
+            assert session.post(url, data=iter([b"a", b"b"]), timeout=60).content == b"ab"
+            assert session.get(url + "missing", timeout=60).status_code == 200
+        assert requests.get(url, auth=(SECRET_ID, SECRET_KEY), timeout=60).status_code == 200
+        assert requests.get(url, auth=(SECRET_ID, "wrong-key-of-a-test"), timeout=60).status_code == 401
 
     async with running_backend(echo) as backend, running_plane(route(backend.port)) as plane:
         await asyncio.to_thread(use, f"http://127.0.0.1:{plane.port}/")

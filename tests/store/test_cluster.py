@@ -16,10 +16,10 @@ from quotad.store.topology import parse_cluster
 from tests.support.batches import subject
 from tests.support.fake_cluster import FakeCluster, fake_cluster
 from tests.support.servers import running_server
-from tests.support.waiting import until
+from tests.support.waiting import AT_MOST_S, until
 
 PATIENT = LinkOptions(deadline_s=5.0)
-HASTY = LinkOptions(deadline_s=0.05)
+HASTY = LinkOptions(deadline_s=0.25)
 ASK = command("DECIDE")
 ONE = subject(1)
 SLOT = SlotBook().slot(ONE)
@@ -48,7 +48,7 @@ class Listening:
 
     async def end(self) -> object:
         """The reply, or the error."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(AT_MOST_S):
             return await self.all
 
     async def error(self) -> tuple[str, bool | None]:

@@ -21,7 +21,7 @@ from tests.support.control import (
 )
 from tests.support.sentinels import running_sentinels
 from tests.support.servers import Engine, StoreServer, engines
-from tests.support.waiting import until, until_true
+from tests.support.waiting import AT_MOST_S, until, until_true
 
 SLOT = key_slot(CONTROL.tag.encode())
 
@@ -99,7 +99,7 @@ async def test_a_waiting_reader_follows_to_the_new_primary() -> None:
                     return False
 
             await until_true(made)
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(AT_MOST_S):
                 heard = await following
             assert [commit.uid for commit in heard] == [change.uid]
             assert broken

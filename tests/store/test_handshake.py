@@ -11,7 +11,7 @@ from quotad.store.resp import command
 from tests.support.fake_server import fake_server
 from tests.support.servers import running_server
 from tests.support.sinks import PATIENT, ask, running_link
-from tests.support.waiting import until
+from tests.support.waiting import AT_MOST_S, until
 
 
 def test_the_first_retry_is_at_once_and_later_ones_wait() -> None:
@@ -144,7 +144,7 @@ async def test_the_address_is_asked_before_every_attempt() -> None:
 
         link = Link(asyncio.get_running_loop(), locate, PATIENT)
         link.start()
-        assert await link.wait_ready(15)
+        assert await link.wait_ready(AT_MOST_S)
         assert await ask(link, command("PING")) == b"old"
         places.append(Endpoint(host="127.0.0.1", port=new.port))
         link.renew("moved")
@@ -168,5 +168,5 @@ async def test_a_failing_locator_is_asked_again(error: Exception) -> None:
 
         link = Link(asyncio.get_running_loop(), locate, PATIENT)
         link.start()
-        assert await link.wait_ready(15)
+        assert await link.wait_ready(AT_MOST_S)
         await link.close()

@@ -11,9 +11,9 @@ from quotad.store.link import Link, LinkOptions
 from quotad.store.resp import command
 from tests.support.fake_server import FakeServer, fake_server
 from tests.support.sinks import RecordingSink, ask
-from tests.support.waiting import until
+from tests.support.waiting import AT_MOST_S, until
 
-HASTY = 0.05
+HASTY = 0.25
 
 
 @dataclass
@@ -36,7 +36,7 @@ async def doubting(topology: Topology, deadline_s: float = HASTY) -> AsyncIterat
     options = LinkOptions(deadline_s=deadline_s, stuck_s=60.0, heartbeat_s=60.0, doubt=topology.doubt)
     link = Link(asyncio.get_running_loop(), topology.locate, options)
     link.start()
-    assert await link.wait_ready(15), link.last_error
+    assert await link.wait_ready(AT_MOST_S), link.last_error
     try:
         yield link
     finally:
@@ -135,7 +135,7 @@ async def test_news_that_come_while_it_is_looked_for_are_looked_for_again() -> N
         link = Link(asyncio.get_running_loop(), slow, LinkOptions(deadline_s=5.0, doubt=topology.doubt))
         go_on.set()
         link.start()
-        assert await link.wait_ready(15)
+        assert await link.wait_ready(AT_MOST_S)
         go_on.clear()
         asked.clear()
         link.renew("readonly")
@@ -156,7 +156,7 @@ async def test_without_a_topology_a_late_reply_is_just_late() -> None:
         options = LinkOptions(deadline_s=HASTY, stuck_s=60.0, heartbeat_s=60.0)
         link = Link(asyncio.get_running_loop(), topology.locate, options)
         link.start()
-        assert await link.wait_ready(15)
+        assert await link.wait_ready(AT_MOST_S)
         sink = RecordingSink()
         link.send(command("PING"), sink)
         await sink.was_late.wait()

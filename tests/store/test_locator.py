@@ -16,7 +16,7 @@ from quotad.store.topology import parse
 from tests.support.fake_server import fake_server
 from tests.support.servers import StoreServer, running_server
 from tests.support.sinks import PATIENT, ask
-from tests.support.waiting import until
+from tests.support.waiting import AT_MOST_S, until
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ async def test_the_password_file_is_read_at_each_connect(server: StoreServer, tm
     place = locator(f"redis://counter@127.0.0.1:{server.port}", StoreConfig(password_file=path))
     link = Link(asyncio.get_running_loop(), place.locate, PATIENT)
     link.start()
-    assert await link.wait_ready(15), link.last_error
+    assert await link.wait_ready(AT_MOST_S), link.last_error
     assert await ask(link, command("ACL", "WHOAMI")) == b"counter"
     with server.client() as client:
         client.execute_command("ACL", "SETUSER", "counter", "resetpass", ">second")
@@ -71,7 +71,7 @@ async def test_a_right_that_was_taken_away_has_the_login_made_anew(server: Store
     place = locator(f"redis://counter:first@127.0.0.1:{server.port}", StoreConfig())
     link = Link(asyncio.get_running_loop(), place.locate, PATIENT)
     link.start()
-    assert await link.wait_ready(15), link.last_error
+    assert await link.wait_ready(AT_MOST_S), link.last_error
     with server.client() as client:
         client.execute_command("ACL", "SETUSER", "counter", "-incr")
         error = await ask(link, command("INCR", "n"))
@@ -107,7 +107,7 @@ async def test_a_host_name_is_resolved_at_each_connect(monkeypatch: pytest.Monke
         monkeypatch.setattr(loop, "getaddrinfo", resolve)
         link = Link(loop, FixedLocator(parse("redis://store.test:1")).locate, PATIENT)
         link.start()
-        assert await link.wait_ready(15), link.last_error
+        assert await link.wait_ready(AT_MOST_S), link.last_error
         assert await ask(link, command("PING")) == b"old"
         ports.append(new.port)
         link.renew("moved")

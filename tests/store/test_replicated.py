@@ -15,7 +15,7 @@ from tests.support.sinks import PATIENT, RecordingSink, ask, running_link
 from tests.support.waiting import until
 
 ONE = replace(PATIENT, min_replicas=1)
-HASTY = replace(ONE, deadline_s=0.05, stuck_s=60.0)
+HASTY = replace(ONE, deadline_s=0.25, stuck_s=60.0)
 EAGER = ("--repl-diskless-sync-delay", "0")
 
 

@@ -7,6 +7,7 @@ from quotad.core.plans import Subject, UsagePlan
 from quotad.core.quota import Answer, Call, DayNumbers, Limits, Terms, Windows
 from quotad.errors import StoreError
 from quotad.store.interface import Store
+from tests.support.waiting import AT_MOST_S
 
 YEAR_3000_US = 32_503_680_000_000_000
 ALWAYS = Windows(0, YEAR_3000_US, YEAR_3000_US + 1, 0, YEAR_3000_US, YEAR_3000_US + 1)
@@ -32,7 +33,7 @@ class WaitingBatch:
 
     async def end(self) -> list[Answer | StoreError]:
         """One item per Call, once they are there."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(AT_MOST_S):
             return await self._answers
 
     async def answers(self) -> list[Answer]:

@@ -20,7 +20,7 @@ from websockets.sync.client import connect
 from tests.support.stage import CREDENTIALS, Bases
 
 BIG = bytes(range(256)) * 1200
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 @dataclass(frozen=True)

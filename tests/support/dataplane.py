@@ -28,6 +28,7 @@ from quotad.dataplane.listener import Listener
 from quotad.dataplane.own_use import OwnUse
 from quotad.dataplane.snapshot import Snapshot, SnapshotHolder
 from tests.support.rawhttp import SECRET_ID, SECRET_KEY
+from tests.support.waiting import AT_MOST_S
 
 LISTEN = Listen(Address("127.0.0.1", 0))
 UNUSED_PORT = 1
@@ -130,7 +131,7 @@ class Outcomes:
 
     async def until(self, count: int) -> Outcome:
         """Wait until ``count`` requests have ended; answers the last."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(AT_MOST_S):
             while len(self.all) < count:
                 self._event.clear()
                 await self._event.wait()

@@ -53,7 +53,7 @@ def write_config(
 
 
 READY = re.compile(r"ready: (.*)$")
-START_S = 60.0
+START_S = 120.0
 
 
 class Quotad:

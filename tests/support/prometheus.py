@@ -19,7 +19,7 @@ class Prometheus:
 
     def __init__(self, port: int) -> None:
         self._url = f"http://127.0.0.1:{port}"
-        self._client = httpx.AsyncClient(timeout=15.0)
+        self._client = httpx.AsyncClient(timeout=60.0)
 
     async def ready(self) -> bool:
         """Whether it answers."""

@@ -9,6 +9,7 @@ from quotad.errors import StoreError
 from quotad.store.endpoint import Endpoint
 from quotad.store.link import Link, LinkOptions
 from quotad.store.topology import parse
+from tests.support.waiting import AT_MOST_S
 
 PATIENT = LinkOptions(deadline_s=5.0)
 """A busy machine must not make a call late where that is not what is tested."""
@@ -36,7 +37,7 @@ class RecordingSink:
 
     async def end(self) -> object:
         """The reply or the StoreError, once it is there."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(AT_MOST_S):
             await self.over.wait()
         return self.heard[-1]
 
@@ -68,7 +69,7 @@ async def running_link(
     link.start()
     try:
         if ready:
-            assert await link.wait_ready(15), link.last_error
+            assert await link.wait_ready(AT_MOST_S), link.last_error
         yield link
     finally:
         await link.close()

@@ -77,7 +77,7 @@ async def running_httpbin() -> AsyncIterator[int]:
 
             async def answers() -> bool:
                 assert process.returncode is None
-                return (await client.get("/status/200", timeout=10)).status_code == 200
+                return (await client.get("/status/200", timeout=60)).status_code == 200
 
             await until_true(answers)
         yield port

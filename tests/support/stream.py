@@ -11,7 +11,7 @@ from quotad.errors import StoreError
 from quotad.store.link import Link, LinkOptions
 from quotad.store.locator import Locator
 from quotad.store.resp import command
-from tests.support.waiting import until
+from tests.support.waiting import AT_MOST_S, until
 
 SCRIPT = """
 local port = string.match(redis.call('INFO', 'server'), 'tcp_port:(%d+)')
@@ -109,7 +109,7 @@ async def streaming(
     link.start()
     task = asyncio.ensure_future(stream.run())
     try:
-        assert await link.wait_ready(15), link.last_error
+        assert await link.wait_ready(AT_MOST_S), link.last_error
         yield stream
     finally:
         task.cancel()

@@ -42,6 +42,7 @@ from tests.support.engines import World
 from tests.support.rawhttp import SECRET_ID, SECRET_KEY, get, post, post_chunked
 from tests.support.signed import signed_request
 from tests.support.upgrades import SWITCHED, upgrade
+from tests.support.waiting import AT_MOST_S
 
 ONLY_2XX: dict[str, Any] = {"quota_condition": frozenset[StatusClass]({"2xx"})}
 ONLY_4XX: dict[str, Any] = {"quota_condition": frozenset[StatusClass]({"4xx"})}
@@ -102,7 +103,7 @@ class Run:
 
     async def until(self, holds: Callable[[], object]) -> None:
         """Let the loop go on until ``holds`` does."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(AT_MOST_S):
             while not holds():  # noqa: ASYNC110 - it lies in other parts, which have no event for it
                 await asyncio.sleep(0)
 

@@ -9,11 +9,11 @@ from quotad.core.plans import Binding, Subject
 from quotad.core.quota import Usage
 from quotad.core.table import PlanTable
 from quotad.store.redis_store import RedisStore
-from quotad.telemetry import stock as module
 from quotad.telemetry.metrics import Recorder
 from quotad.telemetry.stock import Stock, StockRow, stock_rows
 from tests.support.samples import OWN, SECRETS, SERVICE, SHARED, TABLE, FixedReader, Place, outcome, usage
 from tests.support.servers import running_server
+from tests.support.waiting import AT_MOST_S
 
 
 class Clock:
@@ -101,7 +101,7 @@ async def test_a_silent_store_delays_a_scrape_by_a_bound() -> None:
     """A read that never ends does not hold up refresh; close gives it up."""
     reader = SilentReader()
     stock = Stock(reader, served_recorder(), Clock())
-    async with asyncio.timeout(20 * module.WAIT_S):
+    async with asyncio.timeout(AT_MOST_S):
         await stock.refresh()
         await stock.refresh()
     await stock.close()
