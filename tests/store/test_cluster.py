@@ -19,7 +19,7 @@ from tests.support.servers import running_server
 from tests.support.waiting import AT_MOST_S, until
 
 PATIENT = LinkOptions(deadline_s=5.0)
-HASTY = LinkOptions(deadline_s=0.25)
+HASTY = LinkOptions(deadline_s=0.05)
 ASK = command("DECIDE")
 ONE = subject(1)
 SLOT = SlotBook().slot(ONE)
@@ -209,7 +209,8 @@ async def test_a_late_node_whose_slots_are_another_s_is_left() -> None:
         fake.epochs = [1, 9]
         sink = send(route)
         fake.shares = [(0, 16383, 1)]
-        await until(lambda: sink.lates == 1)
+        # On a busy machine the news may be here before the call is late; then the link asks for a last word.
+        del fake.nodes[0].login[b"TIME"]
         kind, executed = await sink.error()
         assert executed is None, kind
         assert await send(route).end() == b"OK"
