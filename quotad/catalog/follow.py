@@ -6,11 +6,11 @@ what is in force, and takes its place at once. Whatever happens to the store, wh
 """
 
 import asyncio
-import gc
 import logging
 from collections.abc import Callable
 from typing import Final
 
+from quotad import garbage
 from quotad.catalog.draft import Draft, LostTrackError, Reader, Reading
 from quotad.catalog.live import LiveTable
 from quotad.clock import MonotonicClock
@@ -104,14 +104,8 @@ class Follower:
 
     async def _load(self) -> None:
         """Read everything anew, and put it in the place of what there is."""
-        # Nothing of what is read is garbage, and looking for some takes an eighth of the time.
-        collects = gc.isenabled()
-        gc.disable()
-        try:
+        with garbage.left_alone():
             await self._read_all()
-        finally:
-            if collects:
-                gc.enable()
 
     async def _read_all(self) -> None:
         reading = self._reading

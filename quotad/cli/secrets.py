@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from quotad import garbage
 from quotad.cli.people import asked, given, on_records, paged, tell, tell_page
 from quotad.cli.reach import Group, Reach, reaches
 from quotad.cli.whole import opened
@@ -201,7 +202,8 @@ def import_(reach: Reach, source: Path, strict: bool) -> None:
         raise QuotadError(f"{source}: {error.strerror}") from error
     except ListError as error:
         raise QuotadError(f"{source}:\n" + "\n".join(error.problems)) from error
-    found = asyncio.run(_import(reach, rows, strict=strict))
+    with garbage.left_alone():
+        found = asyncio.run(_import(reach, rows, strict=strict))
     print(f"{found.made} made, {found.known} there already")
 
 

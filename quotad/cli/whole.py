@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from quotad import garbage
 from quotad.cli.files import named
 from quotad.cli.reach import Asking, Reach, admin_port, chosen_config, reaches
 from quotad.errors import QuotadError
@@ -72,10 +73,11 @@ def apply(reach: Reach, source: Path, dry_run: bool, prune: bool, yes: bool) -> 
     """
     from quotad.config.nouns import load_nouns
 
-    with named(source):
-        nouns = load_nouns(source)
     ask = not (yes or dry_run) and sys.stdin.isatty()
-    asyncio.run(_apply(reach, nouns, prune=prune, dry_run=dry_run, ask=ask))
+    with garbage.left_alone():
+        with named(source):
+            nouns = load_nouns(source)
+        asyncio.run(_apply(reach, nouns, prune=prune, dry_run=dry_run, ask=ask))
 
 
 async def _apply(reach: Reach, nouns: "Nouns", *, prune: bool, dry_run: bool, ask: bool) -> None:
