@@ -18,11 +18,12 @@ from typing import Any
 import uvloop
 
 from quotad import clock, lifetime, sockets
-from quotad.config.model import Address, Config
+from quotad.config.model import Address, Config, Tracing
 from quotad.dataplane.decision import listen_for_askers
 from quotad.dataplane.fleet import Upstreams
 from quotad.dataplane.listener import Listener
 from quotad.dataplane.own_use import OwnUse
+from quotad.dataplane.sampling import Sampler
 from quotad.dataplane.snapshot import Snapshot, SnapshotHolder
 from quotad.engine.journal import Journal
 from quotad.engine.limiter import Limiter
@@ -57,9 +58,10 @@ class App:
                 config.telemetry.access_log, clock.wall_s, clock.monotonic_s, log_lock
             )
         self.refusals = RefusalBook(self._ground.sidecar_id[:6].hex(), clock.wall_s, clock.monotonic_s)
-        self._set_logging()
         log_line = self._access_log.record if self._access_log else None
         self.recorder = Recorder(log_line, self.refusals.keep)
+        self._sampler = None if config.tracing is None else self._start_tracing(config.tracing)
+        self._set_logging()
         self._snapshot = SnapshotHolder(self.snapshot(config))
         self._on_change(places_too=True)
         self._listener: Listener | None = None
@@ -106,6 +108,7 @@ class App:
         listener = Listener(self.config.listen, self._snapshot, limiter, self.recorder, own_use=own_use)
         listener.id_prefix = self.refusals.sidecar
         listener.shares = self._start_shares(store)
+        listener.sampler = self._sampler
         listener.fleet_nonces = store
         self._listener = listener
         self._askers = self._beside(listener, limiter)
@@ -158,6 +161,7 @@ class App:
         askers.beside = listener
         askers.id_prefix = listener.id_prefix
         askers.shares = listener.shares
+        askers.sampler = listener.sampler
         askers.fleet_nonces = listener.fleet_nonces
         return askers
 
@@ -244,11 +248,22 @@ class App:
         if self._access_log is not None:
             self._access_log.reopen()
 
+    def _start_tracing(self, tracing: Tracing) -> Sampler:
+        # Only a process that makes spans carries OpenTelemetry.
+        from quotad.telemetry.spans import Spans
+
+        spans = Spans(tracing.endpoint, self.refusals.sidecar, clock.wall_s, clock.monotonic_s)
+        self.recorder.spans = spans.record
+        self._ground.closers.append(spans.close)
+        return Sampler(tracing)
+
     def _set_logging(self) -> None:
         telemetry = self.config.telemetry
         lifetime.log_level(telemetry.log_level)
         if self._access_log is not None:
             self._access_log.one_in = telemetry.access_log_one_in
+        if self._sampler is not None and self.config.tracing is not None:
+            self._sampler.rules = self.config.tracing
 
     def _on_change(self, places_too: bool) -> None:
         """The table is another, or has changed; ``places_too``: not in its Secrets alone."""

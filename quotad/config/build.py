@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from quotad.config import admin_schema, auth_schema, authorize_schema, schema, service_schema
+from quotad.config import admin_schema, auth_schema, authorize_schema, schema, service_schema, tracing_schema
 from quotad.config.health_model import CheckRules, HealthRules, RetryRules
 from quotad.config.model import (
     Admin,
@@ -20,6 +20,7 @@ from quotad.config.model import (
     SignatureRules,
     StoreConfig,
     Telemetry,
+    Tracing,
     UpstreamTls,
 )
 from quotad.config.tenant import Limits
@@ -112,6 +113,11 @@ def authorize_of(section: authorize_schema.AuthorizeSection) -> Authorize:
         section.conditional == "settle",
         section.settle_ms / 1000,
     )
+
+
+def tracing_of(section: tracing_schema.TracingSection) -> Tracing:
+    """Spans."""
+    return Tracing(section.endpoint, section.follow, section.one_in)
 
 
 def telemetry_of(section: schema.TelemetrySection, folder: Path) -> Telemetry:

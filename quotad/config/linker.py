@@ -19,6 +19,7 @@ from quotad.config import (
     service_schema,
     store_checks,
     tls_checks,
+    tracing_schema,
 )
 from quotad.config.document import Document, Path_
 from quotad.config.model import Config, Route
@@ -61,6 +62,9 @@ class Linker:
         admin = self._section("admin", admin_schema.AdminSection) if "admin" in self._values else None
         store = self._store()
         processes = self._processes()
+        tracing = (
+            self._section("tracing", tracing_schema.TracingSection) if "tracing" in self._values else None
+        )
         authorize = self._authorize(1 if processes is None else processes.workers)
         control = self._section("control", schema.ControlSection) if "control" in self._values else None
         if admin is not None:
@@ -91,6 +95,7 @@ class Linker:
             supervised=processes.supervised,
             reload=processes.reload,
             version=version_of(self._values),
+            tracing=build.tracing_of(tracing) if tracing is not None else None,
             authorize=build.authorize_of(authorize) if authorize is not None else None,
             control=build.control_of(control) if control is not None else None,
         )

@@ -279,6 +279,18 @@ class Telemetry:
 
 
 @dataclass(frozen=True, slots=True)
+class Tracing:
+    """OpenTelemetry spans."""
+
+    endpoint: str
+    """OTLP over HTTP."""
+    follow: bool = True
+    """Whether requests are recorded whose sender records them."""
+    one_in: int = 0
+    """Of so many requests without a trace one begins one; 0: none."""
+
+
+@dataclass(frozen=True, slots=True)
 class AdminTls:
     """TLS on the management port."""
 
@@ -375,5 +387,7 @@ class Config:
     """A digest of what was read, for logs and ``quotad_config_version``."""
     authorize: Authorize | None = None
     """None: no such port."""
+    tracing: Tracing | None = None
+    """None: no spans."""
     control: Control | None = None
     """None: all is in the file. Else ``table`` is empty, and a route's ``service_id`` may be a name."""

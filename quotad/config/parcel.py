@@ -26,6 +26,7 @@ _CLASSES = (
         model.AuthRules,
         model.Config,
         model.EmbeddedStore,
+        model.Tracing,
     ),
     *(model.Listen, model.ListenTls, model.NamedCertificate, model.SignatureRules, model.UpstreamTls),
     *(health_model.CheckRules, health_model.HealthRules, health_model.RetryRules),

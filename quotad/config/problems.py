@@ -8,9 +8,6 @@ from pydantic import BaseModel, ValidationError
 from quotad.config.document import Document, Path_
 from quotad.config.fields import did_you_mean
 
-LATER = frozenset({"tracing"})
-"""Fields that other versions of quotad know: ignoring one would enforce something else than was meant."""
-
 ELSEWHERE = {"shadow": "belongs to a binding: bindings[].shadow", "workers": "stands at the top of the file"}
 """Fields that are easily written in a section that does not have them."""
 
@@ -66,8 +63,6 @@ def _message(kind: str, words: str, context: dict[str, Any]) -> str:
 
 
 def _unknown(name: str, model: type[BaseModel] | None) -> str:
-    if name in LATER:
-        return "is not supported in this version"
     if name in ELSEWHERE:
         return ELSEWHERE[name]
     names = [] if model is None else [str(field.alias) for field in model.model_fields.values()]

@@ -10,7 +10,7 @@ from quotad.errors import ConfigError, Problem
 
 FIXED = (
     *("listen", "authorize", "telemetry.address", "telemetry.access_log", "admin", "store", "workers"),
-    *("supervised", "reload", "control"),
+    *("tracing.endpoint", "supervised", "reload", "control"),
 )
 """Parts that a running process cannot change."""
 

@@ -15,6 +15,7 @@ from quotad.config.authorize_schema import AuthorizeSection
 from quotad.config.choices import EnvironmentName, OnBreach, OnStoreFailure, StatusClasses
 from quotad.config.section import Section
 from quotad.config.service_schema import ServiceSection
+from quotad.config.tracing_schema import TracingSection
 from quotad.config.upstream_schema import HealthSection, RetrySection
 from quotad.core.plans import UNLIMITED
 
@@ -367,6 +368,8 @@ class File(Processes):
     """Where other proxies ask whether a request may pass; absent: nowhere."""
     telemetry: TelemetrySection = Field(default_factory=TelemetrySection)
     """Where probes and metrics are read, and what is logged."""
+    tracing: TracingSection | None = None
+    """OpenTelemetry spans; absent: none."""
     admin: AdminSection | None = None
     """The management port; absent: none."""
     store: StoreSection

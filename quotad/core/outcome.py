@@ -22,12 +22,14 @@ class Outcome:
         "host",
         "limit",
         "method",
+        "parent_id",
         "plan_id",
         "reason",
         "request_id",
         "secret_id",
         "service_id",
         "shadow_limit",
+        "span_id",
         "started_s",
         "status",
         "store_s",
@@ -46,6 +48,10 @@ class Outcome:
         self.request_id = ""
         self.trace_id = ""
         """32 hex digits; empty: it belongs to no trace."""
+        self.span_id = ""
+        """16, where the request is recorded as a span; empty where it is not."""
+        self.parent_id = ""
+        """Of that span; empty: it began the trace."""
         self.client = ""
         self.method = ""
         self.target = ""

@@ -59,9 +59,9 @@ def _state(values: Sequence[bytes]) -> bytes:
     return b",".join(members) if len(keys) == len(members) <= _MEMBERS else b""
 
 
-def trace_lines(trace: Trace, span_id: str, sampled: bool) -> bytes:
+def trace_lines(trace: Trace, span_id: str) -> bytes:
     """The header lines, each with its CRLF, that make this span the parent of what is behind us."""
-    parent = f"traceparent: 00-{trace.trace_id}-{span_id}-{sampled:02x}\r\n".encode()
+    parent = f"traceparent: 00-{trace.trace_id}-{span_id}-{trace.sampled:02x}\r\n".encode()
     return parent + (b"tracestate: %b\r\n" % trace.state if trace.state else b"")
 
 

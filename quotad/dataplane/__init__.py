@@ -17,5 +17,6 @@
 ``switch``      what becomes of an exchange after a 101; ``tunnel`` joins the two connections then
 ``heads``       llhttp checks, ``core`` reads, equal bytes are read once
 ``snapshot``    the configuration in force; ``plane`` what a listener's connections share
+``sampling``    which requests are recorded as spans
 ``flow``        waiting without a Future, deadlines without a timer each
 """

@@ -31,6 +31,8 @@ def parse(plane: Plane, head: bytes, outcome: Outcome) -> tuple[RequestLine, Req
         outcome.host = fields.host_name
         if fields.trace is not None:
             outcome.trace_id = fields.trace.trace_id
+        if plane.sampler is not None:
+            plane.sampler.begin(fields.trace, outcome)
         if not (line.plain and fields.plain):
             check_request(line, fields)
     except HeadError as error:

@@ -6,6 +6,7 @@ from quotad.core.framing import CHUNKED, FramingError, body_of
 from quotad.core.replies import Refusal
 from quotad.core.request import RequestFields, RequestLine
 from quotad.core.response import ResponseHead
+from quotad.core.trace import Trace, trace_lines
 from quotad.dataplane.account import Account
 from quotad.dataplane.backend import Backend, Ticket
 from quotad.dataplane.caller import BUSY, CONNECTION, RESPONSE, BrokeOffError, Client, RefusedError
@@ -126,10 +127,16 @@ class Forward(Account):
             entry.start_line(line),
             standing,
             about,
-            fields.trace_lines,
+            fields.trace_lines if not self.outcome.span_id else self._trace_lines(),
             request_id,
         )
         return head + self._begin_upload() if fields.has_body else head
+
+    def _trace_lines(self) -> bytes:
+        """The request is recorded: what is behind us is a part of its span."""
+        trace, outcome = self._fields.trace, self.outcome
+        state = b"" if trace is None else trace.state
+        return trace_lines(Trace(outcome.trace_id, outcome.parent_id, True, state), outcome.span_id)
 
     def _believe(self, hops: Said) -> None:
         """What a request says of hops before us is taken from those who are trusted."""

@@ -18,6 +18,7 @@ from quotad.dataplane.flow import Wheel
 from quotad.dataplane.nonces import FleetNonces
 from quotad.dataplane.own_use import OwnUse
 from quotad.dataplane.plane import Plane, Recorder, Shares
+from quotad.dataplane.sampling import Sampler
 from quotad.dataplane.settling import Desk, SettleBook
 from quotad.dataplane.snapshot import SnapshotHolder
 
@@ -65,6 +66,8 @@ class Listener:
         """Who keeps use by Secret; likewise."""
         self.fleet_nonces: FleetNonces | None = None
         """Who keeps signatures' nonces for all processes; likewise."""
+        self.sampler: Sampler | None = None
+        """Who says which requests are recorded as spans; likewise."""
         self.authorize: Authorize | None = None
         """Set: other proxies ask on this port, instead of callers; likewise."""
         self.beside: Listener | None = None
@@ -114,6 +117,7 @@ class Listener:
         plane.own_use = self._own_use
         plane.id_prefix = self.id_prefix
         plane.shares = self.shares
+        plane.sampler = self.sampler
         plane.fleet_nonces = self.fleet_nonces
         beside = None if self.beside is None else self.beside.plane
         if beside is not None:

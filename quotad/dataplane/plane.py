@@ -15,6 +15,7 @@ from quotad.dataplane.flow import DateLine, Wheel
 from quotad.dataplane.heads import Heads
 from quotad.dataplane.nonces import FleetNonces, NonceTable
 from quotad.dataplane.own_use import OwnUse
+from quotad.dataplane.sampling import Sampler
 from quotad.dataplane.settling import Desk
 from quotad.dataplane.snapshot import Snapshot, SnapshotHolder
 
@@ -63,6 +64,7 @@ class Plane:
         "own_use",
         "recorder",
         "requests",
+        "sampler",
         "shadows_waiting",
         "shares",
         "snapshot",
@@ -91,6 +93,8 @@ class Plane:
         """Of a port on which other proxies ask; None: callers' requests are served."""
         self.own_use: OwnUse | None = None
         """Who tells callers what they have in use; None: nobody does."""
+        self.sampler: Sampler | None = None
+        """Who says which requests are recorded as spans; None: none are."""
         self.shares: Shares | None = None
         """Who keeps use by Secret where Secrets share counters; None: nobody does."""
         self.nonces = NonceTable(wheel.clock)

@@ -87,6 +87,7 @@ class Recorder:
         "_shadows",
         "auth_failures",
         "request_duration",
+        "spans",
         "table",
         "tunnel_bytes",
         "tunnel_s",
@@ -102,6 +103,8 @@ class Recorder:
         self._anonymous = Row("", "", "")
         self._rows: dict[tuple[str, str, str], Row] = {("", "", ""): self._anonymous}
         self._shadows: dict[tuple[str, str, str], ShadowRow] = {}
+        self.spans: Take | None = None
+        """Takes the Outcomes of requests that are recorded as spans."""
         self.table: Table = PlanTable()
         self.auth_failures = {key: 0 for key, reply in ROWS.items() if reply.status == _UNAUTHORIZED}
         self.auth_failures["auth_slowed"] = 0
@@ -151,6 +154,8 @@ class Recorder:
             histogram.sum_s += upstream_s
         if outcome.reason:
             self._refused(row, outcome)
+        if outcome.span_id and self.spans is not None:
+            self.spans(outcome)
         if self._log is not None:
             self._log(outcome)
 

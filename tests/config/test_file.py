@@ -15,6 +15,7 @@ from quotad.config.model import (
     Listen,
     SignatureRules,
     StoreConfig,
+    Tracing,
     UpstreamAddress,
 )
 from quotad.core.plans import EnvironmentRule, LeaseRule, StoreFailurePolicy
@@ -94,6 +95,7 @@ def test_process_sections() -> None:
         token=ENVIRON["QUOTAD_TEST_TOKEN"],
         settle_s=5.0,
     )
+    assert config.tracing == Tracing("http://127.0.0.1:4318/v1/traces", False, 1000)
     assert config.telemetry.address == Address("", 9090)
     assert config.telemetry.access_log == str(HERE / "valid/access.log")
     assert (config.telemetry.access_log_one_in, config.telemetry.log_level) == (100, "warning")
@@ -236,6 +238,7 @@ def test_the_schema_is_the_published_one() -> None:
     assert set(json_schema()["properties"]) == {
         "listen",
         "authorize",
+        "tracing",
         "telemetry",
         "admin",
         "workers",

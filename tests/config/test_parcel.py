@@ -16,6 +16,7 @@ from quotad.config.model import (
     Route,
     StoreConfig,
     Telemetry,
+    Tracing,
     UpstreamAddress,
 )
 from quotad.config.parcel import _CLASSES, pack, unpack
@@ -70,6 +71,7 @@ CONFIG = Config(
     authorize=Authorize(
         Address("", 8081), "traefik", "x-a", "x-b", "x-c", ("10.0.0.0/8",), "t" * 20, True, 1.5
     ),
+    tracing=Tracing("http://127.0.0.1:4318/", one_in=5),
     version="abc",
 )
 

@@ -34,7 +34,7 @@ def test_what_needs_a_restart_is_named(tmp_path: Path) -> None:
         reread(path, current)
     assert [problem.path for problem in caught.value.problems] == ["store", "workers"]
     sections = {"listen", "authorize", "admin", "store", "control", "workers", "supervised", "reload"}
-    assert set(FIXED) == sections | {"telemetry.address", "telemetry.access_log"}
+    assert set(FIXED) == sections | {"tracing.endpoint", "telemetry.address", "telemetry.access_log"}
 
 
 def test_how_much_is_logged_may_change(tmp_path: Path) -> None:

@@ -69,8 +69,8 @@ def test_how_many_members() -> None:
 def test_it_is_continued() -> None:
     """The next span has the same trace and state, and a parent of ours, in the version that is known."""
     span = "1" * 16
-    trace = Trace(ID, SPAN, False, b"a=1")
-    lines = trace_lines(trace, span, sampled=True)
+    trace = Trace(ID, SPAN, True, b"a=1")
+    lines = trace_lines(trace, span)
     assert lines == f"traceparent: 00-{ID}-{span}-01\r\ntracestate: a=1\r\n".encode()
     assert read_trace(lines.split(b"\r\n")[:-1]) == Trace(ID, span, True, b"a=1")
-    assert trace_lines(Trace(ID, SPAN, True, b""), span, sampled=False).endswith(b"-00\r\n")
+    assert trace_lines(Trace(ID, SPAN, False, b""), span).endswith(b"-00\r\n")
