@@ -6,6 +6,7 @@ come, and last Secrets, plans and services are deleted. Until the end some calle
 ever has two.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +32,8 @@ from quotad.core.table import PlanTable
 from quotad.store.control import WRITES_AT_MOST, Head, Write
 
 ACTION = "ApplyRecords"
+BREATH = 100
+"""Secrets that are compared before others have their turn: some milliseconds."""
 
 Pair = tuple[Record | None, Record | None]
 """A record before and after."""
@@ -191,7 +194,10 @@ class _Target:
         asked = [each for each in self._old_secret_ids if self._prune or each in wanted]
         old = dict(zip(asked, await self.state.secrets(asked), strict=True))
         held = []
-        for secret_id, plan_ids in wanted.items():
+        for number, (secret_id, plan_ids) in enumerate(wanted.items(), 1):
+            if number % BREATH == 0:
+                # A process may serve callers on this loop. What changes meanwhile, the commit notices.
+                await asyncio.sleep(0)
             before = old.get(secret_id)
             if before is not None and not self._prune:
                 plan_ids.update(each for each in before["plans"] if each not in self._named["plan"])

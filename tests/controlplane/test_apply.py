@@ -1,15 +1,18 @@
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from quotad.catalog.vault import Vault
+from quotad.controlplane import apply
 from quotad.controlplane.apply import Plan
 from quotad.controlplane.desk import Asker
 from quotad.controlplane.operations import Operations
 from quotad.controlplane.plans import DOOMED_AFTER_US
 from quotad.controlplane.refusal import Reason
 from quotad.controlplane.replica import Where
+from quotad.controlplane.wanted import wanted_secret
 from quotad.core.plans import Binding, Secret, Service, UsagePlan
 from quotad.core.table import PlanTable
 from tests.support.control import all_members, control_store
@@ -181,3 +184,22 @@ async def test_a_key_that_was_sealed_with_another_master_key(store_server: Store
         (record,) = await control.get("secret", ["AKIDa"])
     assert record is not None
     assert Vault(both[:1]).open("AKIDa", record["secretKey"]) == KEY
+
+
+async def test_others_have_their_turn(desk: Operations, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a large file is compared the loop goes on, every hundred Secrets."""
+    seen: set[int] = set()
+    turns = 0
+
+    def noting(*given: Any) -> Any:
+        seen.add(turns)
+        return wanted_secret(*given)
+
+    monkeypatch.setattr(apply, "wanted_secret", noting)
+    wanted = table(secrets=tuple(f"AKID{number:05d}" for number in range(3_000)))
+    comparing = asyncio.ensure_future(desk.applier(ADMIN, wanted, prune=True).plan())
+    while not comparing.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert len((await comparing).differences) == 3_002
+    assert len(seen) >= 3_000 // apply.BREATH
