@@ -35,7 +35,7 @@ def test_files_that_are_named_exist(document: Path) -> None:
     assert not sorted(name for name in named if not (ROOT / name).exists())
 
 
-@pytest.mark.parametrize("page", ["guarantees.md", "security.md"])
+@pytest.mark.parametrize("page", ["guarantees.md", "operations.md", "security.md"])
 def test_the_proofs_are_tests_that_exist(page: str) -> None:
     """Every test that is named as a proof is there."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,10 +55,9 @@ def machine_root() -> Root:
 
 def build_image() -> None:
     """With buildah from a Debian mirror, as docs/operations.md says; without a compiler, to be quicker."""
-    folder = ROOT / "build" / "rehearsal"
-    folder.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, **BUILDAH, "FOLDER": str(folder), "SOURCES": str(ROOT)}
-    subprocess.run(["bash", "-c", BUILD], check=True, env=environment, timeout=1800)
+    with tempfile.TemporaryDirectory(prefix="quotad-image-", dir="/var/tmp") as folder:
+        environment = {**os.environ, **BUILDAH, "FOLDER": folder, "SOURCES": str(ROOT)}
+        subprocess.run(["bash", "-c", BUILD], check=True, env=environment, timeout=1800)
 
 
 def image_root(image: str) -> Root:
