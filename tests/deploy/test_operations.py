@@ -93,7 +93,7 @@ async def test_the_stores_password_changes_without_a_restart(tmp_path: Path) -> 
             with server.client() as client:
                 client.execute_command("ACL", "SETUSER", "quotad", "on", ">first", "~*", "&*", "+@all")
                 (tmp_path / "password").write_text("first")
-                store = {
+                store: dict[str, object] = {
                     "url": f"redis://quotad@127.0.0.1:{server.port}/0",
                     "passwordFile": str(tmp_path / "password"),
                 }
