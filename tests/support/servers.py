@@ -11,6 +11,8 @@ session, emptied before each test. Make them known with
 
 import contextlib
 import importlib.util
+import itertools
+import os
 import shutil
 import signal
 import socket
@@ -66,12 +68,29 @@ def every_engine() -> list[Engine]:
     return [*engines(), *(engine for engine in older if binary(engine) is not None)]
 
 
+_PORTS = range(10_000, 32_000)
+"""Below those that systems hand out by themselves, to whoever connects or asks for any port."""
+_SHARES = 8
+
+
+def _own_ports() -> Iterator[int]:
+    """This process's share of them, again and again: of two pytest workers neither takes the other's."""
+    worker = int("0" + os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw"))
+    own = _PORTS[worker % _SHARES :: _SHARES]
+    start = os.getpid() * 97 % len(own)
+    return itertools.cycle([*own[start:], *own[:start]])
+
+
+_own = _own_ports()
+
+
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of 127.0.0.1 that is free, and stays so while nothing listens there."""
+    for port in _own:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError
 
 
 @dataclass(frozen=True)
