@@ -1,10 +1,12 @@
-"""What every test stands on: the store fixtures, and one Hypothesis profile."""
+"""What every test stands on: the store fixtures, one Hypothesis profile, patient clients."""
 
 import os
 
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from hypothesis import HealthCheck, settings
 
 from tests.support.servers import shared_store, store_server
+from tests.support.waiting import AT_MOST_S
 
 __all__ = ["shared_store", "store_server"]
 
@@ -16,3 +18,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quotad"))
+
+# httpx gives up after five seconds, which a machine may stand still.
+for part in ("connect", "read", "write", "pool"):
+    setattr(DEFAULT_TIMEOUT_CONFIG, part, AT_MOST_S)
