@@ -20,11 +20,13 @@ def files() -> dict[str, str]:
         "metadata": {"name": "quotad"},
         "spec": rules(),
     }
+    operators = _yaml(resource)
     return {
         "monitoring/dashboard.json": board,
         "monitoring/alerts.yaml": _yaml(rules()),
         "kubernetes/components/monitoring/dashboard.json": board,
-        "kubernetes/components/monitoring/prometheusrule.yaml": _yaml(resource),
+        "kubernetes/components/monitoring/prometheusrule.yaml": operators,
+        "helm/quotad/prometheusrule.yaml": operators,
     }
 
 
