@@ -193,5 +193,5 @@ class Draft:
         return {
             plan_id
             for plan_id, bound in plans.items()
-            if bound is not None and any(service_id in routed for service_id, _, _ in bound.places)
+            if bound is not None and any(at.service_id in routed for at in bound.places)
         }

@@ -8,10 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from quotad.catalog.records import BoundPlan
+from quotad.core.apis import ApiMatcher
 from quotad.core.plans import ENVIRONMENTS, UNLIMITED, Environment, Secret, Service, Subject, UsagePlan
 from quotad.core.table import throttle_of
 
 _Key = tuple[str, Environment]
+_ApiKey = tuple[str, Environment, str]
+"""With an Api, or for the whole environment without."""
 _Set = frozenset[str]
 _Value = TypeVar("_Value")
 
@@ -66,8 +69,12 @@ class LiveTable:
         """Sets of plan ids, each once."""
         self._ids_by_name: dict[str, list[str]] = {}
         self._plan_ids: dict[str, _Set] = {}
-        self._enforced: dict[_Key, _Place] = {}
-        self._shadows: dict[_Key, _Place] = {}
+        self._enforced: dict[_ApiKey, _Place] = {}
+        self._shadows: dict[_ApiKey, _Place] = {}
+        self._apis_bound: dict[_Key, int] = {}
+        """How often plans are bound to single Apis."""
+        self._matchers: dict[str, ApiMatcher] = {}
+        """By service; made when asked for."""
         self._throttles: dict[_Key, Subject] = {}
         self._defaults: dict[_Key, str] = {}
         """Plans of whoever has none there."""
@@ -80,6 +87,7 @@ class LiveTable:
             for service in self.services.values():
                 self._ids_by_name.setdefault(service.service_name, []).append(service.service_id)
             for service_id in changes.services:
+                self._matchers.pop(service_id, None)
                 self._take_rules(service_id)
         for plan_id, bound in changes.plans.items():
             self._bind(plan_id, bound)
@@ -115,26 +123,42 @@ class LiveTable:
             return "", "no_route"
         return found.service_id, "" if environment in found.environments else "no_route"
 
-    def callers(self, service_id: str, environment: Environment) -> Mapping[str, Subject]:
+    def apis(self, service_id: str, environment: Environment) -> ApiMatcher | None:
+        """See ``Table``."""
+        if (service_id, environment) not in self._apis_bound:
+            return None
+        matcher = self._matchers.get(service_id)
+        if matcher is None:
+            service = self.services.get(service_id)
+            matcher = self._matchers[service_id] = ApiMatcher(() if service is None else service.apis)
+        return matcher
+
+    def callers(self, service_id: str, environment: Environment, api_id: str = "") -> Mapping[str, Subject]:
         """See ``Table``. A place that is not published has its callers all the same."""
-        return self._enforced.get((service_id, environment), {})
+        return self._enforced.get((service_id, environment, api_id), {})
 
-    def shadows(self, service_id: str, environment: Environment) -> Mapping[str, Subject]:
+    def shadows(self, service_id: str, environment: Environment, api_id: str = "") -> Mapping[str, Subject]:
         """See ``Table``."""
-        return self._shadows.get((service_id, environment), {})
+        return self._shadows.get((service_id, environment, api_id), {})
 
-    def bound_shadows(self, service_id: str, environment: Environment) -> Mapping[str, Subject]:
+    def bound_shadows(
+        self, service_id: str, environment: Environment, api_id: str = ""
+    ) -> Mapping[str, Subject]:
         """See ``Table``."""
-        place = self._shadows.get((service_id, environment))
+        place = self._shadows.get((service_id, environment, api_id))
         return {} if place is None else place.by_plan
 
     def throttle(self, service_id: str, environment: Environment) -> Subject | None:
         """See ``Table``."""
         return self._throttles.get((service_id, environment))
 
-    def has_default(self, service_id: str, environment: Environment, secret_id: str) -> bool:
+    def has_default(
+        self, service_id: str, environment: Environment, secret_id: str, api_id: str = ""
+    ) -> bool:
         """See ``Table``."""
-        place = self._enforced.get((service_id, environment))
+        if api_id and secret_id in self.callers(service_id, environment, api_id):
+            return False
+        place = self._enforced.get((service_id, environment, ""))
         return place is not None and place.has_default(secret_id)
 
     def subjects(self) -> Iterator[Subject]:
@@ -164,32 +188,41 @@ class LiveTable:
                 self._defaults[key] = rule.default_plan_id
 
     def _default(self, key: _Key, plan: UsagePlan | None) -> None:
-        place = self._enforced.get(key)
+        place = self._enforced.get((*key, ""))
         if place is None:
             if plan is None:
                 return
-            place = self._enforced[key] = _Place(self._plan_ids)
+            place = self._enforced[*key, ""] = _Place(self._plan_ids)
         place.default(None if plan is None else Subject(plan, *key))
         if not place.is_used:
-            del self._enforced[key]
+            del self._enforced[*key, ""]
 
     def _bind(self, plan_id: str, bound: BoundPlan | None) -> None:
         before = self.bound.pop(plan_id, None)
         self.plans.pop(plan_id, None)
-        for service_id, environment, shadow in () if before is None else before.places:
-            places, key = self._shadows if shadow else self._enforced, (service_id, environment)
+        for service_id, environment, shadow, api_id in () if before is None else before.places:
+            places, key = self._shadows if shadow else self._enforced, (service_id, environment, api_id)
             if key in places and not places[key].unbind(plan_id):
                 del places[key]
+            if api_id:
+                self._count_bound((service_id, environment), -1)
         if bound is None:
             return
         self.bound[plan_id] = bound
         self.plans[plan_id] = bound.plan
-        for service_id, environment, shadow in bound.places:
-            places, key = self._shadows if shadow else self._enforced, (service_id, environment)
+        for service_id, environment, shadow, api_id in bound.places:
+            places, key = self._shadows if shadow else self._enforced, (service_id, environment, api_id)
             place = places.get(key)
             if place is None:
                 place = places[key] = _Place(self._plan_ids)
-            place.bind(Subject(bound.plan, service_id, environment, shadow=shadow))
+            place.bind(Subject(bound.plan, service_id, environment, shadow=shadow, api_id=api_id))
+            if api_id:
+                self._count_bound((service_id, environment), 1)
+
+    def _count_bound(self, key: _Key, more: int) -> None:
+        count = self._apis_bound.pop(key, 0) + more
+        if count:
+            self._apis_bound[key] = count
 
 
 class _Place(Mapping[str, Subject]):
@@ -285,7 +318,8 @@ class _Place(Mapping[str, Subject]):
 
 
 def _own(subject: Subject, secret_id: str) -> Subject:
-    return Subject(subject.plan, subject.service_id, subject.environment, secret_id, subject.shadow)
+    place = subject.service_id, subject.environment
+    return Subject(subject.plan, *place, secret_id, subject.shadow, subject.api_id)
 
 
 def _renew(kept: dict[str, _Value], changes: Mapping[str, _Value | None]) -> None:

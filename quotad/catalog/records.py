@@ -10,10 +10,12 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from quotad.catalog.vault import KEY_FIELD, PREVIOUS_FIELD, Vault, VaultError
+from quotad.core.apis import METHODS, pattern_of
 from quotad.core.plans import (
     ENVIRONMENTS,
     QUOTA_WINDOWS,
     UNLIMITED,
+    Api,
     Environment,
     EnvironmentRule,
     LeaseRule,
@@ -36,12 +38,22 @@ class RecordError(QuotadError):
     """A record that this version cannot read; the text names it and holds no key."""
 
 
+class BoundAt(NamedTuple):
+    """A place where a plan is bound."""
+
+    service_id: str
+    environment: Environment
+    shadow: bool
+    """Whether it is a shadow plan there."""
+    api_id: str = ""
+    """Empty: the whole environment."""
+
+
 class BoundPlan(NamedTuple):
     """A plan, and where it is bound."""
 
     plan: UsagePlan
-    places: tuple[tuple[str, Environment, bool], ...]
-    """Service id, environment, and whether it is a shadow plan there."""
+    places: tuple[BoundAt, ...]
 
 
 def service_of(record: Record) -> Service:
@@ -54,6 +66,7 @@ def service_of(record: Record) -> Service:
             str(record.get("serviceDesc", "")),
             tuple(name for name in ENVIRONMENTS if environments.get(name, {}).get("published") is True),
             tuple(_rules(environments, _whole(record, "modified", 0) // 1000)),
+            tuple(map(_api, record.get("apis") or ())),
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise _unreadable("service", record.get("serviceId"), error) from None
@@ -67,7 +80,12 @@ def plan_of(record: Record, *, journal: bool = True) -> BoundPlan:
     """
     try:
         places = tuple(
-            (str(at["serviceId"]), _environment(at["environment"]), at.get("shadow") is True)
+            BoundAt(
+                str(at["serviceId"]),
+                _environment(at["environment"]),
+                at.get("shadow") is True,
+                str(at.get("apiId") or ""),
+            )
             for at in record.get("environments", ())
         )
         return BoundPlan(_plan(record, journal), places)
@@ -97,6 +115,13 @@ def secret_of(record: Record, vault: Vault | None) -> tuple[Secret, frozenset[st
         return secret, frozenset(plans)
     except (KeyError, TypeError, AttributeError, ValueError, VaultError) as error:
         raise _unreadable("secret", record.get("secretId"), error) from None
+
+
+def _api(said: Record) -> Api:
+    if said["method"] not in METHODS:
+        raise ValueError("method")
+    pattern_of(said["path"])
+    return Api(str(said["apiId"]), str(said["apiName"]), str(said["method"]), str(said["path"]))
 
 
 def plan_fields(plan: UsagePlan) -> dict[str, Any]:

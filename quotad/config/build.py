@@ -1,5 +1,6 @@
 """Sections that are each valid -> one Config: what spans several of them, and every number derived."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from quotad.config import admin_schema, auth_schema, authorize_schema, schema, service_schema, tracing_schema
@@ -25,7 +26,7 @@ from quotad.config.model import (
 )
 from quotad.config.tenant import Limits
 from quotad.config.upstream_schema import HealthSection
-from quotad.core.plans import Binding, EnvironmentRule, LeaseRule, Secret, Service, UsagePlan
+from quotad.core.plans import Api, Binding, EnvironmentRule, LeaseRule, Secret, Service, UsagePlan
 
 
 def listen_of(section: schema.ListenSection, folder: Path) -> Listen:
@@ -277,6 +278,7 @@ def service_of(section: service_schema.ServiceSection) -> Service:
         section.service_desc,
         tuple(dict.fromkeys(place.environment for place in section.environments)),
         tuple(rule for rule in dict.fromkeys(rules) if rule != EnvironmentRule(rule.environment)),
+        tuple(Api(api.api_id, api.api_name or api.api_id, api.method, api.path) for api in section.apis),
     )
 
 
@@ -331,12 +333,17 @@ def secret_of(section: schema.SecretSection) -> Secret:
     )
 
 
-def binding_of(section: schema.BindingSection, service_ids: list[str]) -> Binding:
-    """A binding whose services were found, in the order of its environments."""
-    pairs = zip(service_ids, section.environments, strict=True)
-    return Binding(
-        section.usage_plan_id,
-        tuple(section.secret_ids),
-        tuple((service_id, bound.environment) for service_id, bound in pairs),
-        section.shadow,
-    )
+def bindings_of(section: schema.BindingSection, service_ids: list[str]) -> Iterator[Binding]:
+    """What a binding says whose services were found, in the order of its environments.
+
+    One of all environments that are whole, and one for each of which single Apis are named.
+    """
+    pairs = list(zip(service_ids, section.environments, strict=True))
+    plan_id, secret_ids = section.usage_plan_id, tuple(section.secret_ids)
+    whole = tuple((service_id, bound.environment) for service_id, bound in pairs if bound.apis is None)
+    if whole or not pairs:
+        yield Binding(plan_id, secret_ids, whole, section.shadow)
+    for service_id, bound in pairs:
+        if bound.apis is not None:
+            place = (service_id, bound.environment)
+            yield Binding(plan_id, secret_ids, (place,), section.shadow, tuple(dict.fromkeys(bound.apis)))

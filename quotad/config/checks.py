@@ -1,6 +1,7 @@
 """Rules that span several sections of a file. Each adds every Problem that it finds."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
+from itertools import product
 from typing import NamedTuple
 
 from quotad.config import admin_schema, authorize_schema, schema, service_schema
@@ -160,21 +161,22 @@ class Reach(NamedTuple):
 def one_plan_each(
     bindings: Mapping[int, tuple[schema.BindingSection, list[str]]], document: Document
 ) -> None:
-    """A Secret reaches one (service, environment) through at most one plan, and one shadow plan beside it.
+    """A Secret reaches one environment, or one Api there, through at most one plan and one shadow plan.
 
     Whichever is bound last is refused.
     """
-    reached: dict[tuple[str, str, Environment, bool], Reach] = {}
+    reached: dict[tuple[str, str, Environment, bool, str], Reach] = {}
     for at, (binding, service_ids) in bindings.items():
         role = "shadow plan" if binding.shadow else "plan"
         for service_id, bound in zip(service_ids, binding.environments, strict=True):
-            for secret_id in binding.secret_ids:
-                key = (secret_id, service_id, bound.environment, binding.shadow)
+            for secret_id, api_id in product(binding.secret_ids, bound.apis or ("",)):
+                key = (secret_id, service_id, bound.environment, binding.shadow, api_id)
                 before = reached.setdefault(key, Reach(binding.usage_plan_id, at))
                 if before.plan_id != binding.usage_plan_id:
+                    place = "/".join(filter(None, (service_id, bound.environment, api_id)))
                     document.refuse(
                         ("bindings", at),
-                        f"secret {secret_id} would reach {service_id}/{bound.environment} through {role}"
+                        f"secret {secret_id} would reach {place} through {role}"
                         f" {binding.usage_plan_id}, but does so through {role} {before.plan_id}"
                         f" (bindings[{before.at}])",
                     )

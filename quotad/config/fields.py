@@ -282,6 +282,11 @@ Id = Annotated[
     str,
     Matches(r"[A-Za-z0-9_-]{1,64}", "must be 1 to 64 characters of A-Z a-z 0-9 _ -"),
 ]
+ApiId = Annotated[
+    str,
+    Matches(r"[A-Za-z0-9_-]{1,40}", "must be 1 to 40 characters of A-Z a-z 0-9 _ -"),
+]
+"""Shorter than others: it stands in a key's name beside three of them."""
 SecretId = Annotated[
     str,
     Matches(r"[A-Za-z0-9_-]{5,50}", "must be 5 to 50 characters of A-Z a-z 0-9 _ -"),

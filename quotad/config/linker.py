@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from quotad.config import (
     admin_schema,
+    api_checks,
     authorize_schema,
     build,
     checks,
@@ -126,6 +127,7 @@ class Linker:
         )
         for section, field in (("services", "serviceId"), ("plans", "usagePlanId"), ("secrets", "secretId")):
             checks.unique(section, field, self._given(section, field), self._document)
+        api_checks.apis_differ(services, self._document)
         checks.environments_have_rules(services, self._named("plans", "usagePlanId"), self._document)
         linked = self._linked_routes(routes, names)
         bindings = self._linked_bindings(names)
@@ -169,8 +171,14 @@ class Linker:
             service_ids = [service_id for service_id in found if service_id is not None]
             if len(service_ids) == len(found):
                 whole[at] = (binding, service_ids)
+        api_checks.apis_are_known(whole, names.by_id, self._document)
+        api_checks.one_level_each(whole, self._document)
         checks.one_plan_each(whole, self._document)
-        return [build.binding_of(binding, service_ids) for binding, service_ids in whole.values()]
+        return [
+            found
+            for binding, service_ids in whole.values()
+            for found in build.bindings_of(binding, service_ids)
+        ]
 
     def _authorize(self, workers: int) -> authorize_schema.AuthorizeSection | None:
         if "authorize" not in self._values:

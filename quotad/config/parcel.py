@@ -32,6 +32,7 @@ _CLASSES = (
     *(health_model.CheckRules, health_model.HealthRules, health_model.RetryRules),
     *(model.Route, model.StoreConfig, model.Telemetry, model.UpstreamAddress),
     *(
+        plans.Api,
         plans.Binding,
         plans.EnvironmentRule,
         plans.LeaseRule,

@@ -333,6 +333,8 @@ class BoundEnvironment(Section):
     """A service's id, or its name where no other service has it."""
     environment: EnvironmentName
     """release, prepub or test."""
+    apis: Annotated[list[kind.ApiId], Field(min_length=1)] | None = None
+    """Ids of single Apis of the service; absent: all that is called there."""
 
 
 class BindingSection(Section):

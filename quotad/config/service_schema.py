@@ -1,12 +1,13 @@
 """Services: where each is published, and what holds there for all callers."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from quotad.config import fields as kind
 from quotad.config.choices import ByName, EnvironmentName
 from quotad.config.section import Section
+from quotad.core.apis import APIS_AT_MOST, pattern_of
 from quotad.core.plans import ENVIRONMENTS, UNLIMITED
 
 
@@ -37,6 +38,29 @@ class ServiceEnvironmentSection(Section):
     """The usagePlanId of callers that are bound to no plan there; absent: they get 403."""
 
 
+def _api_path(path: str) -> str:
+    """Raises ValueError."""
+    pattern_of(path)
+    return path
+
+
+ApiPath = Annotated[str, kind.Parsed(_api_path, pattern=r"/[A-Za-z0-9._~!$&'()+,=:@{}*/-]*")]
+ApiMethod = Literal["ANY", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+class ApiSection(Section):
+    """One operation of a service, to which a plan can be bound instead of an environment."""
+
+    api_id: kind.ApiId
+    """Unlike the service's others. Names counters: a new id starts from zero."""
+    api_name: kind.Name | None = None
+    """Absent: the id."""
+    method: ApiMethod = "ANY"
+    """ANY: every one that no other Api of the same path has."""
+    path: ApiPath
+    """As the backend is asked for it; {name} stands for one segment, a last /* for whatever follows."""
+
+
 class ServiceSection(Section):
     """A backend as callers know it."""
 
@@ -52,3 +76,5 @@ class ServiceSection(Section):
     """Where it is published: names, or mappings with what holds there; []: nowhere yet."""
     throttle: ThrottleSection | None = None
     """Of each environment that has none of its own; each counts for itself."""
+    apis: Annotated[list[ApiSection], Field(max_length=APIS_AT_MOST)] = Field(default=[])
+    """What single plans can be bound to."""

@@ -20,8 +20,10 @@ from quotad.controlplane.views import Difference, difference
 from quotad.controlplane.wanted import (
     Bound,
     Place,
+    apis_exist,
     bound_by,
     names_of,
+    one_level_each,
     one_plan_each,
     place_of,
     wanted_plan,
@@ -148,7 +150,13 @@ class _Target:
         self._compare_services()
         places = self._compare_plans()
         held = await self._compare_secrets()
+        one_level_each(places)
+        apis_exist(places, self._service_after)
         one_plan_each(places, held)
+
+    def _service_after(self, service_id: str) -> Record | None:
+        pair = self.services.get(service_id)
+        return self._old_services.get(service_id) if pair is None else pair[1]
 
     def _compare_services(self) -> None:
         plan_ids = set(self._table.plans) if self._prune else {*self._table.plans, *self._old_plans}

@@ -20,7 +20,7 @@ REASON_LENGTH = 500
 UNTIL_WINDOW_END = -1
 UNTIL_NEVER = 0
 
-_PLACE = ("usagePlanId", "serviceId", "environment", "secretId", "shadow")
+_PLACE = ("usagePlanId", "serviceId", "environment", "apiId", "secretId", "shadow")
 _FIELDS = {
     "reset": (*_PLACE, "windows", "reason"),
     "top-up": (*_PLACE, "window", "amount", "until", "reason"),
@@ -40,13 +40,18 @@ class Place:
     environment: str
     secret_id: str = ""
     shadow: bool = False
+    api_id: str = ""
 
     def subject(self, table: Table) -> Subject:
         """The one Subject. Raises RefusedError when there is none, or not only one."""
-        sought = Sought(self.usage_plan_id, self.service_id, self.environment, shadow=self.shadow)
+        sought = Sought(
+            self.usage_plan_id, self.service_id, self.environment, shadow=self.shadow, api_id=self.api_id
+        )
         _, found = find(table, sought, 1)
         if not found:
             raise RefusedError(404, "This plan is not bound there.")
+        if found[0].api_id and not self.api_id:
+            raise RefusedError(400, "This plan is bound to single Apis there: name an apiId.")
         if not found[0].secret_id and self.secret_id:
             raise RefusedError(400, "The Secrets of this plan share their counters: leave secretId out.")
         if found[0].secret_id:
@@ -112,6 +117,7 @@ def parse_change(action: Action, body: bytes) -> Change:
         _text(members, "environment"),
         _text(members, "secretId") if "secretId" in members else "",
         shadow,
+        _text(members, "apiId") if "apiId" in members else "",
     )
     read = _reset if action == "reset" else _top_up
     windows, amount, until_us = read(members)

@@ -1,7 +1,8 @@
 """``GET /v1/explain``: why a request was refused, or what one would meet now.
 
-Either ``requestId``, of a refusal among the last that each sidecar remembers; or ``secretId``,
-``serviceId`` and ``environment``: which plan holds there, what is left of it, and what would refuse.
+Either ``requestId``, of a refusal among the last that each sidecar remembers; or ``secretId``, ``serviceId``
+and ``environment``, where plans are bound to single Apis also ``apiId``: which plan holds there, what is left
+of it, and what would refuse.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from quotad.core.usage_rows import Row, row, stamp
 from quotad.telemetry.refusals import KEPT, PREFIX_LENGTH, is_request_id
 
 _PLACE = ("secretId", "serviceId", "environment")
+_API = "apiId"
 
 TEXTS = {
     "": "A request would be admitted, unless its rate is exceeded.",
@@ -23,6 +25,8 @@ TEXTS = {
     "secret_disabled": "The Secret is disabled: its requests get 401.",
     "secret_expired": "The Secret has expired: its requests get 401.",
     "unknown_service": "There is no such service.",
+    "unknown_api": "The service has no such Api: requests for none of its Apis get 404.",
+    "api_needed": "Plans are bound to single Apis there: it depends on the Api (apiId).",
     "unpublished": "The service is not published in this environment.",
     "not_bound": "No enforcing plan is bound for this Secret there: its requests get 403.",
     "throttle": "The throttle of the environment admits nothing: its requests get 429.",
@@ -51,14 +55,16 @@ class Place:
     secret_id: str
     service_id: str
     environment: Environment
+    api_id: str = ""
+    """Which Api is called; matters where plans are bound to single ones."""
 
 
 def parse_question(parameters: Iterable[tuple[str, str]]) -> Place | str:
     """Read the query: a place, or a request id. Raises QueryError: nothing is guessed."""
     given: dict[str, str] = {}
     for name, value in parameters:
-        if name != "requestId" and name not in _PLACE:
-            raise QueryError(f"Unknown query parameter; known are requestId, {', '.join(_PLACE)}.")
+        if name not in ("requestId", *_PLACE, _API):
+            raise QueryError(f"Unknown query parameter; known are requestId, {', '.join(_PLACE)}, {_API}.")
         if name in given:
             raise QueryError(f"{name} is given more than once.")
         given[name] = value
@@ -73,11 +79,11 @@ def parse_question(parameters: Iterable[tuple[str, str]]) -> Place | str:
     missing = [name for name in _PLACE if not given.get(name)]
     if missing:
         raise QueryError(f"{missing[0]} is missing: give requestId, or all of {', '.join(_PLACE)}.")
-    for name in ("secretId", "serviceId"):
+    for name in ("secretId", "serviceId", _API):
         check_id(given, name)
     for environment in ENVIRONMENTS:
         if environment == given["environment"]:
-            return Place(given["secretId"], given["serviceId"], environment)
+            return Place(given["secretId"], given["serviceId"], environment, given.get(_API, ""))
     raise QueryError(f"environment must be one of {', '.join(ENVIRONMENTS)}.")
 
 
@@ -102,12 +108,18 @@ async def explain_request(find: FindRefusal, request_id: str) -> Row:
 class Finding:
     """Which plan holds at a place, and what stands in the way before any limit is looked at."""
 
-    __slots__ = ("place", "reason", "shadow", "subject")
+    __slots__ = ("_single", "place", "reason", "shadow", "subject")
 
     def __init__(self, table: Table, place: Place, now_s: float) -> None:
         self.place = place
-        self.subject = table.callers(place.service_id, place.environment).get(place.secret_id)
-        self.shadow = table.shadows(place.service_id, place.environment).get(place.secret_id)
+        self._single = table.apis(place.service_id, place.environment) is not None
+        whole = place.service_id, place.environment
+        where = (*whole, place.api_id if self._single else "")
+        self.subject = table.callers(*where).get(place.secret_id)
+        self.shadow = table.shadows(*where).get(place.secret_id)
+        if self.subject is None and place.api_id:
+            # What nobody has a plan for has the environment's default plan.
+            self.subject = table.callers(*whole).get(place.secret_id)
         self.reason = self._obstacle(table, now_s)
         """A key of ``TEXTS``; empty when it is up to the limits."""
 
@@ -129,6 +141,10 @@ class Finding:
             return "unknown_service"
         if self.place.environment not in service.environments:
             return "unpublished"
+        if self._single and not self.place.api_id:
+            return "api_needed"
+        if self.place.api_id and all(api.api_id != self.place.api_id for api in service.apis):
+            return "unknown_api"
         if self.subject is None:
             return "not_bound"
         return "plan_disabled" if self.subject.plan.disabled else ""
@@ -142,6 +158,7 @@ def explanation(table: Table, finding: Finding, usages: Sequence[Usage]) -> Row:
         "secretId": place.secret_id,
         "serviceId": place.service_id,
         "environment": place.environment,
+        "apiId": place.api_id,
         "admitted": False,
         "reason": finding.reason,
         "detail": TEXTS[finding.reason],
@@ -149,7 +166,10 @@ def explanation(table: Table, finding: Finding, usages: Sequence[Usage]) -> Row:
         "comesBackAt": None,
         "storeTime": stamp(usages[0].now_us) if usages else None,
         "plan": None,
-        "byDefault": table.has_default(place.service_id, place.environment, place.secret_id),
+        "byDefault": finding.subject is not None
+        and table.has_default(
+            place.service_id, place.environment, place.secret_id, finding.subject.api_id or place.api_id
+        ),
         "throttle": None,
         "shadow": None,
     }

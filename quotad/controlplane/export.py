@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from quotad.catalog.records import plan_fields, plan_of
 from quotad.controlplane.desk import State
 from quotad.controlplane.replica import Record, Where, chunks
+from quotad.controlplane.views import shown_place
 from quotad.core.plans import ENVIRONMENTS
 
 _ALL = 1_000_000_000
@@ -53,7 +54,7 @@ async def exported(state: State, *, with_keys: bool) -> AsyncIterator[Part]:
 def _remarks(plan: Record, open_places: AbstractSet[tuple[str, str]]) -> Iterator[str]:
     for place in plan["environments"]:
         if (place["serviceId"], place["environment"]) not in open_places:
-            where = f"{place['serviceId']}/{place['environment']}"
+            where = shown_place(place)
             yield f"{plan['usagePlanId']} is bound to {where} too, which is not published."
 
 
@@ -65,7 +66,8 @@ def _service(record: Record) -> dict[str, Any]:
         rules = {rule: place[rule] for rule in ("throttle", "defaultPlan") if place[rule] is not None}
         if place["published"]:
             places.append({"environment": name, **rules} if rules else name)
-    return {**said, "environments": places}
+    apis = {"apis": [dict(api) for api in record["apis"]]} if record.get("apis") else {}
+    return {**said, "environments": places, **apis}
 
 
 def _plan(record: Record) -> dict[str, Any]:
@@ -101,10 +103,14 @@ def _bindings(
 ) -> Iterator[dict[str, Any]]:
     """One for where it denies, one for where it is a shadow; one that is not whole says ``[]``."""
     for shadow in (False, True):
+        apis: dict[tuple[str, str], list[str]] = {}
+        for each in plan["environments"]:
+            place = each["serviceId"], each["environment"]
+            if each["shadow"] == shadow and place in open_places:
+                apis.setdefault(place, []).extend([each["apiId"]] if each.get("apiId") else [])
         places = [
-            {"service": each["serviceId"], "environment": each["environment"]}
-            for each in plan["environments"]
-            if each["shadow"] == shadow and (each["serviceId"], each["environment"]) in open_places
+            {"service": service_id, "environment": where, **({"apis": named} if named else {})}
+            for (service_id, where), named in apis.items()
         ]
         if places or (secret_ids and not shadow and not plan["environments"]):
             said = {"usagePlanId": plan["usagePlanId"], "secretIds": secret_ids, "environments": places}

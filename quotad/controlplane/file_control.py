@@ -5,7 +5,6 @@ from typing import Any
 
 from quotad.controlplane.refusal import OperationError, Reason
 from quotad.controlplane.wanted import wanted_plan, wanted_service
-from quotad.core.plans import Environment
 from quotad.core.table import PlanTable
 from quotad.errors import StoreError
 from quotad.store.control import Change, Commit, Head
@@ -55,14 +54,18 @@ class FileControl:
                 yield self._secrets(table)
 
     def _plans(self, table: PlanTable) -> list[tuple[str, dict[str, Any]]]:
-        places: dict[str, dict[tuple[str, Environment], bool]] = {}
+        places: dict[str, dict[tuple[str, str, str], bool]] = {}
         for binding in table.bindings:
             mine = places.setdefault(binding.usage_plan_id, {})
             for place in binding.environments:
-                mine[place] = mine.get(place, True) and binding.shadow
+                for api_id in binding.api_ids or ("",):
+                    mine[*place, api_id] = mine.get((*place, api_id), True) and binding.shadow
         found = []
         for plan_id, plan in table.plans.items():
-            bound = [(*place, shadow) for place, shadow in places.get(plan_id, {}).items()]
+            bound = [
+                (service_id, environment, shadow, api_id)
+                for (service_id, environment, api_id), shadow in places.get(plan_id, {}).items()
+            ]
             record = wanted_plan(plan, None, bound, self._shown_us, "configuration")
             found.append((plan_id, {**record, "version": plan.version}))
         return found

@@ -1,8 +1,8 @@
 """``GET /v1/usage/history``: use by day or hour; and use by Secret where Secrets share counters.
 
-Query: ``usagePlanId``, ``serviceId``, ``environment``, ``secretId`` (all exact), ``shadow`` (true: those
-of shadow plans, else of enforcing ones), ``unit`` (day or hour), ``from`` and ``to``, ``limit`` (1 to 100,
-default 100) and ``offset``.
+Query: ``usagePlanId``, ``serviceId``, ``environment``, ``apiId``, ``secretId`` (all exact), ``shadow`` (true:
+those of shadow plans, else of enforcing ones), ``unit`` (day or hour), ``from`` and ``to``, ``limit`` (1 to
+100, default 100) and ``offset``.
 
 Days are dates in the plan's time zone, both ends included, the last 30 unless said otherwise; hours are those
 of UTC that ``[from, to)`` has a part in (RFC 3339), the last 24 unless said otherwise. What is no longer kept

@@ -165,11 +165,17 @@ class Operations:
         await self._change(asker, "UnBindEnvironment", decide)
 
     async def reaches(
-        self, page: Page | None = None, *, plan_id: str = "", service_id: str = "", environment: str = ""
+        self,
+        page: Page | None = None,
+        *,
+        plan_id: str = "",
+        service_id: str = "",
+        environment: str = "",
+        api_id: str = "",
     ) -> tuple[int, list[Reach]]:
         """Where plans are bound."""
         replica = await self.records()
-        return replica.reaches(plan_id, service_id, environment, page)
+        return replica.reaches(plan_id, service_id, environment, page, api_id)
 
     # Secrets.
 

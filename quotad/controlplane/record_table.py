@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 from quotad.catalog.records import plan_of, service_of
 from quotad.controlplane.replica import Reach, Replica
 from quotad.controlplane.subjects import Sought
+from quotad.core.apis import ApiMatcher
 from quotad.core.plans import ENVIRONMENTS, UNLIMITED, Environment, Secret, Service, Subject, UsagePlan
 from quotad.core.table import throttle_of
 from quotad.store.control import Head
@@ -43,19 +44,33 @@ class RecordTable:
         found = self.services.get(service)
         return service, "" if found is not None and environment in found.environments else "no_route"
 
-    def callers(self, service_id: str, environment: Environment) -> Mapping[str, Subject]:
+    def apis(self, service_id: str, environment: Environment) -> ApiMatcher | None:
         """See ``Table``."""
-        return _Found(lambda secret_id: self._subject(secret_id, service_id, environment, shadow=False))
+        service = self.services.get(service_id)
+        _, reaches = self._replica.reaches(service_id=service_id, environment=environment)
+        if service is None or not any(reach.api_id for reach in reaches):
+            return None
+        return ApiMatcher(service.apis)
 
-    def shadows(self, service_id: str, environment: Environment) -> Mapping[str, Subject]:
+    def callers(self, service_id: str, environment: Environment, api_id: str = "") -> Mapping[str, Subject]:
         """See ``Table``."""
-        return _Found(lambda secret_id: self._subject(secret_id, service_id, environment, shadow=True))
+        at = Reach("", service_id, environment, False, 0, api_id)
+        return _Found(lambda secret_id: self._subject(secret_id, at))
 
-    def bound_shadows(self, service_id: str, environment: Environment) -> Mapping[str, Subject]:
+    def shadows(self, service_id: str, environment: Environment, api_id: str = "") -> Mapping[str, Subject]:
         """See ``Table``."""
-        here = self._reaches(Sought(service_id=service_id, environment=environment, shadow=True))
-        plans = [self.plans[reach.usage_plan_id] for reach in here]
-        return {plan.usage_plan_id: Subject(plan, service_id, environment, shadow=True) for plan in plans}
+        at = Reach("", service_id, environment, True, 0, api_id)
+        return _Found(lambda secret_id: self._subject(secret_id, at))
+
+    def bound_shadows(
+        self, service_id: str, environment: Environment, api_id: str = ""
+    ) -> Mapping[str, Subject]:
+        """See ``Table``."""
+        there = Sought(service_id=service_id, environment=environment, shadow=True)
+        found = [reach for reach in self._reaches(there) if reach.api_id == api_id]
+        plans = [self.plans[reach.usage_plan_id] for reach in found]
+        place = service_id, environment, "", True, api_id
+        return {plan.usage_plan_id: Subject(plan, *place) for plan in plans}
 
     def throttle(self, service_id: str, environment: Environment) -> Subject | None:
         """See ``Table``."""
@@ -65,11 +80,13 @@ class RecordTable:
                 return throttle_of(service_id, rule)
         return None
 
-    def has_default(self, service_id: str, environment: Environment, secret_id: str) -> bool:
+    def has_default(
+        self, service_id: str, environment: Environment, secret_id: str, api_id: str = ""
+    ) -> bool:
         """See ``Table``."""
         if self._default(service_id, environment) is None or secret_id not in self.secrets:
             return False
-        return self._bound(secret_id, service_id, environment, shadow=False) is None
+        return self._bound(secret_id, Reach("", service_id, environment, False, 0, api_id)) is None
 
     def subjects(self) -> Iterator[Subject]:
         """See ``Table``. A plan that is bound to an environment is there also without any Secret."""
@@ -95,14 +112,19 @@ class RecordTable:
     def _reaches(self, sought: Sought) -> Iterator[Reach]:
         """By service, environment and plan, shadows last; default plans too."""
         asked = sought.usage_plan_id, sought.service_id, sought.environment
-        bound = self._replica.reaches(*asked)[1]
-        places = {(each.usage_plan_id, each.service_id, each.environment): each for each in bound}
-        for reach in self._default_reaches(sought):
-            places.setdefault((reach.usage_plan_id, reach.service_id, reach.environment), reach)
+        bound = self._replica.reaches(*asked, api_id=sought.api_id)[1]
+        places = {
+            (each.usage_plan_id, each.service_id, each.environment, each.api_id): each for each in bound
+        }
+        for reach in self._default_reaches(sought) if not sought.api_id else ():
+            places.setdefault((reach.usage_plan_id, reach.service_id, reach.environment, ""), reach)
         order = {name: at for at, name in enumerate(ENVIRONMENTS)}
         found = sorted(
             places.values(),
-            key=lambda each: (each.shadow, each.service_id, order[each.environment], each.usage_plan_id),
+            key=lambda each: (
+                *(each.shadow, each.service_id, order[each.environment]),
+                *(each.api_id, each.usage_plan_id),
+            ),
         )
         return (each for each in found if sought.shadow in (None, each.shadow))
 
@@ -117,36 +139,34 @@ class RecordTable:
 
     def _count(self, plan: UsagePlan, reach: Reach, secret_id: str) -> int:
         if secret_id:
-            subject = self._subject(secret_id, reach.service_id, reach.environment, shadow=reach.shadow)
+            subject = self._subject(secret_id, reach)
             return int(subject is not None and subject.plan.usage_plan_id == plan.usage_plan_id)
         return 1 if plan.scope == "plan" else self._replica.holder_count(plan.usage_plan_id)
 
     def _some(
         self, plan: UsagePlan, reach: Reach, secret_id: str, limit: int, offset: int
     ) -> Iterator[Subject]:
-        place = reach.service_id, reach.environment
-        if plan.scope == "plan":
-            yield Subject(plan, *place, shadow=reach.shadow)
-            return
-        ids = [secret_id] if secret_id else self._replica.holder_ids(plan.usage_plan_id, limit, offset)
+        ids = [""]
+        if plan.scope == "secret":
+            ids = [secret_id] if secret_id else self._replica.holder_ids(plan.usage_plan_id, limit, offset)
         for each in ids:
-            yield Subject(plan, *place, each, reach.shadow)
+            yield Subject(plan, reach.service_id, reach.environment, each, reach.shadow, reach.api_id)
 
-    def _subject(
-        self, secret_id: str, service_id: str, environment: Environment, *, shadow: bool
-    ) -> Subject | None:
-        plan_id = self._bound(secret_id, service_id, environment, shadow=shadow)
-        if plan_id is None and not shadow and secret_id in self.secrets:
-            plan_id = self._default(service_id, environment)
+    def _subject(self, secret_id: str, at: Reach) -> Subject | None:
+        """``at``: a place, whatever its plan."""
+        plan_id = self._bound(secret_id, at)
+        if plan_id is None and not at.shadow and not at.api_id and secret_id in self.secrets:
+            plan_id = self._default(at.service_id, at.environment)
         plan = None if plan_id is None else self.plans.get(plan_id)
         if plan is None:
             return None
-        return Subject(plan, service_id, environment, secret_id if plan.scope == "secret" else "", shadow)
+        own = secret_id if plan.scope == "secret" else ""
+        return Subject(plan, at.service_id, at.environment, own, at.shadow, at.api_id)
 
-    def _bound(
-        self, secret_id: str, service_id: str, environment: Environment, *, shadow: bool
-    ) -> str | None:
-        return self._replica.plan_at(secret_id, service_id, environment, shadow=shadow)
+    def _bound(self, secret_id: str, at: Reach) -> str | None:
+        return self._replica.plan_at(
+            secret_id, at.service_id, at.environment, shadow=at.shadow, api_id=at.api_id
+        )
 
     def _default(self, service_id: str, environment: Environment) -> str | None:
         record = self._replica.service(service_id)

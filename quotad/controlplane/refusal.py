@@ -20,6 +20,10 @@ class Reason(Enum):
     ALREADY_BOUND = "already_bound"
     SECRET_CONFLICT = "secret_has_other_plan"  # noqa: S105 - a word
     ENVIRONMENT_CONFLICT = "environment_has_other_plan"
+    LEVEL_CONFLICT = "service_bound_otherwise"
+    NO_API = "unknown_api"
+    API_EXISTS = "api_exists"
+    API_IN_USE = "api_in_use"
     NOT_PUBLISHED = "environment_not_published"
     PLAN_IN_USE = "plan_in_use"
     SECRET_ENABLED = "secret_enabled"  # noqa: S105 - a word
@@ -68,6 +72,11 @@ def no_secret(secret_id: str) -> OperationError:
 def no_service(service_id: str) -> OperationError:
     """There is no such service."""
     return OperationError(Reason.NO_SERVICE, f"there is no service {_shown(service_id)}", "serviceId")
+
+
+def no_api(service_id: str, api_id: str) -> OperationError:
+    """The service has no such Api."""
+    return OperationError(Reason.NO_API, f"{_shown(service_id)} has no api {_shown(api_id)}", "apiId")
 
 
 def _shown(name: str) -> str:

@@ -11,39 +11,16 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal
 
+from quotad.controlplane.replica_tables import TABLES
 from quotad.core.plans import Environment
 from quotad.store.control import Head, Write
 
 Record = Mapping[str, Any]
 
-_TABLES = """
-CREATE TABLE service (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL, created INTEGER NOT NULL, record TEXT NOT NULL);
-CREATE INDEX service_created ON service (created, id);
-CREATE TABLE place (
-    service_id TEXT NOT NULL, environment TEXT NOT NULL, published INTEGER NOT NULL, default_plan TEXT,
-    PRIMARY KEY (service_id, environment)) WITHOUT ROWID;
-CREATE TABLE plan (id TEXT PRIMARY KEY, name TEXT NOT NULL, created INTEGER NOT NULL, record TEXT NOT NULL);
-CREATE INDEX plan_created ON plan (created, id);
-CREATE TABLE reach (
-    plan_id TEXT NOT NULL, service_id TEXT NOT NULL, environment TEXT NOT NULL, shadow INTEGER NOT NULL,
-    bound INTEGER NOT NULL, PRIMARY KEY (plan_id, service_id, environment)) WITHOUT ROWID;
-CREATE INDEX reach_place ON reach (service_id, environment, plan_id);
-CREATE TABLE secret (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL, type TEXT NOT NULL, enabled INTEGER NOT NULL, expires INTEGER,
-    previous_until INTEGER, created INTEGER NOT NULL, modified INTEGER NOT NULL, tag TEXT NOT NULL)
-    WITHOUT ROWID;
-CREATE INDEX secret_created ON secret (created, id);
-CREATE TABLE holder (
-    plan_id TEXT NOT NULL, secret_id TEXT NOT NULL, bound INTEGER NOT NULL,
-    PRIMARY KEY (plan_id, secret_id)) WITHOUT ROWID;
-CREATE INDEX holder_secret ON holder (secret_id, plan_id);
-CREATE TABLE credential (id TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE doomed (id TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
-"""
 _CHUNK = 500
 """Values in one statement; SQLite takes 999 in its oldest form."""
 
+_REACH = ("serviceId", "environment", "shadow", "bound")
 _COLUMNS = "id, name, type, enabled, expires, previous_until, created, modified, tag"
 
 
@@ -65,13 +42,15 @@ class SecretRow:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """A plan in an environment of a service."""
+    """A plan in an environment of a service, or for one Api there."""
 
     usage_plan_id: str
     service_id: str
     environment: Environment
     shadow: bool
     bound: int
+    api_id: str = ""
+    """Empty: the whole environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +67,7 @@ class Replica:
     def __init__(self) -> None:
         self.head = Head(0, "")
         self._db = sqlite3.connect(":memory:", isolation_level=None)
-        self._db.executescript(_TABLES)
+        self._db.executescript(TABLES)
 
     # How it comes to be.
 
@@ -144,10 +123,10 @@ class Replica:
                 whole = (record_id, record["usagePlanName"], record["created"], dumps(record))
                 run("INSERT INTO plan VALUES (?, ?, ?, ?)", whole)
                 reached = [
-                    (record_id, each["serviceId"], each["environment"], each["shadow"], each["bound"])
+                    (record_id, *(each[name] for name in _REACH), each.get("apiId", ""))
                     for each in record["environments"]
                 ]
-                many("INSERT INTO reach VALUES (?, ?, ?, ?, ?)", reached)
+                many("INSERT INTO reach VALUES (?, ?, ?, ?, ?, ?)", reached)
             case "secret":
                 run(
                     "INSERT INTO secret VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -198,16 +177,23 @@ class Replica:
         service_id: str = "",
         environment: str = "",
         page: Page | None = None,
+        api_id: str = "",
     ) -> tuple[int, list[Reach]]:
         """Where plans are bound: how many such places, and a page of them, the first bound first."""
         where = Where()
-        asked = {"plan_id": plan_id, "service_id": service_id, "environment": environment}
+        asked = {"plan_id": plan_id, "service_id": service_id, "environment": environment, "api_id": api_id}
         for name, value in asked.items():
             if value:
                 where.add(f"{name} = ?", value)
-        columns = "plan_id, service_id, environment, shadow, bound"
-        total, rows = self._page("reach", columns, where, "bound, plan_id, service_id, environment", page)
-        return total, [Reach(row[0], row[1], row[2], bool(row[3]), row[4]) for row in rows]
+        columns = "plan_id, service_id, environment, shadow, bound, api_id"
+        order = "bound, plan_id, service_id, environment, api_id"
+        total, rows = self._page("reach", columns, where, order, page)
+        return total, [Reach(row[0], row[1], row[2], bool(row[3]), row[4], row[5]) for row in rows]
+
+    def level(self, service_id: str) -> tuple[bool, Reach] | None:
+        """Whether the service's plans are bound to single Apis, and one of the bindings; None: none is."""
+        _, found = self.reaches(service_id=service_id, page=Page(1))
+        return (bool(found[0].api_id), found[0]) if found else None
 
     # Secrets.
 
@@ -249,13 +235,15 @@ class Replica:
         )
         return [row[0] for row in rows]
 
-    def plan_at(self, secret_id: str, service_id: str, environment: str, *, shadow: bool) -> str | None:
-        """The plan through which a Secret reaches an environment."""
+    def plan_at(
+        self, secret_id: str, service_id: str, environment: str, *, shadow: bool, api_id: str = ""
+    ) -> str | None:
+        """The plan through which a Secret reaches an environment, or one Api there."""
         found = self._first(
             "SELECT reach.plan_id FROM holder JOIN reach ON reach.plan_id = holder.plan_id"
             " WHERE holder.secret_id = ? AND reach.service_id = ? AND reach.environment = ?"
-            " AND reach.shadow = ?",
-            (secret_id, service_id, environment, shadow),
+            " AND reach.shadow = ? AND reach.api_id = ?",
+            (secret_id, service_id, environment, shadow, api_id),
         )
         return None if found is None else str(found[0])
 
@@ -264,7 +252,8 @@ class Replica:
         found: tuple[str, str, str] | None = self._first(
             "SELECT theirs.plan_id, theirs.service_id, theirs.environment FROM reach ours"
             " JOIN reach theirs ON theirs.service_id = ours.service_id"
-            " AND theirs.environment = ours.environment AND theirs.shadow = ours.shadow"
+            " AND theirs.environment = ours.environment AND theirs.api_id = ours.api_id"
+            " AND theirs.shadow = ours.shadow"
             " AND theirs.plan_id <> ours.plan_id"
             " JOIN holder ON holder.plan_id = theirs.plan_id AND holder.secret_id = ?"
             " WHERE ours.plan_id = ? LIMIT 1",

@@ -20,6 +20,7 @@ class Sought:
     """None: both."""
     search: str = ""
     """What stands in the id or name of the plan or the service; case does not matter."""
+    api_id: str = ""
 
     def matches(self, subject: Subject) -> bool:
         """Whether the Subject is meant, whatever its Secrets."""
@@ -28,6 +29,7 @@ class Sought:
             and self.service_id in ("", subject.service_id)
             and self.environment in ("", subject.environment)
             and self.shadow in (None, subject.shadow)
+            and self.api_id in ("", subject.api_id)
         )
 
     def mentions(self, plan: UsagePlan, service: Service | None) -> bool:
@@ -67,4 +69,5 @@ def _concerns(table: Table, subject: Subject, secret_id: str) -> bool:
     if not secret_id or subject.secret_id == secret_id:
         return True
     by_environment = table.shadows if subject.shadow else table.callers
-    return by_environment(subject.service_id, subject.environment).get(secret_id) is subject
+    place = subject.service_id, subject.environment, subject.api_id
+    return by_environment(*place).get(secret_id) is subject

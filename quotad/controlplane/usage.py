@@ -1,7 +1,7 @@
 """``GET /v1/usage``: what each plan has in use, per service and environment.
 
-Query: ``usagePlanId``, ``serviceId``, ``environment`` (all exact), ``limit`` (1 to 1000, default 100),
-``offset`` (default 0), ``secretId`` (exact), ``shadow`` (true: only those, false: none), ``search`` (in
+Query: ``usagePlanId``, ``serviceId``, ``environment``, ``apiId`` (all exact), ``limit`` (1 to 1000, default
+100), ``offset`` (default 0), ``secretId`` (exact), ``shadow`` (true: only those, false: none), ``search`` (in
 ids and names of plans and services), ``bySecret`` (true: ``limit`` up to 100). The answer is a
 ``core.usage_rows.document``, shadow plans last.
 """
@@ -23,6 +23,7 @@ _PARAMETERS = (
     "usagePlanId",
     "serviceId",
     "environment",
+    "apiId",
     "secretId",
     "shadow",
     "search",
@@ -51,6 +52,7 @@ class UsageQuery:
     environment: str = ""
     limit: int = PAGE_LENGTH
     offset: int = 0
+    api_id: str = ""
     by_secret: bool = False
     """Whether use by Secret is wanted too, where Secrets share counters."""
     secret_id: str = ""
@@ -62,7 +64,7 @@ class UsageQuery:
     def sought(self) -> Sought:
         """The filters."""
         whose = self.secret_id, self.shadow, self.search
-        return Sought(self.usage_plan_id, self.service_id, self.environment, *whose)
+        return Sought(self.usage_plan_id, self.service_id, self.environment, *whose, self.api_id)
 
 
 def parse_query(parameters: Iterable[tuple[str, str]]) -> UsageQuery:
@@ -74,7 +76,7 @@ def parse_query(parameters: Iterable[tuple[str, str]]) -> UsageQuery:
         if name in given:
             raise QueryError(f"{name} is given more than once.")
         given[name] = value
-    for name in ("usagePlanId", "serviceId", "secretId"):
+    for name in ("usagePlanId", "serviceId", "apiId", "secretId"):
         check_id(given, name)
     if not _SEARCH.fullmatch(given.get("search", "")):
         raise QueryError("search must be at most 50 characters, none a control character.")
@@ -86,6 +88,7 @@ def parse_query(parameters: Iterable[tuple[str, str]]) -> UsageQuery:
         usage_plan_id=given.get("usagePlanId", ""),
         service_id=given.get("serviceId", ""),
         environment=environment,
+        api_id=given.get("apiId", ""),
         limit=_whole(given, "limit", PAGE_LENGTH, 1, PAGE_LENGTH if by_secret else PAGE_LENGTH_MAX),
         offset=_whole(given, "offset", 0, 0, 10**_INT_DIGITS),
         by_secret=by_secret,

@@ -35,6 +35,8 @@ def service_view(record: Record) -> View:
             view[f"{name}.throttle"] = f"{throttle['rateRps']}/s, burst {throttle['burst']}"
         if place["defaultPlan"]:
             view[f"{name}.defaultPlan"] = place["defaultPlan"]
+    for api in record.get("apis") or ():
+        view[f"api {api['apiId']}"] = f"{api['method']} {api['path']} ({api['apiName']})"
     return view
 
 
@@ -53,7 +55,8 @@ def secret_view(record: Record) -> View:
 
 def shown_place(place: Record) -> str:
     """Where a plan is bound."""
-    return f"{place['serviceId']}/{place['environment']}{' (shadow)' if place.get('shadow') else ''}"
+    words = "/".join(filter(None, (place["serviceId"], place["environment"], place.get("apiId"))))
+    return f"{words}{' (shadow)' if place.get('shadow') else ''}"
 
 
 def difference(kind: str, record_id: str, before: View | None, after: View | None) -> Difference | None:

@@ -4,7 +4,7 @@ What the file names becomes as the file says. What it does not name stays, unles
 is the file's when the file names both of its ends.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,11 +12,11 @@ from quotad.catalog.records import plan_fields
 from quotad.catalog.vault import Vault
 from quotad.controlplane.refusal import OperationError, Reason
 from quotad.controlplane.replica import Record
-from quotad.core.plans import ENVIRONMENTS, UNLIMITED, Binding, Secret, Service, UsagePlan
+from quotad.core.plans import ENVIRONMENTS, UNLIMITED, Api, Binding, Secret, Service, UsagePlan
 from quotad.core.table import PlanTable
 
-Place = tuple[str, str, bool]
-"""Service, environment, and whether the plan is a shadow there."""
+Place = tuple[str, str, bool, str]
+"""Service, environment, whether the plan is a shadow there, and the one Api for which it holds (or none)."""
 
 NOWHERE: dict[str, Any] = {
     "published": False,
@@ -43,7 +43,11 @@ def bound_by(bindings: Iterable[Binding]) -> dict[str, Bound]:
     for binding in bindings:
         own = bound.setdefault(binding.usage_plan_id, Bound())
         pairs = reached.setdefault(binding.usage_plan_id, set())
-        places = {(service_id, where, binding.shadow) for service_id, where in binding.environments}
+        places = {
+            (service_id, where, binding.shadow, api_id)
+            for service_id, where in binding.environments
+            for api_id in binding.api_ids or ("",)
+        }
         own.secrets.update(binding.secret_ids)
         own.places |= places
         pairs |= {(secret_id, place) for secret_id in binding.secret_ids for place in places}
@@ -53,11 +57,12 @@ def bound_by(bindings: Iterable[Binding]) -> dict[str, Bound]:
 
 
 def _is_whole(plan_id: str, own: Bound, pairs: set[tuple[str, Place]]) -> None:
-    for service_id, where, shadow in own.places:
-        if shadow and (service_id, where, False) in own.places:
+    for service_id, where, shadow, api_id in own.places:
+        if shadow and (service_id, where, False, api_id) in own.places:
             raise OperationError(
                 Reason.INVALID,
-                f"plan {plan_id} is bound to {service_id}/{where} both as a shadow and not",
+                f"plan {plan_id} is bound to {place_words(service_id, where, api_id)}"
+                " both as a shadow and not",
                 "bindings",
             )
     if len(pairs) == len(own.secrets) * len(own.places):
@@ -67,7 +72,8 @@ def _is_whole(plan_id: str, own: Bound, pairs: set[tuple[str, Place]]) -> None:
             if (secret_id, place) not in pairs:
                 raise OperationError(
                     Reason.INVALID,
-                    f"plan {plan_id}: secret {secret_id} would have it in {place[0]}/{place[1]} too:"
+                    f"plan {plan_id}: secret {secret_id} would have it in"
+                    f" {place_words(place[0], place[1], place[3])} too:"
                     " all secrets of a plan have it in all of its environments; use a second plan",
                     "bindings",
                 )
@@ -102,7 +108,13 @@ def wanted_service(
         "created": now_us if before is None else before["created"],
         "modified": now_us,
         "environments": environments,
+        "apis": [api_fields(api) for api in service.apis],
     }
+
+
+def api_fields(api: Api) -> dict[str, str]:
+    """An Api as a service's record has it."""
+    return {"apiId": api.api_id, "apiName": api.api_name, "method": api.method, "path": api.path}
 
 
 def wanted_plan(
@@ -119,6 +131,7 @@ def wanted_plan(
                 "environment": place[1],
                 "shadow": place[2],
                 "bound": old.get(place, now_us),
+                **({"apiId": place[3]} if place[3] else {}),
             }
             for place in sorted(places)
         ],
@@ -161,7 +174,12 @@ def wanted_secret(
 
 def place_of(each: Record) -> Place:
     """A plan's place as a record has it."""
-    return each["serviceId"], each["environment"], bool(each["shadow"])
+    return each["serviceId"], each["environment"], bool(each["shadow"]), each.get("apiId", "")
+
+
+def place_words(service_id: str, environment: str, api_id: str = "") -> str:
+    """A place as errors and differences name it."""
+    return "/".join(filter(None, (service_id, environment, api_id)))
 
 
 def one_plan_each(places: Mapping[str, Iterable[Place]], held: Iterable[tuple[str, frozenset[str]]]) -> None:
@@ -181,10 +199,38 @@ def one_plan_each(places: Mapping[str, Iterable[Place]], held: Iterable[tuple[st
                 if other != plan_id:
                     raise OperationError(
                         Reason.SECRET_CONFLICT,
-                        f"secret {secret_id} would have plans {other} and {plan_id} in {place[0]}/{place[1]}:"
-                        " one plan each",
+                        f"secret {secret_id} would have plans {other} and {plan_id} in"
+                        f" {place_words(place[0], place[1], place[3])}: one plan each",
                         "bindings",
                     )
+
+
+def one_level_each(places: Mapping[str, Iterable[Place]]) -> None:
+    """A service's plans are bound to whole environments or to single Apis. Raises OperationError."""
+    levels: dict[str, tuple[bool, str]] = {}
+    for plan_id, own in places.items():
+        for service_id, _, _, api_id in own:
+            single, other = levels.setdefault(service_id, (bool(api_id), plan_id))
+            if single != bool(api_id):
+                raise OperationError(
+                    Reason.LEVEL_CONFLICT,
+                    f"plans {other} and {plan_id} would be bound to {service_id}, one as a whole and one for"
+                    " single apis: one of the two",
+                    "bindings",
+                )
+
+
+def apis_exist(places: Mapping[str, Iterable[Place]], service_after: Callable[[str], Record | None]) -> None:
+    """Every Api for which a plan holds is there. Raises OperationError."""
+    for plan_id, own in places.items():
+        for service_id, _, _, api_id in own:
+            service = service_after(service_id) if api_id else None
+            if service is not None and all(api["apiId"] != api_id for api in service.get("apis") or ()):
+                raise OperationError(
+                    Reason.API_IN_USE,
+                    f"plan {plan_id} is bound to api {api_id} of {service_id}, which would be gone",
+                    "services",
+                )
 
 
 def names_of(table: PlanTable) -> dict[str, set[str]]:

@@ -13,6 +13,7 @@ class Outcome:
     """Filled while a request goes on, handed to telemetry once, at its end. Holds no secret."""
 
     __slots__ = (
+        "api_id",
         "bytes_in",
         "bytes_out",
         "client",
@@ -60,6 +61,8 @@ class Outcome:
         self.service_id = ""
         """Empty until a route was found; then service, environment, plan and Secret are known ones."""
         self.environment = ""
+        self.api_id = ""
+        """Of the single Api asked for, where plans are bound to those."""
         self.plan_id = ""
         self.secret_id = ""
         """Empty until the caller proved to own it."""

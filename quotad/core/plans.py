@@ -103,6 +103,18 @@ class EnvironmentRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Api:
+    """One operation of a service, or several alike: what a plan can be bound to instead of an environment."""
+
+    api_id: str
+    api_name: str
+    method: str
+    """Upper case; ``ANY``: every one that no other Api of the same path has."""
+    path: str
+    """As the backend is asked for it (``core.apis`` says what may stand in it)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """A backend as callers know it, and the environments in which it is published."""
 
@@ -112,6 +124,8 @@ class Service:
     environments: tuple[Environment, ...] = ENVIRONMENTS
     rules: tuple[EnvironmentRule, ...] = ()
     """At most one for each of ``environments``."""
+    apis: tuple[Api, ...] = ()
+    """No two alike in id, or in method and path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +137,8 @@ class Binding:
     environments: tuple[tuple[str, Environment], ...]
     shadow: bool = False
     """True: the plan is computed and reported there, and denies nobody."""
+    api_ids: tuple[str, ...] = ()
+    """Of single Apis of the one service that ``environments`` names; empty: whole environments."""
 
 
 class Tagged(Protocol):
@@ -147,14 +163,30 @@ class Subject:
     secret_id: str = ""
     shadow: bool = False
     """Its counters are those of a shadow plan, apart from all that enforce."""
+    api_id: str = ""
+    """Of the one Api whose requests count here; empty: those of the whole environment."""
     tag: str = field(init=False, compare=False)
-    """``plan/service/environment``, and ``/secret`` under ``scope: secret``; a shadow's has ``/.shadow``
-    before the secret. Made once: every request looks its counters up by it."""
+    """``plan/service/environment``, and ``/secret`` under ``scope: secret``; before the secret ``/.shadow``
+    for a shadow's, and ``/.api.ID`` for an Api's. Made once: every request looks its counters up by it."""
 
     def __post_init__(self) -> None:
         parts = [self.plan.usage_plan_id, self.service_id, self.environment]
         if self.shadow:
             parts.append(".shadow")
+        if self.api_id:
+            parts.append(f".api.{self.api_id}")
         if self.secret_id:
             parts.append(self.secret_id)
         object.__setattr__(self, "tag", "/".join(parts))
+
+
+def secret_of_tag(own: list[str]) -> str:
+    """The Secret in what a tag says after plan, service and environment; empty: it names none.
+
+    Raises ValueError for what no tag says.
+    """
+    rest = own[1:] if own[:1] == [".shadow"] else own
+    rest = rest[1:] if rest[:1] and rest[0].startswith(".api.") else rest
+    if len(rest) > 1 or any(part.startswith(".") for part in rest):
+        raise ValueError("the tag names no Subject")
+    return rest[0] if rest else ""

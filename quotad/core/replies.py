@@ -98,6 +98,7 @@ ROWS: dict[str, Row] = {
     "auth_slowed": Row(429, "Authentication failed too often from this address.", _DENIED),
     # What the caller may use.
     "no_plan": Row(403, "Found no validate usage plan.", _DENIED),
+    "no_api": Row(404, "Found no api.", "destination_not_found"),
     "no_route": Row(404, "Found no api.", "destination_not_found"),
     "not_loaded": Row(503, "The services behind this proxy are not known yet.", _INTERNAL),
     "own_use_method": Row(405, "Only GET and HEAD are answered here.", _DENIED, b"Allow: GET, HEAD\r\n"),

@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 # What peers have read in more than one way: escapes of unreserved characters, controls, slashes, dots,
 # percent signs, semicolons, `?` and `#`; `%u` escapes and overlong UTF-8; backslashes; parameters of
 # segments; empty and dot segments.
-_ODD = re.compile(
+ODD = re.compile(
     rb"%(?:0|1|2[35DEFdef]|3[0-9BFbf]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[CFcf]|7[EFef]|[CcEe]0|[Uu])|[\\;]|//|/\."
 )
 _UNRESERVED = re.compile(rb"%(?:2[DEde]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]|7[Ee])")
@@ -23,7 +23,7 @@ _ENDS = re.compile(rb"[\x00?#]")
 _DECODINGS = 3
 """How often a path may be decoded until nothing is left to decode."""
 
-_ODD_BYTES = 4096
+ODD_BYTES = 4096
 """Longest odd path: to read it in every way takes time, and nobody has said yet who asks."""
 
 
@@ -77,7 +77,7 @@ class Router(Generic[R]):
             return table[0][1]
         path = target.partition(b"?")[0]
         found = _match(table, path)
-        if _ODD.search(path):
+        if ODD.search(path):
             _check(table, path, found)
         return found
 
@@ -97,18 +97,18 @@ def _check(table: tuple[tuple[bytes, R], ...], path: bytes, found: R | None) -> 
     Nor may it leave the prefix of its route on the way and come back: a route may strip the prefix, and
     what is left would climb above the backend's root.
     """
-    if len(path) > _ODD_BYTES:
+    if len(path) > ODD_BYTES:
         raise AmbiguousPathError
-    inside = 0 if found is None else len(_segments(found.path_prefix.encode()))
-    for reading in set(_readings(path)):
+    inside = 0 if found is None else len(segments(found.path_prefix.encode()))
+    for reading in set(readings(path)):
         if _match(table, reading) is not found:
             raise AmbiguousPathError
-        for kept in (reading.split(b"/")[1:], _segments(reading)):
-            if _match(table, _resolved(kept, inside)) is not found:
+        for kept in (reading.split(b"/")[1:], segments(reading)):
+            if _match(table, resolved(kept, inside)) is not found:
                 raise AmbiguousPathError
 
 
-def _readings(path: bytes) -> Iterator[bytes]:
+def readings(path: bytes) -> Iterator[bytes]:
     """What a backend may make of a path, its dot segments not yet resolved.
 
     As it is; escapes decoded where nothing changes by it (RFC 3986, section 6.2.2.2); everything
@@ -136,21 +136,31 @@ def _all_decoded(path: bytes) -> bytes:
     raise AmbiguousPathError
 
 
+def plain(path: bytes) -> bytes:
+    """A path with all escapes decoded that no one reads in another way."""
+    return _ESCAPED.sub(_decoded_plain, path) if b"%" in path else path
+
+
+def _decoded_plain(escape: re.Match[bytes]) -> bytes:
+    return escape[0] if ODD.match(escape[0]) else _decoded(escape)
+
+
 def _decoded(escape: re.Match[bytes]) -> bytes:
     return bytes.fromhex(escape[0][-2:].decode())
 
 
-def _segments(path: bytes) -> list[bytes]:
+def segments(path: bytes) -> list[bytes]:
+    """What stands between a path's slashes, empty ones left out."""
     return [segment for segment in path.split(b"/") if segment]
 
 
-def _resolved(segments: list[bytes], inside: int) -> bytes:
+def resolved(parts: list[bytes], inside: int) -> bytes:
     """A path without dot segments (RFC 3986, section 5.2.4); some servers drop empty ones before.
 
     Raises AmbiguousPathError for one that leaves its first ``inside`` segments.
     """
     kept: list[bytes] = []
-    for segment in segments:
+    for segment in parts:
         if segment == b"..":
             if len(kept) <= inside:
                 raise AmbiguousPathError

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
+from quotad.core.apis import ApiMatcher
 from quotad.core.plans import (
     UNLIMITED,
     Binding,
@@ -14,7 +15,8 @@ from quotad.core.plans import (
     UsagePlan,
 )
 
-_ByEnvironment = dict[tuple[str, Environment], dict[str, Subject]]
+_ByPlace = dict[tuple[str, Environment, str], dict[str, Subject]]
+"""By service, environment and Api (empty: the whole environment): SecretId to Subject."""
 
 
 def throttle_of(service_id: str, rule: EnvironmentRule) -> Subject:
@@ -61,19 +63,30 @@ class Table(Protocol):
         The second is a key of ``core.replies``, empty when it can be called.
         """
 
-    def callers(self, service_id: str, environment: Environment) -> Mapping[str, Subject]:
-        """SecretId to Subject for one environment; empty when nobody has a plan there."""
+    def apis(self, service_id: str, environment: Environment) -> ApiMatcher | None:
+        """Finds a request's Api, where plans are bound to single ones; None: plans hold for all of it.
 
-    def shadows(self, service_id: str, environment: Environment) -> Mapping[str, Subject]:
+        Where it finds none there is no api; where the Api has no plan for a Secret, the Secret has what
+        ``callers`` of the whole environment says, which then are those with its default plan.
+        """
+
+    def callers(self, service_id: str, environment: Environment, api_id: str = "") -> Mapping[str, Subject]:
+        """SecretId to Subject for one environment, or for one Api there; empty when nobody has a plan."""
+
+    def shadows(self, service_id: str, environment: Environment, api_id: str = "") -> Mapping[str, Subject]:
         """SecretId to the Subject of its shadow plan, which is computed beside and denies nobody."""
 
-    def bound_shadows(self, service_id: str, environment: Environment) -> Mapping[str, Subject]:
+    def bound_shadows(
+        self, service_id: str, environment: Environment, api_id: str = ""
+    ) -> Mapping[str, Subject]:
         """By plan, what is bound there as a shadow; under ``scope: secret`` a Subject without a Secret."""
 
     def throttle(self, service_id: str, environment: Environment) -> Subject | None:
         """The Subject of all who call a service in an environment; None where they are not throttled."""
 
-    def has_default(self, service_id: str, environment: Environment, secret_id: str) -> bool:
+    def has_default(
+        self, service_id: str, environment: Environment, secret_id: str, api_id: str = ""
+    ) -> bool:
         """Whether this Secret has its plan there because the environment names one for whoever has none."""
 
     def subjects(self) -> Iterator[Subject]:
@@ -84,7 +97,8 @@ class PlanTable:
     """All plans, secrets, services and bindings of one configuration version; never changes.
 
     Expects bindings that were checked (``config.file``): every id known, at most one
-    enforcing and one shadow plan for a Secret in one (service, environment). A Secret that is bound to no
+    enforcing and one shadow plan for a Secret in one (service, environment), or for one Api there, and no
+    service with plans of both kinds. A Secret that is bound to no
     enforcing plan there has the environment's default plan, if there is one. The same Subject is the same
     object within a table.
     """
@@ -101,27 +115,39 @@ class PlanTable:
         self.plans: Mapping[str, UsagePlan] = {plan.usage_plan_id: plan for plan in plans}
         self.secrets: Mapping[str, Secret] = {secret.secret_id: secret for secret in secrets}
         self.bindings: tuple[Binding, ...] = tuple(bindings)
-        self._enforced: _ByEnvironment = {}
-        self._shadows: _ByEnvironment = {}
-        self._bound_shadows: _ByEnvironment = {}
+        self._enforced: _ByPlace = {}
+        self._shadows: _ByPlace = {}
+        self._bound_shadows: _ByPlace = {}
+        """The same by plan."""
+        self._matchers: dict[tuple[str, Environment], ApiMatcher] = {}
         self._throttles: dict[tuple[str, Environment], Subject] = {}
         self._by_default: dict[tuple[str, Environment], frozenset[str]] = {}
         shared: dict[str, Subject] = {}
         for binding in self.bindings:
             plan = self.plans[binding.usage_plan_id]
-            by_environment = self._shadows if binding.shadow else self._enforced
-            for service_id, environment in binding.environments:
+            by_place = self._shadows if binding.shadow else self._enforced
+            for service_id, environment, api_id in _places_of(binding):
+                key = service_id, environment, api_id
                 if binding.shadow:
-                    bound = self._bound_shadows.setdefault((service_id, environment), {})
-                    bound[plan.usage_plan_id] = Subject(plan, service_id, environment, shadow=True)
-                callers = by_environment.setdefault((service_id, environment), {})
+                    bound = self._bound_shadows.setdefault(key, {})
+                    bound[plan.usage_plan_id] = Subject(
+                        plan, service_id, environment, shadow=True, api_id=api_id
+                    )
+                callers = by_place.setdefault(key, {})
                 for secret_id in binding.secret_ids:
                     own = secret_id if plan.scope == "secret" else ""
-                    subject = Subject(plan, service_id, environment, own, binding.shadow)
+                    subject = Subject(plan, service_id, environment, own, binding.shadow, api_id)
                     callers[secret_id] = shared.setdefault(subject.tag, subject)
+                if api_id:
+                    self._match(service_id, environment)
         for service in self.services.values():
             for rule in service.rules:
                 self._take_rule(service.service_id, rule, shared)
+
+    def _match(self, service_id: str, environment: Environment) -> None:
+        if (service_id, environment) not in self._matchers:
+            service = self.services.get(service_id)
+            self._matchers[service_id, environment] = ApiMatcher(() if service is None else service.apis)
 
     def _take_rule(self, service_id: str, rule: EnvironmentRule, shared: dict[str, Subject]) -> None:
         place = service_id, rule.environment
@@ -130,7 +156,7 @@ class PlanTable:
         if not rule.default_plan_id:
             return
         plan = self.plans[rule.default_plan_id]
-        callers = self._enforced.setdefault(place, {})
+        callers = self._enforced.setdefault((*place, ""), {})
         self._by_default[place] = unbound = frozenset(self.secrets.keys() - callers.keys())
         for secret_id in self.secrets:
             if secret_id in unbound:
@@ -142,32 +168,48 @@ class PlanTable:
         """See ``Table``: a file's routes name services by id, which are published."""
         return service, ""
 
-    def callers(self, service_id: str, environment: Environment) -> Mapping[str, Subject]:
-        """SecretId to Subject for one environment; empty when nobody has a plan there."""
-        return self._enforced.get((service_id, environment), {})
+    def apis(self, service_id: str, environment: Environment) -> ApiMatcher | None:
+        """See ``Table``."""
+        return self._matchers.get((service_id, environment))
 
-    def shadows(self, service_id: str, environment: Environment) -> Mapping[str, Subject]:
-        """SecretId to the Subject of its shadow plan, which is computed beside and denies nobody."""
-        return self._shadows.get((service_id, environment), {})
+    def callers(self, service_id: str, environment: Environment, api_id: str = "") -> Mapping[str, Subject]:
+        """See ``Table``."""
+        return self._enforced.get((service_id, environment, api_id), {})
 
-    def bound_shadows(self, service_id: str, environment: Environment) -> Mapping[str, Subject]:
+    def shadows(self, service_id: str, environment: Environment, api_id: str = "") -> Mapping[str, Subject]:
+        """See ``Table``."""
+        return self._shadows.get((service_id, environment, api_id), {})
+
+    def bound_shadows(
+        self, service_id: str, environment: Environment, api_id: str = ""
+    ) -> Mapping[str, Subject]:
         """By plan, what is bound there as a shadow; under ``scope: secret`` a Subject without a Secret."""
-        return self._bound_shadows.get((service_id, environment), {})
+        return self._bound_shadows.get((service_id, environment, api_id), {})
 
     def throttle(self, service_id: str, environment: Environment) -> Subject | None:
         """The Subject of all who call a service in an environment; None where they are not throttled."""
         return self._throttles.get((service_id, environment))
 
-    def has_default(self, service_id: str, environment: Environment, secret_id: str) -> bool:
-        """Whether this Secret has its plan there because the environment names one for whoever has none."""
+    def has_default(
+        self, service_id: str, environment: Environment, secret_id: str, api_id: str = ""
+    ) -> bool:
+        """See ``Table``."""
+        if api_id and secret_id in self.callers(service_id, environment, api_id):
+            return False
         return secret_id in self._by_default.get((service_id, environment), ())
 
     def subjects(self) -> Iterator[Subject]:
         """Every plan's Subject once, shadows last, each in the order of the bindings; no throttles."""
         seen: set[str] = set()
-        for by_environment in (self._enforced, self._shadows):
-            for callers in by_environment.values():
+        for by_place in (self._enforced, self._shadows):
+            for callers in by_place.values():
                 for subject in callers.values():
                     if subject.tag not in seen:
                         seen.add(subject.tag)
                         yield subject
+
+
+def _places_of(binding: Binding) -> Iterator[tuple[str, Environment, str]]:
+    for service_id, environment in binding.environments:
+        for api_id in binding.api_ids or ("",):
+            yield service_id, environment, api_id

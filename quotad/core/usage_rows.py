@@ -1,11 +1,12 @@
 """What is in use, as rows: the shape of ``/v1/usage``, and of what a caller sees of its own.
 
-A row: ``usagePlanId usagePlanName serviceId serviceName environment``, under ``scope: secret`` also
-``secretId secretName``, of a shadow plan ``shadow: true``; ``inUseRequestNum`` and ``maxRequestNum`` are the
-lifetime total, ``held`` its requests in flight whose use is not decided yet, ``leased`` what sidecars took
-ahead of it (in use, not spent yet); ``windows`` has ``day``, ``month`` and ``total``, each with ``inUse``,
-``held``, ``max``, ``left``, ``overage`` (of a soft quota: how far use is beyond it), ``onBreach`` (``allow``:
-a soft one) and ``endsAt`` (null: no window is open, or it has no end); ``rate`` has ``rateRps`` and
+A row: ``usagePlanId usagePlanName serviceId serviceName environment``, where the plan is bound to
+single Apis also ``apiId apiName``, under ``scope: secret`` ``secretId secretName``, of a shadow plan
+``shadow: true``; ``inUseRequestNum`` and ``maxRequestNum`` are the lifetime total, ``held`` its
+requests in flight whose use is not decided yet, ``leased`` what sidecars took ahead of it (in use, not
+spent yet); ``windows`` has ``day``, ``month`` and ``total``, each with ``inUse``, ``held``, ``max``,
+``left``, ``overage`` (of a soft quota: how far use is beyond it), ``onBreach`` (``allow``: a soft one)
+and ``endsAt`` (null: no window is open, or it has no end); ``rate`` has ``rateRps`` and
 ``burst``. Each ``max`` has the top-ups in it that are in force. -1 is unlimited.
 """
 
@@ -62,6 +63,10 @@ def identity(table: Table, subject: Subject) -> Row:
         "serviceName": service.service_name if service is not None else "",
         "environment": subject.environment,
     }
+    if subject.api_id:
+        apis = () if service is None else service.apis
+        entry["apiId"] = subject.api_id
+        entry["apiName"] = next((api.api_name for api in apis if api.api_id == subject.api_id), "")
     if subject.secret_id:
         secret = table.secrets.get(subject.secret_id)
         entry["secretId"] = subject.secret_id

@@ -57,6 +57,8 @@ def route(plane: Plane, line: RequestLine, fields: RequestFields, outcome: Outco
         raise RefusedError(Refusal(entry.refusal_key))
     outcome.service_id = entry.service_id
     outcome.environment = entry.environment
+    if entry.apis is not None:
+        outcome.api_id = _api_of(entry, line, fields)
     if fields.length > entry.body_bytes > 0:
         raise RefusedError(Refusal("body_too_large"))
     if (
@@ -86,6 +88,19 @@ def place(plane: Plane, line: RequestLine, outcome: Outcome) -> Entry:
     return entry
 
 
+def _api_of(entry: Entry, line: RequestLine, fields: RequestFields) -> str:
+    """Which single Api is asked for. Raises RefusedError for none, but a preflight that passes needs none."""
+    if entry.rule.preflight_pass and fields.preflight and line.method == b"OPTIONS":
+        return ""
+    try:
+        api_id = entry.api_of(line.method, line.target)
+    except AmbiguousPathError:
+        raise RefusedError(Refusal("ambiguous_path")) from None
+    if not api_id:
+        raise RefusedError(Refusal("no_api"))
+    return api_id
+
+
 def authenticate_caller(
     plane: Plane, entry: Entry, line: RequestLine, fields: RequestFields, outcome: Outcome
 ) -> Caller | None:
@@ -108,9 +123,11 @@ def authenticate_caller(
 def caller_of(entry: Entry, secret: Secret, outcome: Outcome) -> Caller:
     """Under which plan a Secret calls."""
     outcome.secret_id = secret.secret_id
-    caller = entry.caller(secret)
+    caller = entry.caller(secret) if entry.apis is None else entry.api_caller(secret, outcome.api_id)
     if caller is None:
         raise RefusedError(Refusal("no_plan"))
+    # Under the default plan it counts as one of the environment's.
+    outcome.api_id = caller.subject.api_id
     outcome.plan_id = caller.plan_id
     return caller
 

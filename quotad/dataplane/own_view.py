@@ -101,8 +101,7 @@ def _subjects(plane: Plane, knowing: Sequence[tuple[Entry, _Known]], outcome: Ou
             continue
         secret = known.secret if isinstance(known, Proof) else known
         outcome.secret_id = secret.secret_id
-        caller = entry.caller(secret)
-        if caller is not None:
+        for caller in entry.all_callers(secret):
             found[caller.subject.tag] = caller.subject
     if refusal is not None and not outcome.secret_id:
         note_failure(plane, refusal.key, outcome)

@@ -57,6 +57,7 @@ class Entry:
         "_subjects",
         "_table",
         "anonymous_lines",
+        "apis",
         "auth",
         "body_bytes",
         "closed_key",
@@ -109,6 +110,8 @@ class Entry:
         """Why callers are refused here; ``closed_key``: why decisions for other proxies are, too."""
         self._subjects = table.callers(self.service_id, rule.environment)
         self._shadows = table.shadows(self.service_id, rule.environment)
+        self.apis = table.apis(self.service_id, rule.environment)
+        """Finds a request's Api; None where plans hold for the whole environment."""
         self.throttle = table.throttle(self.service_id, rule.environment)
         """The Subject of all callers together; None: they are not throttled."""
         self._callers: dict[str, Caller] = {}
@@ -125,6 +128,36 @@ class Entry:
                 shadow = None
             caller = self._callers[secret.secret_id] = Caller(subject, secret.secret_id, shadow)
         return caller
+
+    def api_caller(self, secret: Secret, api_id: str) -> Caller | None:
+        """The same where plans are bound to single Apis, and for a request for this one."""
+        key = f"{api_id}/{secret.secret_id}"
+        caller = self._callers.get(key)
+        if caller is None:
+            place, secret_id = (self.service_id, self.environment, api_id), secret.secret_id
+            subject = self._table.callers(*place).get(secret_id) or self._subjects.get(secret_id)
+            if subject is None or subject.plan.disabled:
+                return None
+            shadow = self._table.shadows(*place).get(secret_id)
+            if shadow is not None and shadow.plan.disabled:
+                shadow = None
+            caller = self._callers[key] = Caller(subject, secret_id, shadow)
+        return caller
+
+    def all_callers(self, secret: Secret) -> list[Caller]:
+        """All that ``secret`` may use here: of one Api, or of several."""
+        if self.apis is None:
+            found = [self.caller(secret)]
+        else:
+            found = [self.api_caller(secret, api_id) for api_id in self.apis.ids]
+        return [caller for caller in found if caller is not None]
+
+    def api_of(self, method: bytes, target: bytes) -> str:
+        """Which Api a request is for, with ``apis``; empty: none. Raises AmbiguousPathError."""
+        rule = self.rule
+        if rule.strip_prefix:
+            target = strip_prefix(target, rule.path_prefix)
+        return "" if self.apis is None else self.apis.find(method, target.partition(b"?")[0])
 
     def standing_lines(self, line: RequestLine, fields: RequestFields, said_host: bytes = b"") -> bytes:
         """``core.forwarding.standing_lines`` for this route."""

@@ -7,7 +7,7 @@ again, grants that nobody waited for pay for what they can, and the rest is repl
 import json
 from collections.abc import Callable
 
-from quotad.core.plans import Subject, UsagePlan
+from quotad.core.plans import Subject, UsagePlan, secret_of_tag
 from quotad.core.quota import Replay
 from quotad.engine.journal import Journal
 from quotad.engine.journal_file import Record
@@ -145,9 +145,9 @@ def subject_of(record: Record) -> Subject:
     """The Subject of a dead process's Record. Raises ValueError when it cannot be read."""
     values = dict(zip((*_ABOUT, *_MORE), json.loads(record.about), strict=True))
     plan = UsagePlan(record.plan_id, "", **values)
-    plan_id, service_id, environment, *more = record.tag.split("/")
-    shadow = more[:1] == [".shadow"]
-    secret_id = "".join(more[1:] if shadow else more)
+    plan_id, service_id, environment, *own = record.tag.split("/")
+    secret_id = secret_of_tag(own)
+    api_id = next((part.removeprefix(".api.") for part in own if part.startswith(".api.")), "")
     if environment not in ("release", "prepub", "test") or plan_id != record.plan_id:
         raise ValueError("the tag names no Subject")
-    return Subject(plan, service_id, environment, secret_id, shadow)  # type: ignore[arg-type]
+    return Subject(plan, service_id, environment, secret_id, ".shadow" in own, api_id)  # type: ignore[arg-type]

@@ -39,7 +39,7 @@ class Doomed:
             return ()
         if self._plan_id:
             return ("UNLINK", key) if words[0] == self._plan_id else ()
-        own = words[4:] if words[3:4] == [b".shadow"] else words[3:]
+        own = [word for word in words[3:] if not word.startswith(b".")]
         if own == [self._secret_id]:
             return ("UNLINK", key)
         # Its share in what several Secrets use.

@@ -76,9 +76,19 @@ def render(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
 def _numbers(name: str, family: Family, figures: Figures) -> Metric:
     kind = CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily
     metric = kind(name, family.text, labels=family.labels)
+    suffix = "_total" if family.kind == "counter" else ""
     for labels, value in figures.numbers[name].items():
-        metric.add_metric(labels, value)
+        if "api" in family.labels:
+            named = dict(zip(family.labels, labels, strict=True))
+            metric.add_sample(name + suffix, _with_api(named), value)
+        else:
+            metric.add_metric(labels, value)
     return metric
+
+
+def _with_api(labels: dict[str, str]) -> dict[str, str]:
+    """An empty label is as good as none, and most installations have no Apis."""
+    return labels if labels["api"] else {name: value for name, value in labels.items() if name != "api"}
 
 
 def _histograms(name: str, family: Family, figures: Figures) -> Metric:
@@ -96,7 +106,9 @@ def _gauge(name: str) -> GaugeMetricFamily:
 def _stock(name: str, rows: Iterable[StockRow], value: Callable[[StockRow], int]) -> Metric:
     family = _gauge(name)
     for row in rows:
-        family.add_metric((row.plan_id, row.service_id, row.environment, row.window), value(row))
+        named = (row.plan_id, row.service_id, row.environment, row.window, row.api_id)
+        labels = dict(zip(FAMILIES_OF_A_SCRAPE[name].labels, named, strict=True))
+        family.add_sample(name, _with_api(labels), value(row))
     return family
 
 

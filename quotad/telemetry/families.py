@@ -6,10 +6,11 @@ over workers follow. ``STOCK`` are the values that the store knows for all; ``co
 
 from typing import Literal, NamedTuple
 
-PLACE = ("service", "environment", "plan")
+PLACE = ("service", "environment", "plan", "api")
+"""``api`` is left out where it is empty: where plans hold for whole environments."""
 
 
-STOCK_PLACE = ("plan", "service", "environment", "window")
+STOCK_PLACE = ("plan", "service", "environment", "window", "api")
 _SHARED = " Every sidecar exports the same store-wide number: aggregate with max, not sum."
 
 
@@ -41,7 +42,7 @@ FAMILIES = {
     "quotad_shadow_requests": Family(
         "counter",
         "What a shadow plan would have said of requests that the enforcing plan admitted.",
-        ("plan", "service", "environment", "verdict"),
+        ("plan", "service", "environment", "api", "verdict"),
         piecemeal=True,
     ),
     "quotad_auth_failures": Family("counter", "Requests whose caller was not accepted.", ("reason",)),

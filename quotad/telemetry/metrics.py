@@ -46,12 +46,17 @@ class RoutePlace(Protocol):
         """The environment that the route names."""
 
 
+Place = tuple[str, str, str, str]
+"""Service, environment, plan, and the Api where plans are bound to single ones."""
+
+
 class Row:
-    """Counts of one (service, environment, plan); ``plan`` is empty for callers that reached none."""
+    """Counts of one place; ``plan`` is empty for callers that reached none."""
 
-    __slots__ = ("classes", "denied", "environment", "plan_id", "secrets", "service_id")
+    __slots__ = ("api_id", "classes", "denied", "environment", "plan_id", "secrets", "service_id")
 
-    def __init__(self, service_id: str, environment: str, plan_id: str) -> None:
+    def __init__(self, service_id: str, environment: str, plan_id: str, api_id: str = "") -> None:
+        self.api_id = api_id
         self.service_id = service_id
         self.environment = environment
         self.plan_id = plan_id
@@ -61,19 +66,30 @@ class Row:
         self.secrets: set[str] | None = None
         """Under ``scope: secret``: whose Subjects this process has served."""
 
+    @property
+    def place(self) -> Place:
+        """What is counted here."""
+        return self.service_id, self.environment, self.plan_id, self.api_id
+
 
 class ShadowRow:
-    """What a shadow plan would have said of one service's and environment's requests."""
+    """What a shadow plan would have said of the requests of one place."""
 
-    __slots__ = ("environment", "plan_id", "secrets", "service_id", "verdicts")
+    __slots__ = ("api_id", "environment", "plan_id", "secrets", "service_id", "verdicts")
 
     def __init__(self, subject: Subject) -> None:
+        self.api_id = subject.api_id
         self.service_id = subject.service_id
         self.environment: Environment = subject.environment
         self.plan_id = subject.plan.usage_plan_id
         self.verdicts = dict.fromkeys(SHADOW_VERDICTS, 0)
         self.secrets: set[str] = set()
         """Whose Subjects were asked for; one without a name unless the scope is ``secret``."""
+
+    @property
+    def place(self) -> Place:
+        """What is counted here."""
+        return self.service_id, self.environment, self.plan_id, self.api_id
 
 
 class Recorder:
@@ -101,8 +117,8 @@ class Recorder:
         self._log = log
         self._keep_refusal = keep_refusal
         self._anonymous = Row("", "", "")
-        self._rows: dict[tuple[str, str, str], Row] = {("", "", ""): self._anonymous}
-        self._shadows: dict[tuple[str, str, str], ShadowRow] = {}
+        self._rows: dict[Place, Row] = {self._anonymous.place: self._anonymous}
+        self._shadows: dict[Place, ShadowRow] = {}
         self.spans: Take | None = None
         """Takes the Outcomes of requests that are recorded as spans."""
         self.table: Table = PlanTable()
@@ -125,14 +141,14 @@ class Recorder:
         for route in routes:
             # Of control records one may be known by a name alone, until they are read.
             if route.service_id:
-                key = (route.service_id, route.environment, "")
-                self._rows.setdefault(key, Row(*key))
+                row = Row(route.service_id, route.environment, "")
+                self._rows.setdefault(row.place, row)
         for row in self._rows.values():
             self._match_scope(row)
 
     def record(self, outcome: Outcome) -> None:
         """Count one ended request, and hand it to the access log."""
-        row = self._rows.get((outcome.service_id, outcome.environment, outcome.plan_id))
+        row = self._rows.get((outcome.service_id, outcome.environment, outcome.plan_id, outcome.api_id))
         if row is None:
             row = self._row_for(outcome)
         status = outcome.status
@@ -166,35 +182,33 @@ class Recorder:
             row.verdicts[verdict] += 1
             row.secrets.add(subject.secret_id)
 
-    def meet(self, service_id: str, environment: str, plan_id: str, secret_ids: Iterable[str]) -> None:
+    def meet(self, place: Place, secret_ids: Iterable[str]) -> None:
         """Another process served these callers, and counts for itself: here they only are among ``served``.
 
         ``secret_ids`` matters under ``scope: secret``.
         """
-        key = (service_id, environment, plan_id)
-        row = self._rows.get(key)
+        row = self._rows.get(place)
         if row is None:
             # Its plan may be one that is not known here yet; until it is, it is not among ``served``.
             if len(self._rows) >= MAX_ROWS:
                 return
-            row = self._rows[key] = Row(*key)
+            row = self._rows[place] = Row(*place)
             row.secrets = set()
-            if plan_id in self.table.plans:
+            if row.plan_id in self.table.plans:
                 self._match_scope(row)
         if row.secrets is not None:
             row.secrets.update(secret_ids)
 
-    def meet_shadows(
-        self, service_id: str, environment: Environment, plan_id: str, secret_ids: Iterable[str]
-    ) -> None:
+    def meet_shadows(self, place: tuple[str, Environment, str, str], secret_ids: Iterable[str]) -> None:
         """The same for the Subjects of a shadow plan: here they only are among ``shadowed``."""
-        subject = self.table.bound_shadows(service_id, environment).get(plan_id)
+        service_id, environment, plan_id, api_id = place
+        subject = self.table.bound_shadows(service_id, environment, api_id).get(plan_id)
         row = None if subject is None else self._shadow_row(subject)
         if row is not None:
             row.secrets.update(secret_ids)
 
     def shadow_rows(self) -> Iterator[ShadowRow]:
-        """A row for each service, environment and shadow plan that was asked."""
+        """A row for each place and shadow plan that was asked."""
         yield from self._shadows.values()
 
     def rows(self) -> Iterator[Row]:
@@ -213,7 +227,8 @@ class Recorder:
             for environment in service.environments:
                 if environment == row.environment:
                     secret_ids = sorted(row.secrets) if row.secrets is not None else [""]
-                    yield row, [Subject(plan, service.service_id, environment, each) for each in secret_ids]
+                    place = plan, service.service_id, environment
+                    yield row, [Subject(*place, each, api_id=row.api_id) for each in secret_ids]
 
     def shadowed(self) -> Iterator[list[Subject]]:
         """The Subjects of shadow plans that this process asked, by plan, service and environment.
@@ -221,7 +236,7 @@ class Recorder:
         As configured now: what is bound no more has no Subject.
         """
         for row in self._shadows.values():
-            place = row.service_id, row.environment
+            place = row.service_id, row.environment, row.api_id
             shared = self.table.bound_shadows(*place).get(row.plan_id)
             if shared is None:
                 continue
@@ -235,7 +250,7 @@ class Recorder:
                 yield found
 
     def _shadow_row(self, subject: Subject) -> ShadowRow | None:
-        key = (subject.service_id, subject.environment, subject.plan.usage_plan_id)
+        key = (subject.service_id, subject.environment, subject.plan.usage_plan_id, subject.api_id)
         row = self._shadows.get(key)
         if row is None and len(self._shadows) < MAX_ROWS:
             row = self._shadows[key] = ShadowRow(subject)
@@ -261,10 +276,10 @@ class Recorder:
     def _row_for(self, outcome: Outcome) -> Row:
         # Only a proven Secret of the configuration makes a row (semantics S10).
         if not outcome.secret_id or outcome.plan_id not in self.table.plans or len(self._rows) >= MAX_ROWS:
-            return self._rows.get((outcome.service_id, outcome.environment, ""), self._anonymous)
-        row = Row(outcome.service_id, outcome.environment, outcome.plan_id)
+            return self._rows.get((outcome.service_id, outcome.environment, "", ""), self._anonymous)
+        row = Row(outcome.service_id, outcome.environment, outcome.plan_id, outcome.api_id)
         self._match_scope(row)
-        self._rows[outcome.service_id, outcome.environment, outcome.plan_id] = row
+        self._rows[row.place] = row
         return row
 
     def _match_scope(self, row: Row) -> None:

@@ -94,6 +94,7 @@ class RefusalBook:
             "limit": outcome.limit,
             "serviceId": outcome.service_id,
             "environment": outcome.environment,
+            "apiId": outcome.api_id,
             "usagePlanId": outcome.plan_id,
             "secretId": outcome.secret_id,
             "retryAfter": None if verdict is None else verdict.retry_after_s,

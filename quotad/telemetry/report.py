@@ -1,6 +1,6 @@
 """What a worker tells its supervisor about itself, and how the supervisor takes it.
 
-Numbers are absolute, and of places (service, environment, plan) only those that changed are told: there
+Numbers are absolute, and of places (``metrics.Place``) only those that changed are told: there
 may be thousands, and this happens once a second on the event loop that serves callers. So is who was
 served: a plan of ``scope: secret`` may have a hundred thousand callers.
 """
@@ -12,8 +12,8 @@ from typing import Any
 
 from quotad.clock import cpu_s
 from quotad.telemetry.figures import Figures
-from quotad.telemetry.metrics import Recorder, Row, ShadowRow
-from quotad.telemetry.sources import Place, Sources, put_place, put_shadow
+from quotad.telemetry.metrics import Place, Recorder, Row, ShadowRow
+from quotad.telemetry.sources import Sources, put_place, put_shadow
 
 PLACES = 256
 """In one message: some two milliseconds of the event loop."""
@@ -66,7 +66,7 @@ class Reporter:
         self._told.clear()
 
     def _news(self, row: Row | ShadowRow) -> list[Any] | None:
-        place = (row.service_id, row.environment, row.plan_id)
+        place = row.place
         told = self._told.get((type(row), place))
         if told is None:
             told = self._told[type(row), place] = _Told()
@@ -83,13 +83,13 @@ def absorb(recorder: Recorder, message: Mapping[str, Any]) -> Figures:
         return Figures.of_plain(message["figures"])
     figures = Figures()
     figures.numbers.update(quotad_requests={}, quotad_denied={}, quotad_shadow_requests={})
-    for service_id, environment, plan_id, secret_ids, *counts in message["places"]:
-        place = (service_id, environment, plan_id)
+    for service_id, environment, plan_id, api_id, secret_ids, *counts in message["places"]:
+        place = (service_id, environment, plan_id, api_id)
         if len(counts) == 2:
-            recorder.meet(*place, secret_ids)
+            recorder.meet(place, secret_ids)
             put_place(figures, place, *counts)
         else:
-            recorder.meet_shadows(*place, secret_ids)
+            recorder.meet_shadows(place, secret_ids)
             put_shadow(figures, place, *counts)
     return figures
 

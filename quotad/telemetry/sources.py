@@ -7,11 +7,8 @@ from typing import Protocol
 from quotad.core.histogram import Histogram
 from quotad.telemetry.figures import Figures
 from quotad.telemetry.loop_lag import LoopLag
-from quotad.telemetry.metrics import CODE_CLASSES, Recorder
+from quotad.telemetry.metrics import CODE_CLASSES, Place, Recorder
 from quotad.telemetry.stock import Stock
-
-Place = tuple[str, str, str]
-"""Service, environment, plan."""
 
 
 class UpstreamRow(Protocol):
@@ -80,9 +77,9 @@ class Sources:
         """All of it, as it is now."""
         figures = self.totals()
         for row in self.recorder.rows():
-            put_place(figures, (row.service_id, row.environment, row.plan_id), row.classes, row.denied)
+            put_place(figures, row.place, row.classes, row.denied)
         for shadow in self.recorder.shadow_rows():
-            put_shadow(figures, (shadow.service_id, shadow.environment, shadow.plan_id), shadow.verdicts)
+            put_shadow(figures, shadow.place, shadow.verdicts)
         return figures
 
     def totals(self) -> Figures:
@@ -140,10 +137,10 @@ def put_place(figures: Figures, place: Place, classes: Sequence[int], denied: Ma
 
 def put_shadow(figures: Figures, place: Place, verdicts: Mapping[str, int]) -> None:
     """Say the numbers of a ``metrics.ShadowRow``."""
-    service_id, environment, plan_id = place
+    service_id, environment, plan_id, api_id = place
     requests = figures.numbers["quotad_shadow_requests"]
     for verdict, count in verdicts.items():
-        requests[plan_id, service_id, environment, verdict] = count
+        requests[plan_id, service_id, environment, api_id, verdict] = count
 
 
 async def _nothing() -> None:

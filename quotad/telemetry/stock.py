@@ -30,7 +30,7 @@ class UsageReader(Protocol):
 
 
 class StockRow(NamedTuple):
-    """One window of one (plan, service, environment); Subjects of ``scope: secret`` are summed up."""
+    """One window of one plan in one place; Subjects of ``scope: secret`` are summed up."""
 
     plan_id: str
     service_id: str
@@ -43,6 +43,7 @@ class StockRow(NamedTuple):
     """Of those in use: taken ahead by sidecars, and not spent yet."""
     overage: int | None = None
     """Of those in use or held: beyond a soft quota. None: it is none."""
+    api_id: str = ""
 
 
 class Stock:
@@ -96,7 +97,7 @@ class Stock:
 
 
 def stock_rows(subjects: Sequence[Subject], usages: Sequence[Usage]) -> list[StockRow]:
-    """Sum up Subjects of one plan, service and environment into a row per window.
+    """Sum up Subjects of one plan and place into a row per window.
 
     The limit is summed too, so that use never seems to pass it; unlimited stays -1.
     """
@@ -128,6 +129,7 @@ def stock_rows(subjects: Sequence[Subject], usages: Sequence[Usage]) -> list[Sto
                 held=sum(held for _, held, _ in counts),
                 leased=leased,
                 overage=beyond if is_soft(limit) else None,
+                api_id=first.api_id,
             )
         )
     return rows

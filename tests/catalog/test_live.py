@@ -1,5 +1,6 @@
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 from hypothesis import given, settings
@@ -18,8 +19,15 @@ SECRETS = ["AKIDa", "AKIDb", "AKIDc", "AKIDd"]
 Records = dict[tuple[str, str], dict[str, Any]]
 
 PLACES = st.sets(
-    st.tuples(st.sampled_from(SERVICES), st.sampled_from(["release", "test"]), st.booleans()), max_size=3
+    st.tuples(
+        st.sampled_from(SERVICES),
+        st.sampled_from(["release", "test"]),
+        st.booleans(),
+        st.sampled_from(["", "", "api-a", "api-b"]),
+    ),
+    max_size=3,
 )
+APIS = [{"apiId": name, "apiName": name, "method": "ANY", "path": f"/{name}"} for name in ("api-a", "api-b")]
 WRITES = st.one_of(
     st.builds(
         service,
@@ -34,6 +42,7 @@ WRITES = st.one_of(
                 }
             ),
         ),
+        apis=st.sampled_from([[], APIS[:1], APIS]),
     ),
     st.builds(
         lambda name, places, scope, rate: plan(name, places, scope=scope, rateRps=rate),
@@ -94,15 +103,16 @@ def built(records: Records) -> PlanTable:
     taken: set[Any] = set()
     bindings: list[Binding] = []
     for name, (_, places) in bound.items():
-        for service_id, environment, shadow in places:
+        for service_id, environment, shadow, api_id in places:
             holders = {
-                (service_id, environment, shadow, each)
+                (service_id, environment, shadow, api_id, each)
                 for each, record in kinds["secret"].items()
                 if name in record["plans"]
             } - taken
             taken |= holders
-            ids = tuple(sorted(each[3] for each in holders))
-            bindings.append(Binding(name, ids, ((service_id, environment),), shadow))
+            ids = tuple(sorted(each[4] for each in holders))
+            api_ids = (api_id,) if api_id else ()
+            bindings.append(Binding(name, ids, ((service_id, environment),), shadow, api_ids))
     services = [service_of(record) for record in kinds["service"].values()]
     return PlanTable(
         [replace(each, rules=tuple(rules(each, bound))) for each in services],
@@ -133,11 +143,15 @@ def test_it_equals_a_table_built_anew(commits: list[list[Write]], adopted: bool)
             assert [table.has_default(service_id, environment, each) for each in SECRETS] == [
                 expected.has_default(service_id, environment, each) for each in SECRETS
             ]
-            place = service_id, environment
-            assert dict(table.bound_shadows(*place)) == dict(expected.bound_shadows(*place))
+            for api in ("", "api-a", "api-b"):
+                place = service_id, environment, api
+                assert dict(table.bound_shadows(*place)) == dict(expected.bound_shadows(*place))
+            matchers = [each.apis(service_id, environment) for each in (table, expected)]
+            assert len({None if each is None else each.ids for each in matchers}) == 1
             for found, wanted in (
-                (table.callers(service_id, environment), expected.callers(service_id, environment)),
-                (table.shadows(service_id, environment), expected.shadows(service_id, environment)),
+                (lookup(table)(service_id, environment, api), lookup(expected)(service_id, environment, api))
+                for api in ("", "api-a", "api-b")
+                for lookup in (attrgetter("callers"), attrgetter("shadows"))
             ):
                 assert dict(found) == wanted
                 assert [found.get(each) for each in SECRETS] == [wanted.get(each) for each in SECRETS]

@@ -3,15 +3,17 @@ import pytest
 from quotad.catalog.vault import Vault
 from quotad.controlplane.refusal import OperationError, Reason
 from quotad.controlplane.wanted import (
+    apis_exist,
     bound_by,
     names_of,
+    one_level_each,
     one_plan_each,
     place_of,
     wanted_plan,
     wanted_secret,
     wanted_service,
 )
-from quotad.core.plans import Binding, Environment, EnvironmentRule, Secret, Service, UsagePlan
+from quotad.core.plans import Api, Binding, Environment, EnvironmentRule, Secret, Service, UsagePlan
 from quotad.core.table import PlanTable
 
 HERE: tuple[str, Environment] = ("s", "release")
@@ -24,7 +26,7 @@ def test_bindings_of_a_plan_become_one() -> None:
     """Several add up, when they give all Secrets all places."""
     bound = bound_by([Binding("p", ("a",), (HERE, THERE)), Binding("p", ("b", "a"), (HERE, THERE))])
     assert bound["p"].secrets == {"a", "b"}
-    assert bound["p"].places == {(*HERE, False), (*THERE, False)}
+    assert bound["p"].places == {(*HERE, False, ""), (*THERE, False, "")}
 
 
 @pytest.mark.parametrize(
@@ -63,9 +65,9 @@ def test_a_service() -> None:
 
 def test_a_plan() -> None:
     """Its version grows with each change; a binding that stays keeps its time."""
-    made = wanted_plan(UsagePlan("p", "gold"), None, [(*HERE, False)], NOW_US, "me")
+    made = wanted_plan(UsagePlan("p", "gold"), None, [(*HERE, False, "")], NOW_US, "me")
     assert (made["version"], made["modifier"]) == (NOW_US // 1000, "me")
-    places = [(*HERE, False), (*THERE, True)]
+    places = [(*HERE, False, ""), (*THERE, True, "")]
     later = wanted_plan(UsagePlan("p", "gold", rate_rps=5), made, places, NOW_US, "me")
     assert later["version"] == made["version"] + 1
     assert [each["bound"] for each in later["environments"]] == [NOW_US, NOW_US]
@@ -89,7 +91,11 @@ def test_a_secret() -> None:
 
 def test_one_plan_each() -> None:
     """Two plans of one Secret in one place are refused by name; a shadow beside one is none."""
-    places = {"p": {(*HERE, False)}, "q": {(*HERE, True)}, "r": {(*HERE, False), (*THERE, False)}}
+    places = {
+        "p": {(*HERE, False, "")},
+        "q": {(*HERE, True, "")},
+        "r": {(*HERE, False, ""), (*THERE, False, "")},
+    }
     one_plan_each(places, [("a", frozenset("pq")), ("b", frozenset("qr")), ("c", frozenset("p"))])
     with pytest.raises(OperationError, match="secret d would have plans p and r in s/release"):
         one_plan_each(places, [("a", frozenset("pq")), ("d", frozenset("pr"))])
@@ -99,3 +105,26 @@ def test_names() -> None:
     """By kind."""
     table = PlanTable([Service("s", "orders")], [UsagePlan("p", "gold")], [Secret("one", "a", b"k")])
     assert names_of(table) == {"service": {"s"}, "plan": {"p"}, "secret": {"a"}}
+
+
+def test_single_apis() -> None:
+    """A binding to Apis is a place for each, and the plan's record says them; one that is gone is refused."""
+    bound = bound_by([Binding("p", ("a",), (HERE,), api_ids=("x", "y"))])
+    assert bound["p"].places == {(*HERE, False, "x"), (*HERE, False, "y")}
+    made = wanted_plan(UsagePlan("p", "gold"), None, bound["p"].places, NOW_US, "me")
+    assert [each["apiId"] for each in made["environments"]] == ["x", "y"]
+    assert set(map(place_of, made["environments"])) == bound["p"].places
+    service = wanted_service(Service("s", "s", apis=(Api("x", "X", "GET", "/x"),)), None, [], NOW_US)
+    assert service["apis"] == [{"apiId": "x", "apiName": "X", "method": "GET", "path": "/x"}]
+    apis_exist({"p": {(*HERE, False, "x"), ("other", "release", False, "z")}}, {"s": service}.get)
+    with pytest.raises(OperationError, match="plan p is bound to api y of s, which would be gone"):
+        apis_exist({"p": bound["p"].places}, {"s": service}.get)
+
+
+def test_one_level() -> None:
+    """A service's plans are bound to environments or to Apis, in whichever environments; services differ."""
+    places = {"p": {(*HERE, False, "x"), ("t", "release", False, "")}, "q": {(*THERE, True, "y")}}
+    one_level_each(places)
+    with pytest.raises(OperationError, match="plans p and r would be bound to s") as caught:
+        one_level_each({**places, "r": {(*THERE, True, "")}})
+    assert caught.value.reason is Reason.LEVEL_CONFLICT

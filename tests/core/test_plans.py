@@ -2,7 +2,8 @@ import re
 
 import pytest
 
-from quotad.core.plans import ENVIRONMENTS, Environment, Secret, Service, Subject, UsagePlan
+from quotad.core.plans import ENVIRONMENTS, Environment, Secret, Service, Subject, UsagePlan, secret_of_tag
+from quotad.store.keys import subject_keys
 
 PLAN = UsagePlan("usagePlan-a1", "Trial")
 
@@ -43,3 +44,28 @@ def test_tag(environment: Environment) -> None:
 def test_a_service_is_published_everywhere_by_default() -> None:
     """A service from a file is published in all three environments unless it says where."""
     assert Service("service-x", "x").environments == ("release", "prepub", "test")
+
+
+def test_the_tag_of_a_single_api() -> None:
+    """It names the Api apart from a Secret; a Subject without an Api has the tag that it always had."""
+    tags = [
+        Subject(PLAN, "service-x", "test", secret_id, shadow, api_id).tag
+        for secret_id in ("", "api-a")
+        for shadow in (False, True)
+        for api_id in ("", "api-a", "shadow")
+    ]
+    head = "usagePlan-a1/service-x/test"
+    assert tags == [
+        *(head, f"{head}/.api.api-a", f"{head}/.api.shadow"),
+        *(f"{head}/.shadow", f"{head}/.shadow/.api.api-a", f"{head}/.shadow/.api.shadow"),
+        *(f"{head}/api-a", f"{head}/.api.api-a/api-a", f"{head}/.api.shadow/api-a"),
+        *(f"{head}/.shadow/api-a", f"{head}/.shadow/.api.api-a/api-a", f"{head}/.shadow/.api.shadow/api-a"),
+    ]
+    assert len(set(tags)) == len(tags)
+    assert [secret_of_tag(tag.split("/")[3:]) for tag in tags] == [""] * 6 + ["api-a"] * 6
+
+
+def test_the_longest_tag_is_a_key() -> None:
+    """Ids as long as they may be make a tag that a key's name may have."""
+    longest = Subject(UsagePlan("p" * 64, ""), "s" * 64, "release", "S" * 50, True, "a" * 40)
+    subject_keys("quotad", longest)

@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from quotad.core.plans import Binding, EnvironmentRule, Secret, Service, UsagePlan
+from quotad.core.plans import Api, Binding, EnvironmentRule, Secret, Service, UsagePlan
 from quotad.core.table import PlanTable
 
 SERVICES = [Service("service-a", "a"), Service("service-b", "b")]
@@ -126,3 +126,38 @@ def test_throttles() -> None:
     none = DEFAULTS.throttle("service-a", "prepub")
     assert none is not None
     assert none.plan.rate_rps == 0
+
+
+def test_plans_of_single_apis() -> None:
+    """Each Api has a Subject of its own; what no plan is bound to has the default plan of the environment."""
+    apis = (Api("api-a", "a", "GET", "/a"), Api("api-b", "b", "ANY", "/b"), Api("api-c", "c", "ANY", "/c"))
+    table = PlanTable(
+        [
+            Service(
+                "service-a", "a", apis=apis, rules=(EnvironmentRule("release", default_plan_id="plan-own"),)
+            )
+        ],
+        [SHARED, OWN],
+        SECRETS[:2],
+        [
+            Binding("plan-shared", ("AKIDone",), (("service-a", "release"),), api_ids=("api-a", "api-b")),
+            Binding("plan-own", ("AKIDone",), (("service-a", "release"),), shadow=True, api_ids=("api-a",)),
+        ],
+    )
+    matcher = table.apis("service-a", "release")
+    assert matcher is not None
+    assert (matcher.ids, matcher.find(b"PUT", b"/b")) == (("api-a", "api-b", "api-c"), "api-b")
+    assert table.apis("service-a", "test") is None
+    assert [table.callers("service-a", "release", each)["AKIDone"].tag for each in matcher.ids[:2]] == [
+        "plan-shared/service-a/release/.api.api-a",
+        "plan-shared/service-a/release/.api.api-b",
+    ]
+    assert "AKIDtwo" not in table.callers("service-a", "release", "api-a")
+    assert table.callers("service-a", "release", "api-c") == {}
+    assert table.callers("service-a", "release")["AKIDtwo"].tag == "plan-own/service-a/release/AKIDtwo"
+    assert table.shadows("service-a", "release", "api-a")["AKIDone"].tag == (
+        "plan-own/service-a/release/.shadow/.api.api-a/AKIDone"
+    )
+    by_default = [table.has_default("service-a", "release", "AKIDone", each) for each in matcher.ids]
+    assert by_default == [False, False, True]
+    assert [subject.api_id for subject in table.subjects()] == ["api-a", "api-b", "", "", "api-a"]

@@ -129,12 +129,13 @@ def test_the_journal_lets_go_of_what_is_over() -> None:
 
 @pytest.mark.parametrize("secret_id", ["", "AKIDabcde"])
 @pytest.mark.parametrize("shadow", [False, True])
-def test_a_later_process_knows_the_subject(secret_id: str, shadow: bool) -> None:
+@pytest.mark.parametrize("api_id", ["", "api-a"])
+def test_a_later_process_knows_the_subject(secret_id: str, shadow: bool, api_id: str) -> None:
     """The record alone says whose counters they are, and the windows and limits of the plan."""
     plan = UsagePlan(
         "usagePlan-a", "", rate_rps=5, burst=9, day_quota_request=7, timezone="Asia/Kolkata", version=3
     )
-    of = Subject(plan, "service-a", "prepub", secret_id, shadow)
+    of = Subject(plan, "service-a", "prepub", secret_id, shadow, api_id)
     assert subject_of(Record(of.tag, plan.usage_plan_id, DAY_US, 1, describe(plan))) == of
     assert subject_of(Record(of.tag, plan.usage_plan_id, DAY_US, 1, describe(plan))).tag == of.tag
 
@@ -145,6 +146,9 @@ def test_a_later_process_knows_the_subject(secret_id: str, shadow: bool) -> None
         ("usagePlan-test/service-a/moon", describe(PLAN.plan)),
         ("usagePlan-other/service-a/release", describe(PLAN.plan)),
         ("usagePlan-test", describe(PLAN.plan)),
+        ("usagePlan-test/service-a/release/.other", describe(PLAN.plan)),
+        ("usagePlan-test/service-a/release/.api.x/.shadow", describe(PLAN.plan)),
+        ("usagePlan-test/service-a/release/one/two", describe(PLAN.plan)),
         (PLAN.tag, b"[1, 2]"),
         (PLAN.tag, b"\xff"),
     ],

@@ -16,7 +16,8 @@ SERVICE_ID = "service-orders01"
 PLAN_ID = "usagePlan-gold0001"
 ROUTED = Reading(frozenset((SERVICE_ID,)), VAULT)
 
-Place = tuple[str, str, bool]
+Place = tuple[str, str, bool] | tuple[str, str, bool, str]
+"""Service, environment, whether the plan is a shadow there; the Api, if it is bound to one."""
 HERE: Place = (SERVICE_ID, "release", False)
 
 
@@ -52,8 +53,14 @@ def service(
 def plan(plan_id: str = PLAN_ID, places: Iterable[Place] = (HERE,), **limits: Any) -> Write:
     """A plan's record, bound at ``places``."""
     bound = [
-        {"serviceId": service_id, "environment": environment, "shadow": shadow, "bound": 1}
-        for service_id, environment, shadow in places
+        {
+            "serviceId": service_id,
+            "environment": environment,
+            "shadow": shadow,
+            "bound": 1,
+            **({"apiId": api_ids[0]} if api_ids and api_ids[0] else {}),
+        }
+        for service_id, environment, shadow, *api_ids in places
     ]
     record = {"usagePlanId": plan_id, "usagePlanName": "gold", "created": 1, "modified": 1, "version": 1}
     return Write("plan", plan_id, {**record, "environments": bound, **limits})

@@ -60,8 +60,8 @@ async def _read(store: UsageReader, subjects: Sequence[Subject]) -> list[Usage]:
 def _subjects(replica: Replica, record: Record, reach: Reach) -> Iterator[Subject]:
     plan = plan_of(record).plan
     if plan.scope == "plan":
-        yield Subject(plan, reach.service_id, reach.environment)
+        yield Subject(plan, reach.service_id, reach.environment, api_id=reach.api_id)
         return
     _, holders = replica.holders(plan.usage_plan_id)
     for holder in holders:
-        yield Subject(plan, reach.service_id, reach.environment, holder.secret_id)
+        yield Subject(plan, reach.service_id, reach.environment, holder.secret_id, api_id=reach.api_id)

@@ -61,7 +61,8 @@ class Bindings:
         query = call.query
         asked = {name: query[name] or "" for name in ("service_id", "environment")}
         page = Page(query["limit"], query["offset"])
-        total, found = await self._operations.reaches(page, plan_id=query["usage_plan_id"] or "", **asked)
+        asked |= {"plan_id": query["usage_plan_id"] or "", "api_id": query["api_id"] or ""}
+        total, found = await self._operations.reaches(page, **asked)
         rows = [shapes.reach(each) for each in found]
         return Answer({"totalCount": total, "limit": page.limit, "offset": page.offset, "bindings": rows})
 

@@ -67,6 +67,8 @@ class EnvironmentBindingsQuery(PageQuery):
     """Only in this service."""
     environment: EnvironmentName | None = None
     """Only in this environment."""
+    api_id: kind.ApiId | None = None
+    """Only of this Api."""
 
 
 class AuditQuery(Section):
@@ -145,6 +147,8 @@ class UsageQuery(ServicesQuery):
     """Only by this Secret."""
     shadow: bool | None = None
     """true: only of shadow plans; false: only of enforcing ones."""
+    api_id: kind.ApiId | None = None
+    """Only of this Api."""
     by_secret: bool = False
     """true: also use by Secret where several share counters; limit is then 100 at most."""
 
@@ -162,6 +166,8 @@ class HistoryQuery(Section):
     """Only in this service."""
     environment: EnvironmentName | None = None
     """Only in this environment."""
+    api_id: kind.ApiId | None = None
+    """Only of this Api."""
     secret_id: kind.Id | None = None
     """Only by this Secret."""
     shadow: bool = False
@@ -187,6 +193,8 @@ class ExplainQuery(Section):
     """What would be called."""
     environment: EnvironmentName | None = None
     """Where."""
+    api_id: kind.ApiId | None = None
+    """Where plans are bound to single Apis: which one."""
 
 
 class DeletionQuery(Section):
@@ -207,6 +215,8 @@ class SubjectForm(Section):
     """The service."""
     environment: EnvironmentName
     """Its environment."""
+    api_id: kind.ApiId = Field(default="", validate_default=False)
+    """Where the plan is bound to single Apis: which one."""
     secret_id: kind.SecretId = Field(default="", validate_default=False)
     """Where each Secret has counters of its own: whose."""
     shadow: bool = False

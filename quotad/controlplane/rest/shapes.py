@@ -55,6 +55,21 @@ class EnvironmentState(Section):
     default_plan: str | None
 
 
+class Api(Section):
+    """One operation of a service."""
+
+    api_id: str
+    api_name: str
+    method: Literal["ANY", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+    path: str
+
+
+class ApiList(Listed):
+    """Some Apis of a service."""
+
+    apis: list[Api]
+
+
 class Service(Section):
     """A service."""
 
@@ -64,6 +79,8 @@ class Service(Section):
     created: str
     modified: str
     environments: list[EnvironmentState]
+    api_count: int
+    """The Apis themselves are a list of their own."""
 
 
 class ServiceList(Listed):
@@ -116,6 +133,8 @@ class BoundEnvironment(Section):
     environment: EnvironmentName
     shadow: bool
     bound: str
+    api_id: str = ""
+    """The one Api for which it holds; absent: the whole environment."""
 
 
 class Plan(Section):
@@ -222,6 +241,8 @@ class EnvironmentBinding(Section):
     environment: EnvironmentName
     shadow: bool
     bound: str
+    api_id: str = ""
+    """The one Api for which it holds; absent: the whole environment."""
 
 
 class EnvironmentBindingList(Listed):
@@ -247,6 +268,7 @@ def service(record: Record) -> dict[str, Any]:
         "created": rfc3339(record["created"]),
         "modified": rfc3339(record["modified"]),
         "environments": [_environment(name, record["environments"][name]) for name in ENVIRONMENTS],
+        "apiCount": len(record.get("apis") or ()),
     }
 
 
@@ -308,6 +330,7 @@ def reach(found: Reach) -> dict[str, Any]:
         "environment": found.environment,
         "shadow": found.shadow,
         "bound": rfc3339(found.bound),
+        **({"apiId": found.api_id} if found.api_id else {}),
     }
 
 

@@ -52,6 +52,9 @@ class Identity(Section):
     service_id: str
     service_name: str
     environment: EnvironmentName
+    api_id: str = ""
+    """Where the plan is bound to single Apis."""
+    api_name: str = ""
     secret_id: str = ""
     """Where each Secret has its own."""
     secret_name: str = ""
@@ -177,6 +180,8 @@ class PlaceExplanation(Verdict):
     secret_id: str
     service_id: str
     environment: EnvironmentName
+    api_id: str
+    """As it was asked for."""
     store_time: str | None
     by_default: bool
     """Whether the plan holds because the environment names it for whoever has none."""
@@ -219,6 +224,8 @@ class RefusedRequest(Section):
     limit: str
     service_id: str
     environment: str
+    api_id: str
+    """Where plans are bound to single Apis."""
     usage_plan_id: str
     secret_id: str
     retry_after: int | None
