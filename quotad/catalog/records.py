@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from quotad.catalog.vault import KEY_FIELD, PREVIOUS_FIELD, Vault, VaultError
-from quotad.core.apis import METHODS, pattern_of
+from quotad.core.api_paths import METHODS, pattern_of
 from quotad.core.plans import (
     ENVIRONMENTS,
     QUOTA_WINDOWS,

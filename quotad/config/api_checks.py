@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from quotad.config import schema, service_schema
 from quotad.config.document import Document, Path_
-from quotad.core.apis import pattern_of
+from quotad.core.api_paths import pattern_of
 
 _Bindings = Mapping[int, tuple[schema.BindingSection, list[str]]]
 """By their place in the file, each with the ids of its environments' services."""

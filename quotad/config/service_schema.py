@@ -7,7 +7,7 @@ from pydantic import Field
 from quotad.config import fields as kind
 from quotad.config.choices import ByName, EnvironmentName
 from quotad.config.section import Section
-from quotad.core.apis import APIS_AT_MOST, pattern_of
+from quotad.core.api_paths import APIS_AT_MOST, pattern_of
 from quotad.core.plans import ENVIRONMENTS, UNLIMITED
 
 

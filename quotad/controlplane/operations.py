@@ -10,7 +10,7 @@ from typing import Any
 
 from quotad.catalog.vault import Vault
 from quotad.config.tenant import UNLIMITED, Limits
-from quotad.controlplane import credentials, plans, secrets, services
+from quotad.controlplane import apis, credentials, plans, secrets, services
 from quotad.controlplane.apply import Applier
 from quotad.controlplane.desk import Asker, Control, Decide, Desk, R
 from quotad.controlplane.export import Part, exported
@@ -102,6 +102,30 @@ class Operations:
         """How many match, and a page of them."""
         return (await self.records()).services(where, page)
 
+    # The single Apis of a service.
+
+    async def create_api(self, asker: Asker, service_id: str, given: Mapping[str, Any]) -> Record:
+        """As the service's record has it."""
+        return await self._change(asker, "CreateApi", apis.create_api(service_id, given))
+
+    async def modify_api(
+        self, asker: Asker, service_id: str, api_id: str, given: Mapping[str, Any], tag: str = ""
+    ) -> Record:
+        """As it is now."""
+        return await self._change(asker, "ModifyApi", apis.modify_api(service_id, api_id, given, tag))
+
+    async def delete_api(self, asker: Asker, service_id: str, api_id: str, tag: str = "") -> None:
+        """Only one that no plan is bound to."""
+        await self._change(asker, "DeleteApi", apis.delete_api(service_id, api_id, tag))
+
+    async def api(self, service_id: str, api_id: str) -> Record:
+        """As the service's record has it."""
+        return apis.known_api(await self.service(service_id), api_id)
+
+    async def apis(self, service_id: str) -> list[Record]:
+        """All of a service, the oldest first."""
+        return apis.apis_of(await self.service(service_id))
+
     # Plans.
 
     async def create_plan(self, asker: Asker, given: Mapping[str, Any]) -> Record:
@@ -152,17 +176,35 @@ class Operations:
         environment: str,
         *,
         shadow: bool = False,
+        api_ids: Sequence[str] = (),
     ) -> None:
-        """All plans or none."""
-        decide = plans.bind_environment(plan_ids, service_id, environment, shadow=shadow)
+        """All plans or none; ``api_ids``: for each of these Apis alone."""
+        decide = plans.bind_environment(plan_ids, service_id, environment, shadow=shadow, api_ids=api_ids)
         await self._change(asker, "BindEnvironment", decide)
 
     async def unbind_environment(
-        self, asker: Asker, plan_ids: Sequence[str], service_id: str, environment: str
+        self,
+        asker: Asker,
+        plan_ids: Sequence[str],
+        service_id: str,
+        environment: str,
+        *,
+        api_ids: Sequence[str] = (),
     ) -> None:
-        """All plans or none."""
-        decide = plans.unbind_environment(plan_ids, service_id, environment)
+        """All plans or none; ``api_ids``: from these Apis alone."""
+        decide = plans.unbind_environment(plan_ids, service_id, environment, api_ids)
         await self._change(asker, "UnBindEnvironment", decide)
+
+    async def demote(
+        self,
+        asker: Asker,
+        service_id: str,
+        environment: str | None = None,
+        plan_ids: Sequence[str] | None = None,
+    ) -> list[str]:
+        """Plans of whole environments go to each of the service's Apis; which plans these were."""
+        decide = apis.demote(service_id, environment, plan_ids)
+        return await self._change(asker, "DemoteServiceUsagePlan", decide)
 
     async def reaches(
         self,

@@ -9,6 +9,7 @@ from quotad.controlplane.refusal import (
     Reason,
     invalid,
     missing,
+    no_api,
     no_plan,
     no_secret,
     no_service,
@@ -162,41 +163,87 @@ def unbind_secrets(plan_id: str, secret_ids: Sequence[str]) -> Decide[None]:
 
 
 def bind_environment(
-    plan_ids: Sequence[str], service_id: str, place: str, *, shadow: bool = False
+    plan_ids: Sequence[str],
+    service_id: str,
+    place: str,
+    *,
+    shadow: bool = False,
+    api_ids: Sequence[str] = (),
 ) -> Decide[None]:
-    """Have all of these plans hold in an environment, or none. ``shadow``: they deny nobody there."""
+    """Have all of these plans hold in an environment, or none. ``shadow``: they deny nobody there.
+
+    ``api_ids``: for each of these Apis alone.
+    """
 
     async def decide(state: State) -> Draft[None]:
         where = published(state, service_id, place)
+        apis = _known_apis(state, service_id, api_ids)
+        _is_level(state, service_id, single=bool(api_ids))
         ids = list(dict.fromkeys(plan_ids))
         if not ids:
             raise missing("usagePlanIds")
         plans = [known_plan(state, plan_id) for plan_id in ids]
-        there = _enforcing(state, service_id, where, shadow=shadow)
+        there = _bound_there(state, service_id, where, shadow=shadow)
+        at = {"serviceId": service_id, "environment": where, "shadow": shadow, "bound": state.now_us}
         writes = []
         for plan in plans:
             plan_id = plan["usagePlanId"]
-            if any(_is_at(each, service_id, where) for each in plan["environments"]):
-                raise OperationError(
-                    Reason.ENVIRONMENT_CONFLICT,
-                    f"plan {plan_id} is bound to {service_id}/{where} already",
-                    "usagePlanIds",
-                )
-            for other in there:
-                _share_nobody(state, plan_id, other, f"{service_id}/{where}")
-            there.append(plan_id)
-            bound = {"serviceId": service_id, "environment": where, "shadow": shadow, "bound": state.now_us}
-            record = {**plan, "environments": [*plan["environments"], bound], "modified": state.now_us}
+            for api_id in apis:
+                words = "/".join(filter(None, (service_id, where, api_id)))
+                if any(_is_at(each, service_id, where, (api_id,)) for each in plan["environments"]):
+                    raise OperationError(
+                        Reason.ENVIRONMENT_CONFLICT,
+                        f"plan {plan_id} is bound to {words} already",
+                        "usagePlanIds",
+                    )
+                others = there.setdefault(api_id, [])
+                for other in others:
+                    _share_nobody(state, plan_id, other, words)
+                others.append(plan_id)
+            bound = [{**at, "apiId": api_id} if api_id else at for api_id in apis]
+            record = {**plan, "environments": [*plan["environments"], *bound], "modified": state.now_us}
             writes.append(Write("plan", plan_id, record))
         target = f"service/{service_id}/{where}"
-        return Draft(None, target, writes, after={"usagePlanIds": ids, "shadow": shadow})
+        single = {"apiIds": apis} if api_ids else {}
+        return Draft(None, target, writes, after={"usagePlanIds": ids, "shadow": shadow, **single})
 
     return decide
 
 
-def _enforcing(state: State, service_id: str, where: Environment, *, shadow: bool) -> list[str]:
+def _known_apis(state: State, service_id: str, api_ids: Sequence[str]) -> list[str]:
+    """Each once; the empty one stands for the whole environment."""
+    service = state.replica.service(service_id)
+    known = {api["apiId"] for api in (service or {}).get("apis") or ()}
+    for api_id in api_ids:
+        if api_id not in known:
+            raise no_api(service_id, api_id)
+    return list(dict.fromkeys(api_ids)) or [""]
+
+
+def _is_level(state: State, service_id: str, *, single: bool) -> None:
+    """A service's plans are bound to whole environments or to single Apis."""
+    level = state.replica.level(service_id)
+    if level is None or level[0] == single:
+        return
+    other = level[1]
+    words = (
+        "for single apis: unbind it first" if other.api_id else "as a whole: demote it first, or unbind it"
+    )
+    raise OperationError(
+        Reason.LEVEL_CONFLICT,
+        f"plan {other.usage_plan_id} is bound to {service_id}/{other.environment} {words}",
+        "usagePlanIds",
+    )
+
+
+def _bound_there(state: State, service_id: str, where: Environment, *, shadow: bool) -> dict[str, list[str]]:
+    """Plans by Api."""
     _, reaches = state.replica.reaches(service_id=service_id, environment=where)
-    return [reach.usage_plan_id for reach in reaches if reach.shadow == shadow]
+    there: dict[str, list[str]] = {}
+    for reach in reaches:
+        if reach.shadow == shadow:
+            there.setdefault(reach.api_id, []).append(reach.usage_plan_id)
+    return there
 
 
 def _share_nobody(state: State, plan_id: str, other: str, where: str) -> None:
@@ -209,24 +256,30 @@ def _share_nobody(state: State, plan_id: str, other: str, where: str) -> None:
         )
 
 
-def unbind_environment(plan_ids: Sequence[str], service_id: str, place: str) -> Decide[None]:
-    """Take all of these plans out of an environment, or none."""
+def unbind_environment(
+    plan_ids: Sequence[str], service_id: str, place: str, api_ids: Sequence[str] = ()
+) -> Decide[None]:
+    """Take all of these plans out of an environment, or none; ``api_ids``: from these Apis there."""
 
     async def decide(state: State) -> Draft[None]:
         where = environment(place)
         if state.replica.service(service_id) is None:
             raise no_service(service_id)
+        gone = _known_apis(state, service_id, api_ids)
         ids = list(dict.fromkeys(plan_ids))
         if not ids:
             raise missing("usagePlanIds")
         writes = []
         for plan_id in ids:
             plan = known_plan(state, plan_id)
-            kept = [each for each in plan["environments"] if not _is_at(each, service_id, where)]
-            if len(kept) == len(plan["environments"]):
-                raise OperationError(
-                    Reason.NO_BINDING, f"plan {plan_id} is not bound to {service_id}/{where}", "usagePlanIds"
-                )
+            before = plan["environments"]
+            for api_id in gone:
+                if not any(_is_at(each, service_id, where, (api_id,)) for each in before):
+                    words = "/".join(filter(None, (service_id, where, api_id)))
+                    raise OperationError(
+                        Reason.NO_BINDING, f"plan {plan_id} is not bound to {words}", "usagePlanIds"
+                    )
+            kept = [each for each in before if not _is_at(each, service_id, where, gone)]
             writes.append(Write("plan", plan_id, {**plan, "environments": kept, "modified": state.now_us}))
         return Draft(None, f"service/{service_id}/{where}", writes, before={"usagePlanIds": ids})
 
@@ -288,8 +341,10 @@ async def _known_secrets(state: State, ids: Sequence[str]) -> list[Record]:
     return list(records)
 
 
-def _is_at(each: Record, service_id: str, where: Environment) -> bool:
-    return bool(each["serviceId"] == service_id and each["environment"] == where)
+def _is_at(each: Record, service_id: str, where: Environment, api_ids: Sequence[str]) -> bool:
+    """``api_ids``: at one of these, the empty one for the whole environment."""
+    there = bool(each["serviceId"] == service_id and each["environment"] == where)
+    return there and each.get("apiId", "") in api_ids
 
 
 def _changed(kind: str, record_id: str, before: Record, after: Record) -> Draft[Record]:

@@ -12,6 +12,7 @@ from quotad.config import plan_checks, schema
 from quotad.config.document import Document
 from quotad.config.problems import note
 from quotad.config.section import Section
+from quotad.config.service_schema import ApiMethod, ApiPath
 from quotad.controlplane.refusal import OperationError, Reason, invalid, missing
 from quotad.core.plans import ENVIRONMENTS, Environment
 
@@ -36,6 +37,19 @@ class ServiceForm(Section):
     service_name: kind.Name
     """For people, and for routes where no other service has it."""
     service_desc: kind.Description = ""
+
+
+class ApiForm(Section):
+    """One operation of a service, to which a plan can be bound."""
+
+    api_id: kind.ApiId | None = None
+    """Absent: made by quotad."""
+    api_name: kind.Name
+    """For people."""
+    method: ApiMethod = "ANY"
+    """ANY: every one that no other Api of the same path has."""
+    path: ApiPath
+    """As the backend is asked for it; {name} stands for one segment, a last /* for whatever follows."""
 
 
 class ThrottleForm(Section):

@@ -4,48 +4,13 @@ A path is seen in the normal form that routes see (``core.routing``). Where ways
 to different Apis, the request is refused: one of them might be cheaper than what the backend does.
 """
 
-import re
 from collections.abc import Iterable
 
+from quotad.core.api_paths import ONE, REST, pattern_of
 from quotad.core.plans import Api
 from quotad.core.routing import ODD, ODD_BYTES, AmbiguousPathError, plain, readings, resolved, segments
 
-METHODS = ("ANY", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-APIS_AT_MOST = 1_000
-"""Of one service: they lie in one record."""
-PATH_LENGTH = 200
-SEGMENTS_AT_MOST = 20
-
-PATH_RULE = (
-    f"must be 1 to {PATH_LENGTH} characters that begin with / and have at most {SEGMENTS_AT_MOST} segments:"
-    " letters, digits and -._~!$&'()+,=:@, or a {name} for any one segment; the last may be *"
-)
-
-_LITERAL = re.compile(r"[A-Za-z0-9._~!$&'()+,=:@-]+")
-_NAMED = re.compile(r"\{[A-Za-z][A-Za-z0-9_-]{0,49}\}")
-_ONE = "{}"
-_REST = "*"
 _ANY = b""
-
-
-def pattern_of(path: str) -> tuple[str, ...]:
-    """An Api's path by segment, each ``{name}`` as ``{}``; a last slash says nothing. Raises ValueError."""
-    if not path.startswith("/") or len(path) > PATH_LENGTH:
-        raise ValueError(PATH_RULE)
-    parts = path[1:].removesuffix("/").split("/") if path != "/" else []
-    if len(parts) > SEGMENTS_AT_MOST:
-        raise ValueError(PATH_RULE)
-    return tuple(_segment(part, last=at == len(parts) - 1) for at, part in enumerate(parts))
-
-
-def _segment(part: str, *, last: bool) -> str:
-    if part == _REST and last:
-        return _REST
-    if _NAMED.fullmatch(part):
-        return _ONE
-    if part in (".", "..") or not _LITERAL.fullmatch(part):
-        raise ValueError(PATH_RULE)
-    return part
 
 
 class _Node:
@@ -92,15 +57,15 @@ class ApiMatcher:
     def _add(self, api: Api, pattern: tuple[str, ...]) -> None:
         node, method = self._root, _ANY if api.method == "ANY" else api.method.encode()
         for part in pattern:
-            if part == _REST:
+            if part == REST:
                 node.rest.setdefault(method, api.api_id)
                 return
-            if part == _ONE:
+            if part == ONE:
                 node.one = node = node.one or _Node()
             else:
                 node = node.literals.setdefault(part.encode(), _Node())
         node.here.setdefault(method, api.api_id)
-        if _ONE not in pattern:
+        if ONE not in pattern:
             self._exact["/".join(("", *pattern)).encode() or b"/"] = node.here
 
     def _checked(self, method: bytes, path: bytes) -> str:

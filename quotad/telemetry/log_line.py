@@ -1,9 +1,9 @@
 """What stands in a line of the access log.
 
-Members, always all of them and in this order: ``time``, ``requestId``, ``traceId``, ``client``, ``method``,
-``host``, ``path``, ``status``, ``reason``, ``limit``, ``serviceId``, ``environment``, ``usagePlanId``,
-``secretId``, ``counted``, ``shadowLimit``, ``upstream``, ``durationUs``, ``upstreamUs``, ``storeUs``,
-``bytesIn``, ``bytesOut``.
+Members, always all of them and in this order: ``time``, ``requestId``, ``traceId``, ``client``,
+``method``, ``host``, ``path``, ``status``, ``reason``, ``limit``, ``serviceId``, ``environment``,
+``apiId``, ``usagePlanId``, ``secretId``, ``counted``, ``shadowLimit``, ``upstream``, ``durationUs``,
+``upstreamUs``, ``storeUs``, ``bytesIn``, ``bytesOut``.
 
 ``time`` is when the request ended: UTC, RFC 3339. Durations are whole microseconds. ``status`` is 0 when
 the caller left before any, ``counted`` null when the request was never admitted.

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quotad.core.apis import METHODS, ApiMatcher, pattern_of
+from quotad.core.api_paths import METHODS, pattern_of
+from quotad.core.apis import ApiMatcher
 from quotad.core.plans import Api
 from quotad.core.routing import AmbiguousPathError
 
@@ -89,25 +90,6 @@ def test_what_can_be_read_in_other_ways_is_refused(path: str) -> None:
     """One of its readings may be another Api, which may cost less than what the backend does."""
     told = [answer(method, path) for method in ("GET", "POST", "PUT")]
     assert "ambiguous" in told
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        *("", "orders", "//", "/a//b", "/a/./b", "/..", "/a b", "/a%20b", "/{a", "/{1a}", "/{a}b", "/*/a"),
-        *("/a?b", "/a;b", "/ä", "/" + "a" * 200, "/a" * 21, "/**", "/{}"),
-    ],
-)
-def test_what_is_no_path(path: str) -> None:
-    """It is refused when it is made, so every pattern has one reading."""
-    with pytest.raises(ValueError, match="must be 1 to 200 characters"):
-        pattern_of(path)
-
-
-def test_names_and_a_last_slash_say_nothing() -> None:
-    """Paths that differ in these alone are alike."""
-    assert pattern_of("/a/{x}/") == pattern_of("/a/{y}") == ("a", "{}")
-    assert (pattern_of("/"), pattern_of("/*")) == ((), ("*",))
 
 
 def test_without_apis_nothing_is_found() -> None:

@@ -56,6 +56,7 @@ def test_every_member(maker: LineMaker) -> None:
         "limit": "",
         "serviceId": SERVICE.service_id,
         "environment": "release",
+        "apiId": "",
         "usagePlanId": SHARED.usage_plan_id,
         "secretId": "AKIDa",
         "counted": True,

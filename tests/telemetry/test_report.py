@@ -70,7 +70,7 @@ def test_the_supervisor_knows_what_a_worker_served_and_counts_nothing_twice() ->
 def test_only_what_changed_is_told() -> None:
     """Neither places that nobody called nor callers that were told; all of them again after ``forget``."""
     worker, reporter = recorder(), Reporter()
-    place = [SERVICE.service_id, "test", OWN.usage_plan_id]
+    place = [SERVICE.service_id, "test", OWN.usage_plan_id, ""]
     assert len(places(reporter, worker)) == 2
     worker.record(outcome(plan=OWN, secret_id="AKIDc"))
     assert places(reporter, worker) == [[*place, ["AKIDc"], [1, 0, 0, 0, 0], {}]]
@@ -82,7 +82,7 @@ def test_only_what_changed_is_told() -> None:
     reporter.forget()
     told = places(reporter, worker)
     assert len(told) == 3
-    assert sorted(told[2][3]) == ["AKIDc", "AKIDd"]
+    assert sorted(told[2][4]) == ["AKIDc", "AKIDd"]
 
 
 def test_many_places_come_in_several_messages(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,9 @@ class Bindings:
             Route("POST", _ENVIRONMENTS + "/unbind", "UnBindEnvironment",
                   "Take plans out of an environment, all or none",
                   self._unbind_place, body=Body(forms.EnvironmentUnbindingForm)),
+            Route("POST", _ENVIRONMENTS + "/demote", "DemoteServiceUsagePlan",
+                  "Bind plans of whole environments to each Api instead",
+                  self._demote, shapes.Demoted, body=Body(forms.DemotionForm)),
         ]  # fmt: skip
 
     async def _secrets(self, call: Call) -> Answer:
@@ -69,14 +72,22 @@ class Bindings:
     async def _bind_place(self, call: Call) -> Answer:
         form = parsed(forms.EnvironmentBindingForm, call.body)
         place = form.service_id, form.environment
-        await self._operations.bind_environment(call.asker, form.usage_plan_ids, *place, shadow=form.shadow)
+        await self._operations.bind_environment(
+            call.asker, form.usage_plan_ids, *place, shadow=form.shadow, api_ids=form.api_ids or ()
+        )
         return Answer()
 
     async def _unbind_place(self, call: Call) -> Answer:
         form = parsed(forms.EnvironmentUnbindingForm, call.body)
         place = form.service_id, form.environment
-        await self._operations.unbind_environment(call.asker, form.usage_plan_ids, *place)
+        api_ids = form.api_ids or ()
+        await self._operations.unbind_environment(call.asker, form.usage_plan_ids, *place, api_ids=api_ids)
         return Answer()
+
+    async def _demote(self, call: Call) -> Answer:
+        form = parsed(forms.DemotionForm, call.body)
+        named = form.service_id, form.environment, form.usage_plan_ids
+        return Answer({"usagePlanIds": await self._operations.demote(call.asker, *named)})
 
 
 def _of_plan(replica: Replica, plan_id: str, page: Page) -> tuple[int, list[dict[str, str]]]:

@@ -7,6 +7,7 @@ from pydantic import Field
 from quotad.config import fields as kind
 from quotad.config.section import Section
 from quotad.controlplane.values import SecretForm
+from quotad.core.api_paths import APIS_AT_MOST
 
 PAGE_AT_MOST = 1_000
 AUDIT_AT_MOST = 100
@@ -118,6 +119,19 @@ class EnvironmentUnbindingForm(Section):
     """The service."""
     environment: EnvironmentName
     """Its environment."""
+    api_ids: Annotated[list[kind.ApiId], Field(min_length=1, max_length=APIS_AT_MOST)] | None = None
+    """These single Apis of it there; absent: the whole environment."""
+
+
+class DemotionForm(Section):
+    """Plans that hold for whole environments of a service and are to hold for each of its Apis instead."""
+
+    service_id: kind.Id
+    """The service."""
+    environment: EnvironmentName | None = None
+    """Only in this environment."""
+    usage_plan_ids: Annotated[list[kind.Id], Field(min_length=1, max_length=PLANS_AT_ONCE)] | None = None
+    """Only these plans."""
 
 
 class EnvironmentBindingForm(EnvironmentUnbindingForm):

@@ -5,6 +5,7 @@ from functools import cache
 from quotad.controlplane.audit_trail import Trail
 from quotad.controlplane.operations import Operations
 from quotad.controlplane.rest.admins import Admins
+from quotad.controlplane.rest.apis import Apis
 from quotad.controlplane.rest.bindings import Bindings
 from quotad.controlplane.rest.openapi import document
 from quotad.controlplane.rest.plans import Plans
@@ -24,6 +25,7 @@ def all_routes(
     admins = Admins(operations, trail)
     routes = [
         *Services(operations).routes(),
+        *Apis(operations).routes(),
         *Plans(operations).routes(),
         *Bindings(operations).routes(),
         *Secrets(operations).routes(),

@@ -245,6 +245,13 @@ class EnvironmentBinding(Section):
     """The one Api for which it holds; absent: the whole environment."""
 
 
+class Demoted(Section):
+    """What was demoted."""
+
+    usage_plan_ids: list[str]
+    """Now bound to each Api of the service."""
+
+
 class EnvironmentBindingList(Listed):
     """Some of them."""
 
@@ -270,6 +277,11 @@ def service(record: Record) -> dict[str, Any]:
         "environments": [_environment(name, record["environments"][name]) for name in ENVIRONMENTS],
         "apiCount": len(record.get("apis") or ()),
     }
+
+
+def api(record: Record) -> dict[str, Any]:
+    """See ``Api``."""
+    return {name: record[name] for name in ("apiId", "apiName", "method", "path")}
 
 
 def _environment(name: str, state: Record) -> dict[str, Any]:
