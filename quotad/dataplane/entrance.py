@@ -123,11 +123,14 @@ def authenticate_caller(
 def caller_of(entry: Entry, secret: Secret, outcome: Outcome) -> Caller:
     """Under which plan a Secret calls."""
     outcome.secret_id = secret.secret_id
-    caller = entry.caller(secret) if entry.apis is None else entry.api_caller(secret, outcome.api_id)
+    if entry.apis is None:
+        caller = entry.caller(secret)
+    else:
+        caller = entry.api_caller(secret, outcome.api_id)
+        # Under the default plan it counts as one of the environment's.
+        outcome.api_id = "" if caller is None else caller.subject.api_id
     if caller is None:
         raise RefusedError(Refusal("no_plan"))
-    # Under the default plan it counts as one of the environment's.
-    outcome.api_id = caller.subject.api_id
     outcome.plan_id = caller.plan_id
     return caller
 

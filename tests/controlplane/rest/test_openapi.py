@@ -114,7 +114,7 @@ def test_what_changes_a_record_can_be_asked_to_change_only_that_one() -> None:
     for route, told in operations():
         names = {each["name"] for each in told.get("parameters", ())}
         assert ("Idempotency-Key" in names) == (route.method == "POST" and route.path not in TWICE)
-        one_thing = re.fullmatch(r"/v1/[a-z-]+/\{[A-Za-z]+\}", route.path) is not None
+        one_thing = re.fullmatch(r"/v1/([a-z-]+/\{[A-Za-z]+\}/?)+", route.path) is not None
         changes = (route.method in ("PATCH", "DELETE") and one_thing) or route.path == "/v1/apply"
         assert ("If-Match" in names) == changes, route.path
         if "201" in told["responses"]:
