@@ -135,7 +135,7 @@ class Decision(Exchange):
         """Steps 3 to 5; None: a CORS preflight that passes uncounted. Raises RefusedError."""
         self._look_behind()
         plane, outcome, line, fields = self._plane, self.outcome, self._line, self._fields
-        self._entry = entry = place(plane, line, outcome)
+        self._entry = entry = place(plane, line, fields, outcome)
         caller = (
             await self._prove(entry)
             if fields.signed and is_signed(fields, entry.auth)

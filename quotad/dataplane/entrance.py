@@ -70,7 +70,7 @@ def route(plane: Plane, line: RequestLine, fields: RequestFields, outcome: Outco
     return entry
 
 
-def place(plane: Plane, line: RequestLine, outcome: Outcome) -> Entry:
+def place(plane: Plane, line: RequestLine, fields: RequestFields, outcome: Outcome) -> Entry:
     """Where a request wants to go that another proxy forwards: also to a route without a backend here."""
     snapshot = plane.snapshot.current
     try:
@@ -85,6 +85,8 @@ def place(plane: Plane, line: RequestLine, outcome: Outcome) -> Entry:
         raise RefusedError(Refusal(entry.closed_key))
     outcome.service_id = entry.service_id
     outcome.environment = entry.environment
+    if entry.apis is not None:
+        outcome.api_id = _api_of(entry, line, fields)
     return entry
 
 

@@ -7,10 +7,21 @@ from dataclasses import replace
 import pytest
 
 from quotad.config.model import Address, AuthFailureRule, Authorize, AuthRules, SignatureRules
-from quotad.core.plans import EnvironmentRule, StatusClass, UsagePlan
+from quotad.core.plans import (
+    Api,
+    Binding,
+    Environment,
+    EnvironmentRule,
+    Secret,
+    Service,
+    StatusClass,
+    UsagePlan,
+)
+from quotad.core.table import PlanTable
 from quotad.core.verdict import Verdict
 from quotad.dataplane.flow import Wheel
 from quotad.dataplane.listener import Listener
+from quotad.dataplane.snapshot import Snapshot
 from tests.support.backends import running_backend
 from tests.support.dataplane import (
     LISTEN,
@@ -23,7 +34,7 @@ from tests.support.dataplane import (
     snapshot,
     until,
 )
-from tests.support.rawhttp import PAIR, SECRET_ID, Answer, raw
+from tests.support.rawhttp import PAIR, SECRET_ID, SECRET_KEY, Answer, raw
 from tests.support.signed import signed_request
 
 HERE = Address("127.0.0.1", 0)
@@ -273,6 +284,25 @@ async def test_the_environments_throttle_is_asked_too() -> None:
             (answer,) = await ask(plane, question())
             assert answer.status == 429
             assert len(plane.gate.released) == 1
+
+
+async def test_plans_of_single_apis_hold_for_other_proxies_too() -> None:
+    """The Api is found by the method and target that are asked about; for none of them it is 404."""
+    place: tuple[tuple[str, Environment], ...] = (("service-test", "release"),)
+    table = PlanTable(
+        [Service("service-test", "test", apis=(Api("api-one", "one", "GET", "/one/{id}"),))],
+        [UsagePlan("usagePlan-test", "test")],
+        [Secret("test", SECRET_ID, SECRET_KEY.encode())],
+        [Binding("usagePlan-test", (SECRET_ID,), place, api_ids=("api-one",))],
+    )
+    async with running_plane(NOWHERE, listen=Asking(CADDY)) as plane:
+        plane.holder.take(Snapshot((NOWHERE,), table))
+        asked = [question("/one/1?a=b"), question("/one/1", method="PUT"), question("/one/..%2f1")]
+        answers = await ask(plane, *asked)
+        assert [answer.status for answer in answers] == [200, 404, 400]
+        assert [key_of(answer) for answer in answers[1:]] == ["no-api", "ambiguous-path"]
+        await plane.outcomes.until(3)
+        assert [each.api_id for each in plane.outcomes.all] == ["api-one", "", ""]
 
 
 def asked_about(signed: bytes, extra: bytes = b"", body: bytes = b"") -> bytes:
