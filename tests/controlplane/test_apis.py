@@ -1,9 +1,11 @@
 """Single Apis as an admin process keeps them, and plans bound to them."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from quotad.config.nouns import load_nouns
 from quotad.controlplane.operations import Operations
 from quotad.controlplane.record_table import RecordTable
 from quotad.controlplane.refusal import OperationError, Reason
@@ -11,6 +13,7 @@ from quotad.controlplane.replica import Where
 from quotad.controlplane.subjects import Sought, find
 from quotad.core.api_paths import APIS_AT_MOST
 from tests.support.desk import ADMIN, plan, refused, secret, service
+from tests.support.shell import file_of
 
 
 async def api(desk: Operations, service_id: str, path: str = "/a", **more: Any) -> str:
@@ -144,3 +147,48 @@ async def test_there_are_so_many_at_most(desk: Operations, monkeypatch: pytest.M
     reason, _ = await refused(desk.create_api(ADMIN, service_id, {"apiName": "c", "path": "/3"}))
     assert reason is Reason.LIMIT
     assert (await desk.records()).services(Where())[0] == 1
+
+
+async def test_a_file_makes_them_and_is_made_of_them(desk: Operations, tmp_path: Path) -> None:
+    """Applied, exported and read again it is the same; an Api that a plan needs does not go."""
+    here = {"service": "orders", "environment": "release"}
+    apis = [{"apiId": f"api-{each}", "apiName": each, "method": "GET", "path": f"/{each}"} for each in "ab"]
+    file: dict[str, Any] = {
+        "services": [{"serviceId": "orders", "environments": ["release"], "apis": apis}],
+        "plans": [{"usagePlanId": "gold"}],
+        "secrets": [{"secretId": "AKIDone", "secretKey": "the-key-of-one"}],
+        "bindings": [
+            {
+                "usagePlanId": "gold",
+                "secretIds": ["AKIDone"],
+                "environments": [{**here, "apis": ["api-a", "api-b"]}],
+            }
+        ],
+    }
+    await apply(desk, file_of(tmp_path / "a.yaml", file))
+    text = "".join([piece async for piece in desk.export(ADMIN, with_keys=True)])
+    (tmp_path / "b.yaml").write_text(text)
+    first, second = (load_nouns(tmp_path / f"{name}.yaml", {}) for name in "ab")
+    assert (first.services, first.bindings) == (second.services, second.bindings)
+    assert await apply(desk, tmp_path / "b.yaml") == []
+    file["services"][0]["apis"] = apis[:1]
+    file |= {"plans": [], "secrets": [], "bindings": []}
+    with pytest.raises(
+        OperationError, match="plan gold is bound to api api-b of orders, which would be gone"
+    ):
+        await apply(desk, file_of(tmp_path / "c.yaml", file), prune=False)
+    file["services"][0]["apis"] = apis
+    file["services"].append({"serviceId": "users", "environments": ["release"]})
+    file["plans"] = [{"usagePlanId": "tin"}]
+    file["bindings"] = [{"usagePlanId": "tin", "secretIds": [], "environments": [here]}]
+    assert await apply(desk, file_of(tmp_path / "d.yaml", file)) != []
+    (reach,) = (await desk.reaches())[1]
+    assert (reach.usage_plan_id, reach.api_id) == ("tin", "")
+
+
+async def apply(desk: Operations, path: Path, *, prune: bool = True) -> list[str]:
+    """Make the records equal to a file; answers what differed."""
+    applier = desk.applier(ADMIN, load_nouns(path, {}), prune=prune)
+    shown = await applier.plan()
+    await applier.apply(shown)
+    return list(map(str, shown.differences))
