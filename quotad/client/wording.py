@@ -42,7 +42,8 @@ def refusal(place: str, status: int, members: Any, *, has_token: bool) -> Quotad
     if status == 401:
         return NotAdmittedError(f"{place}: {words}: this one is unknown there, switched off or expired")
     if status == 403:
-        return NotAdmittedError(f"{words}: `quotad whoami` says which role is yours")
+        hint = ": `quotad whoami` says which role is yours" if code == "forbidden" else ""
+        return NotAdmittedError(words + hint)
     if status == 421:
         return UnreachableError(f"{place}: {words}: its admin.hosts must have the name")
     if status == 429:

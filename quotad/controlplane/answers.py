@@ -122,7 +122,8 @@ def problem_of(error: Exception) -> web.Response:
             detail = f"{error.detail[:1].upper()}{error.detail[1:]}."
             return problem(status, detail, _AGAIN.get(status), error.reason.value, error.field)
         case StoreError(kind="noperm"):
-            return problem(403, "The store's user may not do that: docs/operations.md has an admin's rights.")
+            detail = "The store's user may not do that: docs/operations.md names the rights of an admin's."
+            return problem(403, detail, code="store_user_forbidden")
         case StoreError() | TimeoutError():
             return problem(503, "The quota store did not answer.", _AGAIN[503])
         case _:

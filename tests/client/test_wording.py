@@ -15,6 +15,7 @@ PLACE = "http://127.0.0.1:9"
         (400, "invalid_value", 1, "No (invalid_value)"),
         (401, "unauthenticated", 4, f"{PLACE}: No (unauthenticated): this one is unknown there"),
         (403, "forbidden", 4, "No (forbidden): `quotad whoami` says"),
+        (403, "store_user_forbidden", 4, "No (store_user_forbidden)"),
         (409, "plan_in_use", 1, "No (plan_in_use)"),
         (421, "misdirected", 3, f"{PLACE}: No (misdirected): its admin.hosts"),
         (429, "too_many_requests", 4, f"{PLACE}: No (too_many_requests): wait"),

@@ -151,4 +151,4 @@ async def test_a_sidecar_that_was_cut_off_catches_up(tmp_path: Path) -> None:
                 proxy.refuses = False
                 await world.becomes(401, "AKIDtwo")
                 assert await world.status() == 200
-                assert await failures(world, "gap") == 1
+                assert await failures(world, "gap") >= 1

@@ -34,7 +34,7 @@ from tests.support.waiting import until_true
 
 _PASSERS = 2
 """Callers at random, of each sidecar."""
-_ROUNDS = 10
+_ROUNDS = 4
 """Requests of each caller between two looks at the store."""
 
 Going = Callable[[Traffic, int], Awaitable[bool]]

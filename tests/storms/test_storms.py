@@ -25,8 +25,8 @@ async def test_no_caller_sees_half_a_change(tmp_path: Path) -> None:
     with running_server() as server:
         found = await storm(tmp_path, server, sidecars=2, going=going)
     assert not found.wrong
-    assert found.moves_met > CHANGES // 2
+    assert found.moves_met > 2
     assert found.swaps_met == 4
     assert found.looks > 0
-    assert found.made.total() > 3 * CHANGES
+    assert found.made.total() > 2 * CHANGES
     assert set(found.statuses) <= {200, 401, 403, 404}

@@ -16,9 +16,9 @@ async def until(condition: Callable[[], bool], at_most_s: float = AT_MOST_S) -> 
             await asyncio.sleep(0.01)
 
 
-async def until_true(ask: Callable[[], Awaitable[bool]]) -> None:
+async def until_true(ask: Callable[[], Awaitable[bool]], at_most_s: float = AT_MOST_S) -> None:
     """The same for a condition that must be asked for over a network."""
-    async with asyncio.timeout(AT_MOST_S):
+    async with asyncio.timeout(at_most_s):
         while True:
             if await ask():
                 return
