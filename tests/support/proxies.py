@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+
 from tests.support.servers import free_port
 from tests.support.waiting import until_true
 
@@ -32,7 +34,8 @@ NGINX = Kind(
 )
 CADDY = Kind("caddy", "caddy", ("Caddyfile",), ("run", "--config", "{}", "--adapter", "caddyfile"))
 TRAEFIK = Kind("traefik", "traefik", ("traefik.yaml", "traefik-routes.yaml"), ("--configFile={}",))
-ENVOY = Kind("envoy", "envoy", ("envoy.yaml",), ("-c", "{}", "--concurrency", "2", "--log-level", "warn"))
+# Without hot restarts two of them may run on one machine.
+ENVOY = Kind("envoy", "envoy", ("envoy.yaml",), ("-c", "{}", "--disable-hot-restart", "--log-level", "warn"))
 
 
 def _program(name: str) -> str:
@@ -61,18 +64,19 @@ _TEMPORARY = "".join(
 )
 
 
-async def _listens(port: int) -> bool:
+async def _asks(port: int) -> bool:
+    """Whether it asks quotad already: some listen before they know their routes."""
     try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
+        async with httpx.AsyncClient() as client:
+            answer = await client.get(f"http://127.0.0.1:{port}/nowhere")
+    except httpx.TransportError:
         return False
-    writer.close()
-    return True
+    return bool(answer.headers.get("content-type") == "application/problem+json")
 
 
 @contextlib.asynccontextmanager
 async def running_proxy(kind: Kind, folder: Path, quotad_port: int, backend_port: int) -> AsyncIterator[int]:
-    """The proxy, in ``folder``; answers its port."""
+    """The proxy, in ``folder``; answers its port. quotad is there, and has no route for ``/nowhere``."""
     folder.mkdir()
     port = free_port()
     config = _written(kind, folder, port, quotad_port, backend_port)
@@ -90,7 +94,7 @@ async def running_proxy(kind: Kind, folder: Path, quotad_port: int, backend_port
 
         async def is_there() -> bool:
             assert process.returncode is None, (folder / "said.log").read_text()
-            return await _listens(port)
+            return await _asks(port)
 
         await until_true(is_there)
         yield port
