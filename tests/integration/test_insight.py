@@ -117,10 +117,17 @@ async def test_a_shadow_counts_apart(tmp_path: Path, store_server: StoreServer) 
                 ("usagePlan-only0001", None),
                 ("usagePlan-shadow01", True),
             ]
-            async with httpx.AsyncClient() as client:
-                page = (await client.get(f"http://127.0.0.1:{quotad.ports['telemetry']}/metrics")).text
+            page = ""
+
+            async def is_told() -> bool:
+                # A scrape waits only so long for the store.
+                nonlocal page
+                async with httpx.AsyncClient() as client:
+                    page = (await client.get(f"http://127.0.0.1:{quotad.ports['telemetry']}/metrics")).text
+                return shown(page, "quotad_shadow_in_use_request_num", window="day") == 2
+
+            await until_true(is_told)
         assert shown(page, "quotad_shadow_requests_total", verdict="admitted") == 2
         assert shown(page, "quotad_shadow_requests_total", verdict="day") == 1
-        assert shown(page, "quotad_shadow_in_use_request_num", window="day") == 2
         assert shown(page, "quotad_in_use_request_num", window="day") is None
     assert await used(store_server.url, SUBJECT) == 3

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -11,6 +12,7 @@ from tests.support.backends import running_backend
 from tests.support.processes import REQUEST, SUBJECT, Quotad, running_quotad, write_config
 from tests.support.servers import StoreServer
 from tests.support.storm import exchange
+from tests.support.waiting import until_true
 
 
 async def ask(quotad: Quotad) -> tuple[int, str]:
@@ -21,6 +23,13 @@ async def ask(quotad: Quotad) -> tuple[int, str]:
     finally:
         writer.close()
     return status, head.decode("latin-1")
+
+
+async def is_told(client: httpx.AsyncClient, metrics: str) -> bool:
+    """Whether a scrape, which waits for the store only so long, says that only the day is over, by 5."""
+    page = (await client.get(metrics)).text
+    lines = [line for line in page.splitlines() if line.startswith("quotad_overage_request_num{")]
+    return [('window="day"' in line, line.endswith(" 5.0")) for line in lines] == [(True, True)]
 
 
 async def test_over_a_soft_quota_requests_pass_and_are_counted(
@@ -42,7 +51,8 @@ async def test_over_a_soft_quota_requests_pass_and_are_counted(
             assert "X-RateLimit-Limit: 8\r\n" in answers[0][1]
             async with httpx.AsyncClient() as client:
                 rows = await client.get(f"http://127.0.0.1:{quotads[0].ports['admin']}/v1/usage")
-                page = await client.get(f"http://127.0.0.1:{quotads[1].ports['telemetry']}/metrics")
+                metrics = f"http://127.0.0.1:{quotads[1].ports['telemetry']}/metrics"
+                await until_true(partial(is_told, client, metrics))
             (row,) = rows.json()["usage"]
             day, month = row["windows"]["day"], row["windows"]["month"]
             assert (day["inUse"], day["max"], day["left"], day["overage"], day["onBreach"]) == (
@@ -53,10 +63,6 @@ async def test_over_a_soft_quota_requests_pass_and_are_counted(
                 "allow",
             )
             assert (month["inUse"], month["overage"], month["onBreach"]) == (8, 0, "deny")
-            (line,) = [
-                line for line in page.text.splitlines() if line.startswith("quotad_overage_request_num{")
-            ]
-            assert ('window="day"' in line, line.endswith(" 5.0")) == (True, True)
     store = RedisStore.from_url(store_server.url)
     await store.start()
     assert (await store.usage([SUBJECT]))[0].day_charged == 8
