@@ -109,9 +109,9 @@ class Access:
         credential_id, dot, _ = token.partition(".")
         if self._operations is None or not dot or len(credential_id) > _ID_LENGTH:
             return None
-        now_us = await self._operations.now_us()
-        record = (await self._operations.records()).credential(credential_id)
-        if proves(record, token) and record is not None and is_usable(record, now_us):
+        state = await self._operations.state()
+        record = state.replica.credential(credential_id)
+        if proves(record, token) and record is not None and is_usable(record, state.now_us):
             return Asker(credential_id, record["role"], "token", address)
         if record is not None:
             await self.failed(address, credential_id)

@@ -12,7 +12,7 @@ from quotad.catalog.vault import Vault
 from quotad.config.tenant import UNLIMITED, Limits
 from quotad.controlplane import apis, credentials, plans, secrets, services
 from quotad.controlplane.apply import Applier
-from quotad.controlplane.desk import Asker, Control, Decide, Desk, R
+from quotad.controlplane.desk import Asker, Control, Decide, Desk, R, State
 from quotad.controlplane.export import Part, exported
 from quotad.controlplane.key_list import Importer
 from quotad.controlplane.refusal import OperationError, Reason, invalid, no_plan, no_secret, no_service
@@ -34,6 +34,10 @@ class Operations:
         self._desk = Desk(control, vault)
         self._limits = limits
         self.read_only = read_only
+
+    async def state(self) -> State:
+        """All records as they are now, and the store's time, with one question; as ``records``."""
+        return await self._desk.read()
 
     async def records(self) -> Replica:
         """All records as they are now, for reading only, and only until the next await."""

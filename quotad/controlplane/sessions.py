@@ -140,9 +140,9 @@ class Sessions:
             return ("admin", sha256(token.encode()).digest()) if token else None
         if self._operations is None:
             return None
-        now_us = await self._operations.now_us()
-        record = (await self._operations.records()).credential(name)
-        if record is None or "hash" not in record or not is_usable(record, now_us):
+        state = await self._operations.state()
+        record = state.replica.credential(name)
+        if record is None or "hash" not in record or not is_usable(record, state.now_us):
             return None
         return record["role"], bytes.fromhex(record["hash"])
 

@@ -32,12 +32,12 @@ class StoredKeyPairs:
 
     async def key_pair(self, key_id: str) -> KeyPair | None:
         """One that is enabled and has not expired. Raises StoreError, and VaultError when it is not ours."""
-        now_us = await self._operations.now_us()
-        record = (await self._operations.records()).credential(key_id)
+        state = await self._operations.state()
+        record = state.replica.credential(key_id)
         if record is None or record.get("type") != "keyPair" or not record.get("enabled", True):
             return None
         expires_us = record.get("expires")
-        if expires_us is not None and expires_us <= now_us:
+        if expires_us is not None and expires_us <= state.now_us:
             return None
         key = self._vault.open(key_id, record["secretKey"])
         return KeyPair(key, str(record["role"]), str(record["name"]))
