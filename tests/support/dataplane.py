@@ -35,9 +35,10 @@ UNUSED_PORT = 1
 
 
 async def until(holds: Callable[[], object]) -> None:
-    """Let the loop go on until ``holds`` does; the test's own timeout bounds it."""
-    while not holds():  # noqa: ASYNC110 - what is awaited lies in other parts, which have no event for it.
-        await asyncio.sleep(0)
+    """Let the loop go on until ``holds`` does; TimeoutError when it never does."""
+    async with asyncio.timeout(AT_MOST_S):
+        while not holds():  # noqa: ASYNC110 - what is awaited lies in other parts, which have no event for it.
+            await asyncio.sleep(0)
 
 
 def refused(
