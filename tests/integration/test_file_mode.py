@@ -32,6 +32,7 @@ WRITES: dict[str, dict[str, Any]] = {
     "UnBindSecretIds": {"UsagePlanId": PLAN, "AccessKeyIds": [SECRET]},
     "BindEnvironment": _BOUND,
     "UnBindEnvironment": _BOUND,
+    "DemoteServiceUsagePlan": {"UsagePlanId": PLAN, "ServiceId": SERVICE, "Environment": "release"},
     "CreateApiKey": {"SecretName": "b"},
     "UpdateApiKey": {"AccessKeyId": SECRET, "AccessKeySecret": "another-key-of-it"},
     "EnableApiKey": {"AccessKeyId": SECRET},

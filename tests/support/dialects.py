@@ -110,8 +110,11 @@ class DialectPort(SignedPort):
     ) -> None:
         """Have so many requests counted."""
         plan = plan_of(await self.desk.plan(plan_id)).plan
-        of = Subject(plan, service_id, environment, secret_id)
-        await submit(self.store, [call(of, terms(), cost=times)]).answers()
+        await self.spend_of(Subject(plan, service_id, environment, secret_id), times)
+
+    async def spend_of(self, subject: Subject, times: int) -> None:
+        """The same, of any Subject."""
+        await submit(self.store, [call(subject, terms(), cost=times)]).answers()
 
 
 class Cloud:

@@ -108,8 +108,9 @@ def environments(name: str) -> Field:
     return Field(name, "texts", required=True, most=3, options=tuple(ENVIRONMENTS), code=_INVALID_ENV)
 
 
-def filters(names: tuple[str, ...], missing: str) -> Field:
+def filters(names: tuple[str, ...], missing: str = "") -> Field:
     """The field of conditions on a list."""
-    return Field(
-        "Filters", "filters", most=10, status="different", note=f"{', '.join(names)}; not done: {missing}"
-    )
+    note = ", ".join(names)
+    if not missing:
+        return Field("Filters", "filters", most=10, note=note)
+    return Field("Filters", "filters", most=10, status="different", note=f"{note}; not done: {missing}")

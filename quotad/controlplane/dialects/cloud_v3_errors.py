@@ -56,6 +56,8 @@ _PLAIN: Mapping[Reason, Word] = {
 }
 _OF_ACTION: Mapping[tuple[str, Reason], Word] = {
     ("UnBindSecretIds", Reason.NO_BINDING): Word("ResourceNotFound.InvalidAccessKeyId"),
+    ("DemoteServiceUsagePlan", Reason.NO_BINDING): Word("UnsupportedOperation.NoUsagePlanEnv"),
+    ("DemoteServiceUsagePlan", Reason.LEVEL_CONFLICT): Word("UnsupportedOperation.NoUsagePlanEnv"),
     ("UnReleaseService", Reason.NOT_PUBLISHED): Word("InvalidParameterValue.InvalidEnvStatus"),
     ("CreateUsagePlan", Reason.LIMIT): Word("LimitExceeded.UsagePlanLimitExceeded"),
     ("CreateApiKey", Reason.LIMIT): Word("LimitExceeded.ApiKeyCountLimitExceeded"),

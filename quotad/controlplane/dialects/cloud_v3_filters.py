@@ -10,7 +10,7 @@ from quotad.core.plans import ENVIRONMENTS
 _UNSUPPORTED = "InvalidParameterValue.InvalidFilterNotSupportedName"
 _Given = Mapping[str, list[str]]
 
-PLAN_FILTERS = ("UsagePlanId", "UsagePlanName", "NotServiceId", "Environment")
+PLAN_FILTERS = ("UsagePlanId", "UsagePlanName", "NotServiceId", "NotApiId", "Environment")
 SECRET_FILTERS = ("AccessKeyId", "SecretName", "NotUsagePlanId", "Status", "KeyWord")
 SERVICE_FILTERS = ("ServiceId", "ServiceName", "NotUsagePlanId", "Environment")
 
@@ -20,6 +20,8 @@ def plans_where(filters: list[Any]) -> Where:
     given = _read(filters, PLAN_FILTERS)
     where = _among(given, {"UsagePlanId": "id", "UsagePlanName": "name"})
     places = _environments(given)
+    if apis := given.get("NotApiId"):
+        where.add(f"id NOT IN (SELECT plan_id FROM reach WHERE reach.api_id IN {_marks(apis)})", *apis)
     if services := given.get("NotServiceId"):
         condition = f"reach.service_id IN {_marks(services)}"
         if places:

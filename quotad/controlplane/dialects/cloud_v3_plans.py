@@ -15,7 +15,7 @@ from quotad.controlplane.dialects.cloud_v3_call import (
     filters,
 )
 from quotad.controlplane.dialects.cloud_v3_filters import PLAN_FILTERS, plans_where
-from quotad.controlplane.dialects.fields import Field, shape
+from quotad.controlplane.dialects.fields import DialectError, Field, shape
 from quotad.controlplane.refusal import no_plan, no_service
 
 _MOST = 99_999_999
@@ -36,14 +36,8 @@ _NAME = Field("UsagePlanName", canonical="usagePlanName", most=50)
 _NEW_NAME = Field("UsagePlanName", canonical="usagePlanName", required=True, least=1, most=50)
 _KEY_IDS = Field("AccessKeyIds", "texts", required=True)
 _PLAN_IDS = Field("UsagePlanIds", "texts", required=True)
-_BIND_TYPE = Field(
-    "BindType",
-    options=("SERVICE",),
-    default="SERVICE",
-    status="different",
-    note="a plan is bound to a whole environment; API is refused",
-)
-_API_IDS = Field("ApiIds", "texts", status="not done", note="a plan is bound to a whole environment")
+_BIND_TYPE = Field("BindType", options=("SERVICE", "API"), default="SERVICE")
+_API_IDS = Field("ApiIds", "texts", note="with BindType API, and only then")
 
 
 async def _info(call: Call, plan_id: str) -> dict[str, Any]:
@@ -93,7 +87,7 @@ async def _environments(call: Call) -> dict[str, Any]:
     replica = await call.operations.records()
     if replica.plan(plan_id) is None:
         raise no_plan(plan_id)
-    reaches = rows.enforcing(replica, plan_id=plan_id)
+    reaches = rows.enforcing(replica, plan_id=plan_id, single=call.values["BindType"] == "API")
     page = call.page
     bound = await in_use.rows(replica, call.backing.store, reaches[page.offset : page.offset + page.limit])
     shown = [shape(rows.PLAN_ENVIRONMENT, each) for each in bound]
@@ -101,15 +95,22 @@ async def _environments(call: Call) -> dict[str, Any]:
 
 
 async def _of_service(call: Call) -> dict[str, Any]:
+    return await _plans_of(call, "ServiceUsagePlanList", single=False)
+
+
+async def _of_apis(call: Call) -> dict[str, Any]:
+    return await _plans_of(call, "ApiUsagePlanList", single=True)
+
+
+async def _plans_of(call: Call, name: str, *, single: bool) -> dict[str, Any]:
     service_id = call.record["serviceId"]
     replica = await call.operations.records()
     if replica.service(service_id) is None:
         raise no_service(service_id)
-    reaches = rows.enforcing(replica, service_id=service_id)
+    reaches = rows.enforcing(replica, service_id=service_id, single=single)
     page = call.page
     bound = await in_use.rows(replica, call.backing.store, reaches[page.offset : page.offset + page.limit])
-    shown = [shape(rows.SERVICE_PLAN, each) for each in bound]
-    return {"TotalCount": len(reaches), "ServiceUsagePlanList": shown}
+    return {"TotalCount": len(reaches), name: [shape(rows.SERVICE_PLAN, each) for each in bound]}
 
 
 async def _bind_secrets(call: Call) -> bool:
@@ -127,7 +128,11 @@ async def _unbind_secrets(call: Call) -> bool:
 async def _bind_environment(call: Call) -> bool:
     values = call.values
     await call.operations.bind_environment(
-        call.asker, values["UsagePlanIds"], values["ServiceId"], values["Environment"]
+        call.asker,
+        values["UsagePlanIds"],
+        values["ServiceId"],
+        values["Environment"],
+        api_ids=_api_ids(call),
     )
     return True
 
@@ -135,8 +140,29 @@ async def _bind_environment(call: Call) -> bool:
 async def _unbind_environment(call: Call) -> bool:
     values = call.values
     await call.operations.unbind_environment(
-        call.asker, values["UsagePlanIds"], values["ServiceId"], values["Environment"]
+        call.asker,
+        values["UsagePlanIds"],
+        values["ServiceId"],
+        values["Environment"],
+        api_ids=_api_ids(call),
     )
+    return True
+
+
+def _api_ids(call: Call) -> list[str]:
+    """Those that are named, as ``BindType`` asks for. Raises DialectError."""
+    given = list(call.values.get("ApiIds", ()))
+    single = call.values["BindType"] == "API"
+    if single != bool(given):
+        words = "is needed with" if single else "goes only with"
+        raise DialectError("InvalidParameterValue.InvalidApiIds", f"`ApiIds` {words} the BindType API.")
+    return given
+
+
+async def _demote(call: Call) -> bool:
+    values = call.values
+    place = values["ServiceId"], values["Environment"]
+    await call.operations.demote(call.asker, *place, [values["UsagePlanId"]])
     return True
 
 
@@ -155,7 +181,7 @@ PLAN_ACTIONS: tuple[Action, ...] = (
     Action("DescribeUsagePlan", (PLAN_ID,), _describe, rows.PLAN_INFO, reads=True),
     Action(
         "DescribeUsagePlansStatus",
-        (*PAGING, filters(PLAN_FILTERS, "NotApiId")),
+        (*PAGING, filters(PLAN_FILTERS)),
         _list,
         rows.PLAN_STATUS,
         ("TotalCount", "UsagePlanStatusSet"),
@@ -176,7 +202,7 @@ PLAN_ACTIONS: tuple[Action, ...] = (
         rows.PLAN_ENVIRONMENT,
         ("TotalCount", "EnvironmentList"),
         reads=True,
-        note="shadow plans are left out",
+        note="those of one BindType; shadow plans are left out",
     ),
     Action("BindSecretIds", (PLAN_ID, _KEY_IDS), _bind_secrets, note="all keys or none"),
     Action("UnBindSecretIds", (PLAN_ID, _KEY_IDS), _unbind_secrets, note="all keys or none"),
@@ -189,6 +215,21 @@ PLAN_ACTIONS: tuple[Action, ...] = (
         rows.SERVICE_PLAN,
         ("TotalCount", "ServiceUsagePlanList"),
         reads=True,
-        note="shadow plans are left out",
+        note="plans of whole environments; shadow plans are left out",
+    ),
+    Action(
+        "DescribeApiUsagePlan",
+        (SERVICE_ID, *PAGING),
+        _of_apis,
+        rows.SERVICE_PLAN,
+        ("TotalCount", "ApiUsagePlanList"),
+        reads=True,
+        note="plans of single Apis; shadow plans are left out",
+    ),
+    Action(
+        "DemoteServiceUsagePlan",
+        (PLAN_ID, SERVICE_ID, environment("Environment")),
+        _demote,
+        note="refused while other plans of the service would stay bound to whole environments",
     ),
 )

@@ -13,7 +13,7 @@ BOUND_SHOWN = 1_000
 RATE_AT_MOST = 2**31 - 1
 
 _NO_TAGS = "quotad keeps no tags; the list is empty"
-_NO_API = "empty: a plan holds for a whole environment"
+_WHOLE = "empty where the plan holds for a whole environment"
 _NO_PLACE = "empty: where a service is called is said by routes, which this part does not know"
 
 
@@ -45,17 +45,33 @@ class ServiceView(NamedTuple):
     plans: list[tuple[Record, Reach]]
 
 
-def enforcing(replica: Replica, *, plan_id: str = "", service_id: str = "") -> list[Reach]:
-    """Where plans are bound, without shadow plans: this dialect has no word for them."""
+def enforcing(
+    replica: Replica, *, plan_id: str = "", service_id: str = "", single: bool = False
+) -> list[Reach]:
+    """Where plans are bound, without shadow plans: this dialect has no word for them.
+
+    To whole environments, or with ``single`` to single Apis.
+    """
     _, found = replica.reaches(plan_id, service_id)
-    return [reach for reach in found if not reach.shadow]
+    return [reach for reach in found if not reach.shadow and bool(reach.api_id) == single]
+
+
+def by_environment(replica: Replica, *, plan_id: str = "", service_id: str = "") -> list[Reach]:
+    """The same of both kinds, each plan and environment once."""
+    found = [
+        reach
+        for single in (False, True)
+        for reach in enforcing(replica, plan_id=plan_id, service_id=service_id, single=single)
+    ]
+    places = {(each.usage_plan_id, each.service_id, each.environment): each for each in reversed(found)}
+    return [each for each in found if each in places.values()]
 
 
 def plan_view(replica: Replica, plan_id: str, plan: Record) -> PlanView:
     """A plan with its bindings."""
     count, holders = replica.holders(plan_id, Page(BOUND_SHOWN))
     ids = [holder.secret_id for holder in holders]
-    return PlanView(plan, ids, count, enforcing(replica, plan_id=plan_id))
+    return PlanView(plan, ids, count, by_environment(replica, plan_id=plan_id))
 
 
 def key_of(row: SecretRow, key: str) -> KeyView:
@@ -72,7 +88,7 @@ def key_made(record: Record) -> KeyView:
 def service_view(replica: Replica, service: Record) -> ServiceView:
     """A service with its plans."""
     bound = []
-    for reach in enforcing(replica, service_id=service["serviceId"]):
+    for reach in by_environment(replica, service_id=service["serviceId"]):
         plan = replica.plan(reach.usage_plan_id)
         if plan is not None:
             bound.append((plan, reach))
@@ -123,10 +139,10 @@ PLAN_INFO: tuple[Shown, ...] = (
 _PLACE: tuple[Shown, ...] = (
     Shown("ServiceId", lambda row: row.reach.service_id),
     Shown("ServiceName", lambda row: row.service_name),
-    Shown("ApiId", lambda _: "", "not done", _NO_API),
-    Shown("ApiName", lambda _: "", "not done", _NO_API),
-    Shown("Path", lambda _: "", "not done", _NO_API),
-    Shown("Method", lambda _: "", "not done", _NO_API),
+    Shown("ApiId", lambda row: row.reach.api_id, note=_WHOLE),
+    Shown("ApiName", lambda row: row.api.get("apiName", ""), note=_WHOLE),
+    Shown("Path", lambda row: row.api.get("path", ""), note=_WHOLE),
+    Shown("Method", lambda row: row.api.get("method", ""), note=_WHOLE),
     Shown("Environment", lambda row: row.reach.environment),
     Shown("InUseRequestNum", lambda row: row.in_use),
 )
@@ -175,6 +191,12 @@ _SERVICE: tuple[Shown, ...] = (
 )
 SERVICE_STATUS: tuple[Shown, ...] = (*_SERVICE, Shown("InnerSubDomain", lambda _: "", "not done", _NO_PLACE))
 
+API_STATUS: tuple[Shown, ...] = (
+    Shown("ApiId", lambda api: api["apiId"]),
+    Shown("ApiName", lambda api: api["apiName"]),
+    Shown("Path", lambda api: api["path"]),
+    Shown("Method", lambda api: api["method"]),
+)
 USAGE_PLAN: tuple[Shown, ...] = (
     Shown("Environment", lambda each: each[1].environment),
     *through(lambda each: each[0], [row for row in _PLAN if row.name != "MaxRequestNum"]),
@@ -182,8 +204,16 @@ USAGE_PLAN: tuple[Shown, ...] = (
 SERVICE_WHOLE: tuple[Shown, ...] = (
     *_SERVICE,
     Shown("InternalSubDomain", lambda _: "", "not done", _NO_PLACE),
-    Shown("ApiTotalCount", lambda _: 0, "not done", "0: a service's Apis are not known here"),
-    Shown("ApiIdStatusSet", lambda _: [], "not done", "empty: a service's Apis are not known here"),
+    Shown("ApiTotalCount", lambda view: len(view.service.get("apis") or ())),
+    Shown(
+        "ApiIdStatusSet",
+        lambda view: [
+            {**shape(API_STATUS, api), "ServiceId": view.service["serviceId"]}
+            for api in view.service.get("apis") or ()
+        ],
+        "different",
+        "of each ServiceId, ApiId, ApiName, Path, Method",
+    ),
     Shown("UsagePlanTotalCount", lambda view: len(view.plans)),
     Shown("UsagePlanList", lambda view: [shape(USAGE_PLAN, each) for each in view.plans]),
 )

@@ -27,12 +27,14 @@ class BoundRow(NamedTuple):
     service_name: str
     in_use: int
     """Requests of its lifetime total; all its Secrets together."""
+    api: Record
+    """The single Api for which it holds; empty: the whole environment."""
 
 
 async def rows(replica: Replica, store: UsageReader, reaches: Sequence[Reach]) -> list[BoundRow]:
     """With what each has in use. The replica is read before the first await. Raises StoreError."""
     plans = {reach.usage_plan_id: replica.plan(reach.usage_plan_id) for reach in reaches}
-    names = {reach.service_id: replica.service(reach.service_id) for reach in reaches}
+    services = {reach.service_id: replica.service(reach.service_id) for reach in reaches}
     subjects: list[Subject] = []
     counts: list[int] = []
     for reach in reaches:
@@ -44,10 +46,16 @@ async def rows(replica: Replica, store: UsageReader, reaches: Sequence[Reach]) -
     found: list[BoundRow] = []
     for reach, count in zip(reaches, counts, strict=True):
         in_use = sum(next(usages).total_charged for _ in range(count))
-        record, service = plans[reach.usage_plan_id], names[reach.service_id]
+        record, service = plans[reach.usage_plan_id], services[reach.service_id] or {}
         if record is not None:
-            found.append(BoundRow(record, reach, "" if service is None else service["serviceName"], in_use))
+            name = service.get("serviceName", "")
+            found.append(BoundRow(record, reach, name, in_use, _api(service, reach.api_id)))
     return found
+
+
+def _api(service: Record, api_id: str) -> Record:
+    apis = service.get("apis") or () if api_id else ()
+    return next((api for api in apis if api["apiId"] == api_id), {})
 
 
 async def _read(store: UsageReader, subjects: Sequence[Subject]) -> list[Usage]:

@@ -15,7 +15,7 @@ from aiohttp import web
 from quotad.controlplane.answers import RefusedError
 from quotad.controlplane.desk import Asker
 from quotad.controlplane.dialects.cloud_v3_call import Backing
-from quotad.controlplane.dialects.cloud_v3_rows import enforcing
+from quotad.controlplane.dialects.cloud_v3_rows import by_environment
 from quotad.controlplane.dialects.fields import DialectError, Field, canonical, read
 from quotad.controlplane.dialects.parameters import json_object, pairs_of
 from quotad.controlplane.dialects.signed import Signer, gateway_signer
@@ -227,7 +227,7 @@ class UsagePlans:
             raise no_plan(ask.plan_id)
         rows = [
             _stage(replica, each.service_id, each.environment)
-            for each in enforcing(replica, plan_id=ask.plan_id)
+            for each in by_environment(replica, plan_id=ask.plan_id)
         ]
         wanted = values.get("name", "")
         rows = [row for row in rows if wanted in row["apiName"]]
@@ -252,7 +252,7 @@ class UsagePlans:
         replica = await self._operations.records()
         place = _known(replica, service_id)["environments"][environment]
         reaches = [
-            each for each in enforcing(replica, service_id=service_id) if each.environment == environment
+            each for each in by_environment(replica, service_id=service_id) if each.environment == environment
         ]
         part = _part(reaches, values)
         plans = [plan for plan in (replica.plan(each.usage_plan_id) for each in part) if plan is not None]
@@ -303,7 +303,7 @@ def _stage(replica: Replica, service_id: str, environment: str) -> dict[str, Any
 
 
 def _stage_count(record: Record) -> int:
-    return len(record["environments"])
+    return len({(each["serviceId"], each["environment"]) for each in record["environments"]})
 
 
 def _whole(record: Record, count: int, asker: Asker, action: str) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """Every action on plans, through the cloud's own client."""
 
+from quotad.catalog.records import plan_of
 from quotad.config.tenant import Limits
+from quotad.core.plans import Subject
 from tests.support.desk import ADMIN, plan, secret, service
 from tests.support.dialects import Cloud, DialectPort, dialect_port
 from tests.support.servers import StoreServer
@@ -89,7 +91,7 @@ async def test_lists(port: DialectPort, cloud: Cloud) -> None:
     page = await cloud.result("DescribeUsagePlansStatus", Filters=wanted, Limit=1)
     assert (page["TotalCount"], page["UsagePlanStatusSet"][0]["UsagePlanName"]) == (2, "p3")
     assert await cloud.code("DescribeUsagePlansStatus", Limit=101) == "InvalidParameterValue.LimitExceeded"
-    wrong = [{"Name": "NotApiId", "Values": ["x"]}]
+    wrong = [{"Name": "ApiId", "Values": ["x"]}]
     code = await cloud.code("DescribeUsagePlansStatus", Filters=wrong)
     assert code == "InvalidParameterValue.InvalidFilterNotSupportedName"
 
@@ -159,7 +161,7 @@ async def test_binding_environments(port: DialectPort, cloud: Cloud) -> None:
     assert await cloud.code(bind, **place(first, Environment="Release")) == "InvalidParameterValue.InvalidEnv"
     assert await cloud.code(bind, **place(first, ServiceId="service-no")) == "ResourceNotFound.InvalidService"
     assert await cloud.code(bind, **place("usagePlan-no")) == "ResourceNotFound.InvalidUsagePlan"
-    assert await cloud.code(bind, **place(first, BindType="API")) == "InvalidParameterValue.NotInOptions"
+    assert await cloud.code(bind, **place(first, BindType="ALL")) == "InvalidParameterValue.NotInOptions"
     assert await cloud.result(bind, **place(first)) is True
     assert await cloud.code(bind, **place(second)) == refused
     assert await cloud.code(unbind, **place(second)) == "UnsupportedOperation.UnsupportedUnBindEnvironment"
@@ -211,3 +213,86 @@ async def test_tenant_limits(store_server: StoreServer) -> None:
         assert code == "LimitExceeded.UsagePlanLimitExceeded"
         code = await cloud.code("BindSecretIds", UsagePlanId=plan_id, AccessKeyIds=ids)
         assert code == "LimitExceeded.AccessKeyCountInUsagePlanLimitExceeded"
+
+
+async def service_with_apis(port: DialectPort, *paths: str) -> tuple[str, list[str]]:
+    """Published in release."""
+    service_id = await service(port.desk, "release", "test")
+    made_ = [
+        await port.desk.create_api(ADMIN, service_id, {"apiName": path[1:], "path": path, "method": "GET"})
+        for path in paths
+    ]
+    return service_id, [api["apiId"] for api in made_]
+
+
+async def test_plans_of_single_apis(port: DialectPort, cloud: Cloud) -> None:
+    """Bound with BindType API, listed apart from those of environments, with what each Api has used."""
+    service_id, (one, two) = await service_with_apis(port, "/one", "/two")
+    plan_id, none = await made(cloud, MaxRequestNum=9), await made(cloud)
+    place = {"UsagePlanIds": [plan_id], "ServiceId": service_id, "Environment": "release"}
+    single = {**place, "BindType": "API", "ApiIds": [one, two]}
+    bind, unbind = "BindEnvironment", "UnBindEnvironment"
+    for wrong in ({**place, "BindType": "API"}, {**place, "ApiIds": [one]}):
+        assert await cloud.code(bind, **wrong) == "InvalidParameterValue.InvalidApiIds"
+    assert await cloud.code(bind, **{**single, "ApiIds": ["api-no"]}) == "ResourceNotFound.InvalidApi"
+    assert await cloud.result(bind, **single) is True
+    limits = plan_of(await port.desk.plan(plan_id)).plan
+    await port.spend_of(Subject(limits, service_id, "release", api_id=two), 3)
+    listed = await cloud.result("DescribeApiUsagePlan", ServiceId=service_id)
+    rows = [
+        (row["ApiId"], row["ApiName"], row["Path"], row["Method"], row["InUseRequestNum"])
+        for row in listed["ApiUsagePlanList"]
+    ]
+    assert (listed["TotalCount"], sorted(rows)) == (
+        2,
+        sorted([(one, "one", "/one", "GET", 0), (two, "two", "/two", "GET", 3)]),
+    )
+    assert listed["ApiUsagePlanList"][0]["UsagePlanId"] == plan_id
+    paged = await cloud.result("DescribeApiUsagePlan", ServiceId=service_id, Limit=1, Offset=1)
+    assert (paged["TotalCount"], len(paged["ApiUsagePlanList"])) == (2, 1)
+    assert await cloud.code("DescribeApiUsagePlan", ServiceId="no") == "ResourceNotFound.InvalidService"
+    assert (await cloud.result("DescribeServiceUsagePlan", ServiceId=service_id))["TotalCount"] == 0
+    environments = "DescribeUsagePlanEnvironments"
+    apis = await cloud.result(environments, UsagePlanId=plan_id, BindType="API")
+    assert [row["ApiId"] for row in apis["EnvironmentList"]] == [
+        row["ApiId"] for row in listed["ApiUsagePlanList"]
+    ]
+    assert (await cloud.result(environments, UsagePlanId=plan_id))["TotalCount"] == 0
+    info = await cloud.result("DescribeUsagePlan", UsagePlanId=plan_id)
+    assert info["BindEnvironments"] == [{"EnvironmentName": "release", "ServiceId": service_id}]
+    assert info["BindEnvironmentTotalCount"] == 1
+    others = await cloud.result(
+        "DescribeUsagePlansStatus", Filters=[{"Name": "NotApiId", "Values": [one, "api-no"]}]
+    )
+    assert [each["UsagePlanId"] for each in others["UsagePlanStatusSet"]] == [none]
+    whole = {**place, "UsagePlanIds": [none], "BindType": "SERVICE"}
+    assert await cloud.code(bind, **whole) == "UnsupportedOperation.UnsupportedBindEnvironment"
+    described = await cloud.do("DescribeService", ServiceId=service_id)
+    assert (described["ApiTotalCount"], described["UsagePlanTotalCount"]) == (2, 1)
+    assert [each["Path"] for each in described["ApiIdStatusSet"]] == ["/one", "/two"]
+    assert await cloud.code("DeleteUsagePlan", UsagePlanId=plan_id) == "UnsupportedOperation.UsagePlanInUse"
+    assert await cloud.result(unbind, **single) is True
+    assert await cloud.code(unbind, **single) == "UnsupportedOperation.UnsupportedUnBindEnvironment"
+
+
+async def test_demotion(port: DialectPort, cloud: Cloud) -> None:
+    """A plan of an environment goes to each Api; refused without Apis, unbound, or not alone."""
+    service_id, ids = await service_with_apis(port, "/one", "/two")
+    empty = await service(port.desk, "release")
+    plan_id, other = await made(cloud), await made(cloud)
+    demote = "DemoteServiceUsagePlan"
+    place = {"UsagePlanId": plan_id, "ServiceId": service_id, "Environment": "release"}
+    nowhere = "UnsupportedOperation.NoUsagePlanEnv"
+    assert await cloud.code(demote, **place) == nowhere
+    for each in (plan_id, other):
+        bound = {"UsagePlanIds": [each], "ServiceId": service_id, "Environment": "release"}
+        await cloud.result("BindEnvironment", **bound)
+    assert await cloud.code(demote, **{**place, "ServiceId": empty}) == "ResourceNotFound.InvalidApi"
+    unpublished = {**place, "Environment": "prepub"}
+    assert await cloud.code(demote, **unpublished) == "UnsupportedOperation.UnsupportedBindEnvironment"
+    assert await cloud.code(demote, **place) == nowhere
+    await cloud.result("UnBindEnvironment", UsagePlanIds=[other], ServiceId=service_id, Environment="release")
+    assert await cloud.result(demote, **place) is True
+    listed = await cloud.result("DescribeApiUsagePlan", ServiceId=service_id)
+    assert sorted(row["ApiId"] for row in listed["ApiUsagePlanList"]) == sorted(ids)
+    assert await cloud.code(demote, **place) == nowhere
