@@ -1,4 +1,6 @@
 import builtins
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -72,3 +74,10 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(QuotadError, match=r"quotad\[otel\]"):
         Spans("http://127.0.0.1:1/", "sidecar-1", clock.wall_s, clock.monotonic_s)
+
+
+def test_nobody_carries_the_exporter_who_makes_no_spans() -> None:
+    """A process without ``tracing`` loads neither it nor our part; redis-py looks for metrics by itself."""
+    ours = ("opentelemetry.exporter", "quotad.telemetry.spans")
+    script = f"import sys, quotad.app; sys.exit(any(name.startswith({ours}) for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
