@@ -15,7 +15,7 @@ from tests.support.servers import StoreServer
 SIDECARS = 8
 CONNECTIONS = 32
 CALLERS = 200
-QUOTA = 1500
+QUOTA = 500
 ROUNDS = 1000
 PER_S = 25_000
 """Requests of all sidecars in a second as they know it: how long the machine takes changes nothing."""
@@ -89,7 +89,7 @@ def script_calls(server: StoreServer) -> int:
 
 
 async def test_few_calls_and_an_exact_sum_while_the_quota_runs_out(store_server: StoreServer) -> None:
-    """200 callers through 8 sidecars get exactly what was sold, with less than a call per 30 requests."""
+    """200 callers through 8 sidecars get exactly what was sold, with less than a call per 50 requests."""
     plan = UsagePlan(
         "usagePlan-leased01",
         "leased",
@@ -116,5 +116,5 @@ async def test_few_calls_and_an_exact_sum_while_the_quota_runs_out(store_server:
     assert sum(usage.day_charged for usage in usages) == admitted
     assert max(usage.day_charged for usage in usages) == QUOTA
     assert all(usage.day_charged <= QUOTA and not usage.leased and not usage.day_open for usage in usages)
-    # About 0.018; more where the server is slow, since others' requests pass while a call is under way.
-    assert calls < requests / 30
+    # About 0.015; more where the server is slow, since others' requests pass while a call is under way.
+    assert calls < requests / 50
