@@ -373,3 +373,22 @@ async def test_a_route_without_a_backend_is_none_for_callers() -> None:
         (answer,) = await ask(plane, b"GET / HTTP/1.1\r\nHost: a\r\n%b\r\n" % PAIR)
         assert (answer.status, key_of(answer)) == (404, "no-route")
         assert plane.gate.asked == 0
+
+
+async def test_a_plan_of_a_single_api_is_found_by_the_request_that_is_asked_about() -> None:
+    """Its own method and path say which Api it is for, not those of the question."""
+    plan = UsagePlan("usagePlan-a", "a")
+    table = PlanTable(
+        [Service("service-test", "test", apis=(Api("api-a", "a", "PUT", "/a"),))],
+        [plan],
+        [Secret("test", SECRET_ID, SECRET_KEY.encode())],
+        [Binding("usagePlan-a", (SECRET_ID,), (("service-test", "release"),), api_ids=("api-a",))],
+    )
+    async with running_plane(NOWHERE, listen=Asking(CADDY)) as plane:
+        plane.holder.take(Snapshot([NOWHERE], table))
+        first, other = await ask(plane, question("/a", method="PUT"), question("/a"))
+        assert first.status == 200
+        assert first.values(b"x-quotad-plan-id") == [b"usagePlan-a"]
+        assert (other.status, key_of(other)) == (404, "no-api")
+        assert (await plane.outcomes.until(2)).method == "GET"
+        assert plane.outcomes.all[0].api_id == "api-a"
