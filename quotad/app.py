@@ -34,6 +34,7 @@ from quotad.store.redis_store import RedisStore
 from quotad.telemetry.access_log import AccessLog
 from quotad.telemetry.loop_lag import LoopLag
 from quotad.telemetry.metrics import Recorder
+from quotad.telemetry.presence import Presence, Self
 from quotad.telemetry.refusals import RefusalBook
 from quotad.telemetry.server import Readiness
 from quotad.telemetry.sources import Scrape, Sources
@@ -99,6 +100,7 @@ class App:
             self._access_log.start()
             ground.closers.append(self._access_log.close)
         self._gather_sources(store, limiter)
+        self._tell_presence(store, limiter)
         stock = ground.stock(store, self.recorder)
         scrape = Scrape(self.sources.figures, stock, lambda: ground.version(self.config))
         await ground.open_telemetry(scrape, self._readiness)
@@ -204,6 +206,22 @@ class App:
         shares.start()
         self._ground.closers.append(close)
         return shares
+
+    def _tell_presence(self, store: RedisStore, limiter: Limiter) -> None:
+        presence = Presence(
+            store.notices,
+            Self(
+                self.refusals.sidecar,
+                "file" if self.config.control is None else "control",
+                store.now_us,
+                lambda: self._ground.version(self.config),
+                limiter.outstanding,
+            ),
+            lambda: self.sources,
+            self.refusals,
+        )
+        presence.start()
+        self._ground.closers.append(presence.close)
 
     def _gather_sources(self, store: RedisStore, limiter: Limiter) -> None:
         access_log = self._access_log

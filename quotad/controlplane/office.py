@@ -18,9 +18,11 @@ from quotad.controlplane.dialects.doors import cloud_doors
 from quotad.controlplane.dialects.key_pairs import ConfiguredKeyPairs, StoredKeyPairs
 from quotad.controlplane.explain import FindRefusal
 from quotad.controlplane.file_control import WHY, FileControl
+from quotad.controlplane.fleet import Board, FleetView
 from quotad.controlplane.operations import Operations
 from quotad.controlplane.record_table import RecentTable
 from quotad.controlplane.rest.door import RestDoor
+from quotad.controlplane.rest.fleet import Fleet
 from quotad.controlplane.rest.routes import all_routes
 from quotad.controlplane.rest.use import Tables, Use
 from quotad.controlplane.server import AdminServer, Door
@@ -30,6 +32,10 @@ from quotad.core.table import PlanTable, Table
 
 class TimedStore(Store, Protocol):
     """What use is kept in."""
+
+    @property
+    def notices(self) -> Board:
+        """What Sidecars tell of themselves."""
 
     def now_us(self) -> int | None:
         """The store's time; None until it was heard."""
@@ -85,7 +91,7 @@ class Office:
         access = Access(admin, clock.monotonic_s, sessions=sessions)
         keys = ConfiguredKeyPairs(admin.key_pairs)
         backing = Backing(self._operations, keys, parts.store, file, access.count)
-        rest = self._rest(access, trail, self._use(parts, trail, table), sessions)
+        rest = self._rest(parts, access, trail, table, sessions)
         return [*cloud_doors(backing, access), rest]
 
     def _control_doors(self, parts: Parts, admin: Admin, backstage: Backstage) -> list[Door]:
@@ -100,13 +106,14 @@ class Office:
         keys = ConfiguredKeyPairs(admin.key_pairs, StoredKeyPairs(operations, backstage.vault))
         backing = Backing(operations, keys, parts.store, control, access.count)
         trail = StoreTrail(control)
-        rest = self._rest(access, trail, self._use(parts, trail, table), sessions)
+        rest = self._rest(parts, access, trail, table, sessions)
         return [*cloud_doors(backing, access), rest]
 
-    def _use(self, parts: Parts, trail: Trail | None, table: Tables) -> Use:
+    def _rest(
+        self, parts: Parts, access: Access, trail: Trail | None, table: Tables, sessions: Sessions
+    ) -> RestDoor:
         store = parts.config.store
         keeping = Keeping(parts.store, parts.forget, store.hold_s, store.secret_usage)
-        return Use(table, parts.store, parts.find_refusal, Books(keeping, trail))
-
-    def _rest(self, access: Access, trail: Trail | None, use: Use, sessions: Sessions) -> RestDoor:
-        return RestDoor(access, all_routes(self._operations, trail, use, sessions))
+        use = Use(table, parts.store, parts.find_refusal, Books(keeping, trail))
+        fleet = Fleet(FleetView(parts.store), table)
+        return RestDoor(access, all_routes(self._operations, trail, use, sessions, fleet))

@@ -102,6 +102,12 @@ class Limiter:
             return None
         return self._still_denied(lane)
 
+    def outstanding(self) -> tuple[int, int]:
+        """Units that requests in flight hold, and units taken ahead that are not spent yet."""
+        lanes = self._lanes.values()
+        ahead = sum([lane.stock.left for lane in lanes if lane.stock is not None])
+        return sum([lane.entry.open for lane in lanes]), ahead
+
     def settle(self, verdict: Verdict, counted: bool) -> None:
         """The final status is known; see ``core.verdict.Admission``."""
         unit, verdict.unit = verdict.unit, None

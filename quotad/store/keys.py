@@ -62,6 +62,29 @@ def control_key(namespace: str, name: str) -> bytes:
     return f"{namespace}:{{{CONTROL.tag}}}:{name}".encode("ascii")
 
 
+class _FleetTag:
+    """Whose keys hold what Sidecars tell of themselves."""
+
+    __slots__ = ()
+
+    @property
+    def tag(self) -> str:
+        """No plan's id has a dot; the slash lets users write it who may write counters only."""
+        return ".fleet/all"
+
+
+FLEET: Tagged = _FleetTag()
+"""On a Cluster all in one slot."""
+
+
+def fleet_key(namespace: str, name: str) -> bytes:
+    """``NS:{.fleet/all}:NAME``. Raises ValueError for characters that must not stand in it."""
+    _check_namespace(namespace)
+    if not _CONTROL_NAME.fullmatch(name):
+        raise ValueError(f"{name!r} has characters outside A-Z a-z 0-9 _ . : -")
+    return f"{namespace}:{{{FLEET.tag}}}:{name}".encode("ascii")
+
+
 def _check_namespace(namespace: str) -> None:
     if not _NAMESPACE.fullmatch(namespace):
         raise ValueError(f"namespace {namespace!r} has characters outside A-Z a-z 0-9 _ . : -")

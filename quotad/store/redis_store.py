@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from quotad.clock import monotonic_s
 from quotad.config.model import StoreConfig
 from quotad.core.history import History, Portion
-from quotad.core.plans import Subject
+from quotad.core.plans import Subject, Tagged
 from quotad.core.quota import Replay, Reset, Terms, TopUp, Usage
 from quotad.errors import StoreError
 from quotad.store import access, scripts, topology
@@ -23,6 +23,7 @@ from quotad.store.interface import Batch
 from quotad.store.keys import nonce_key
 from quotad.store.link import LinkOptions
 from quotad.store.nonces import VERB, NonceCall, home_of
+from quotad.store.notices import Notices
 from quotad.store.payload import PayloadBuilder
 from quotad.store.resp import command
 from quotad.store.stats import StoreStats
@@ -53,6 +54,8 @@ class RedisStore:
         self._at_most = self._route.subjects_per_call
         self._namespace = config.namespace
         self._archive = Archive(self._route, self._payloads, self._scripts, self.stats, self._ask)
+        self.notices = Notices(config.namespace, self._ask)
+        """What Sidecars tell of themselves."""
 
     @classmethod
     def from_url(cls, url: str, namespace: str = "quotad") -> "RedisStore":
@@ -210,7 +213,7 @@ class RedisStore:
         self.stats.failed(error.kind)
         raise error
 
-    async def _ask(self, questions: Sequence[tuple[Subject, bytes]], durable: bool) -> list[object]:
+    async def _ask(self, questions: Sequence[tuple[Tagged, bytes]], durable: bool) -> list[object]:
         """Script calls beside the requests, each sent to its Subject: the replies in their order.
 
         ``durable``: see ``Link.send``. A call that failed has a StoreError in its place. Raises StoreError

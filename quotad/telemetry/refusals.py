@@ -9,6 +9,8 @@ request's number there in 8 or more.
 
 import re
 from collections import deque
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from quotad.clock import MonotonicClock, WallClock
@@ -40,11 +42,13 @@ def is_request_id(text: str) -> bool:
 class RefusalBook:
     """Remembers refused requests, the oldest forgotten first. One per process."""
 
-    __slots__ = ("_kept", "_monotonic_s", "_strangers", "_wall_s", "sidecar")
+    __slots__ = ("_kept", "_monotonic_s", "_strangers", "_wall_s", "count", "sidecar")
 
     def __init__(self, sidecar: str, wall_s: WallClock, monotonic_s: MonotonicClock) -> None:
         self.sidecar = sidecar
         """What this process's request ids begin with."""
+        self.count = 0
+        """Refusals of callers that proved who they are, so far."""
         self._wall_s = wall_s
         self._monotonic_s = monotonic_s
         self._kept: deque[Outcome] = deque(maxlen=KEPT)
@@ -58,8 +62,13 @@ class RefusalBook:
             outcome.host = outcome.host[:HOST_LENGTH]
         if outcome.secret_id:
             self._kept.append(outcome)
+            self.count += 1
         else:
             self._strangers.append(outcome)
+
+    def newest(self, count: int) -> Iterator[Outcome]:
+        """So many of them, the newest first; fewer when older ones are forgotten."""
+        return islice(reversed(self._kept), count)
 
     def find(self, request_id: str) -> Row | None:
         """What is known of a request; None when its id is none of this process.

@@ -57,7 +57,7 @@ class Console:
         page = page or self.page
         await page.get_by_label("Admin token").fill(token)
         await page.get_by_role("button", name="Sign in").click()
-        await page.get_by_role("navigation", name="Console").wait_for(state="attached")
+        await page.locator("#menu").wait_for(state="attached")
 
     async def visit(self, path: str, title: str) -> Page:
         """By its address; there once its heading is."""

@@ -9,6 +9,7 @@ import httpx
 from jsonschema import Draft202012Validator
 
 from quotad.controlplane.operations import Operations
+from quotad.controlplane.rest.fleet import Fleet
 from quotad.controlplane.rest.openapi import document
 from quotad.controlplane.rest.route import Route
 from quotad.controlplane.rest.routes import all_routes
@@ -19,8 +20,9 @@ from quotad.controlplane.rest.use import Use
 def every_route() -> tuple[Route, ...]:
     """All that can be served, with nothing behind it."""
     nothing: Any = None
+    fleet = Fleet(nothing, nothing)
     use = Use(nothing, nothing, None, cast(Any, object()))
-    return tuple(all_routes(cast(Operations, nothing), None, use, cast(Any, object())))
+    return tuple(all_routes(cast(Operations, nothing), None, use, cast(Any, object()), fleet))
 
 
 @functools.cache

@@ -196,6 +196,30 @@ class HistoryQuery(Section):
     """After how many."""
 
 
+class ActivityQuery(Section):
+    """Of which place; empty: of all."""
+
+    usage_plan_id: kind.Id | None = None
+    """Only of this plan."""
+    service_id: kind.Id | None = None
+    """Only in this service."""
+    environment: EnvironmentName | None = None
+    """Only in this environment."""
+
+
+class RefusalsQuery(PageQuery):
+    """Which refusals."""
+
+    usage_plan_id: kind.Id | None = None
+    """Only by this plan."""
+    service_id: kind.Id | None = None
+    """Only in this service."""
+    environment: EnvironmentName | None = None
+    """Only in this environment."""
+    secret_id: kind.Id | None = None
+    """Only of this Secret."""
+
+
 class ExplainQuery(Section):
     """A request id alone; or a Secret, a service and an environment."""
 

@@ -38,6 +38,9 @@ _WORDS = {
     "whoami": "Admin access",
     "session": "Admin access",
     "usage": "Use",
+    "activity": "Use",
+    "refusals": "Use",
+    "fleet": "Fleet",
     "explain": "Use",
 }
 

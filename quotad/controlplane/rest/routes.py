@@ -7,6 +7,7 @@ from quotad.controlplane.operations import Operations
 from quotad.controlplane.rest.admins import Admins
 from quotad.controlplane.rest.apis import Apis
 from quotad.controlplane.rest.bindings import Bindings
+from quotad.controlplane.rest.fleet import Fleet
 from quotad.controlplane.rest.openapi import document
 from quotad.controlplane.rest.plans import Plans
 from quotad.controlplane.rest.route import Route
@@ -19,9 +20,16 @@ from quotad.controlplane.sessions import Sessions
 
 
 def all_routes(
-    operations: Operations, trail: Trail | None, use: Use, sessions: Sessions | None = None
+    operations: Operations,
+    trail: Trail | None,
+    use: Use,
+    sessions: Sessions | None = None,
+    fleet: Fleet | None = None,
 ) -> list[Route]:
-    """All of them, the OpenAPI document about all of them among them; without ``sessions`` there are none."""
+    """All of them, the OpenAPI document about all of them among them.
+
+    Without ``sessions`` there are none; without ``fleet`` nobody tells of Sidecars.
+    """
     admins = Admins(operations, trail)
     routes = [
         *Services(operations).routes(),
@@ -35,5 +43,7 @@ def all_routes(
     ]
     if sessions is not None:
         routes += SessionRoutes(operations, sessions).routes()
+    if fleet is not None:
+        routes += fleet.routes()
     admins.describe = cache(lambda: document(routes))
     return routes

@@ -186,11 +186,10 @@ async function leave() {
 
 signIn.onEntered = (who) => {
   const isNew = ctx.who === null || ctx.who.role !== who.role || ctx.who.name !== who.name;
-  const wasOut = ctx.who === null;
+  if (ctx.who === null) visit = 0;
   ctx.who = who;
   // Somebody else, or another role: what is shown may not be theirs. The same: what was typed stays.
   if (isNew) open();
-  if (wasOut) visit = 0;
   repaint();
 };
 

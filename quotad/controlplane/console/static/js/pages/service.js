@@ -59,10 +59,10 @@ export class Service {
             ${can ? html`<button type="button" class="quiet" aria-label="Unbind ${plan} from ${name}" @click=${() => unbindEnvironment(ctx, row.usagePlanId, row, () => this.reload())}>Unbind</button>` : nothing}</li>`)}</ul>
             ${bound.total > bound.rows.length ? html`<p class="muted">and ${number(bound.total - bound.rows.length)} more</p>` : nothing}`
           : html`<p>No plan is bound: every caller is answered 403.</p>`}
-        <dl class="lines"><div><dt>Whoever has no plan</dt><dd>${each.defaultPlan ? html`gets <a href="#/plans/${each.defaultPlan}">${each.defaultPlan}</a>` : "is refused"}</dd>
-          ${can ? html`<button type="button" class="quiet" aria-label="Change the default plan of ${name}" @click=${() => this.setDefault(each)}>Change</button>` : nothing}</div>
-          <div><dt>All callers together</dt><dd>${each.throttle ? `${limit(each.throttle.rateRps)} a second, ${limit(each.throttle.burst)} at once` : "no bound"}</dd>
-          ${can ? html`<button type="button" class="quiet" aria-label="Change the bound on all callers of ${name}" @click=${() => this.setThrottle(each)}>Change</button>` : nothing}</div></dl>` : nothing}
+        <dl class="lines"><div><dt>Whoever has no plan</dt><dd><span>${each.defaultPlan ? html`gets <a href="#/plans/${each.defaultPlan}">${each.defaultPlan}</a>` : "is refused"}</span>
+          ${can ? html`<button type="button" class="quiet" aria-label="Change the default plan of ${name}" @click=${() => this.setDefault(each)}>Change</button>` : nothing}</dd></div>
+          <div><dt>All callers together</dt><dd><span>${each.throttle ? `${limit(each.throttle.rateRps)} a second, ${limit(each.throttle.burst)} at once` : "no bound"}</span>
+          ${can ? html`<button type="button" class="quiet" aria-label="Change the bound on all callers of ${name}" @click=${() => this.setThrottle(each)}>Change</button>` : nothing}</dd></div></dl>` : nothing}
       ${can ? html`<div class="row">${each.published
         ? html`<button type="button" @click=${() => bindEnvironment(ctx, { serviceId: this.id, serviceName: this.service.serviceName, environment: name }, () => this.reload())}>${icons.plus()}Bind<span class="hidden"> a plan in ${name}</span></button>
           <button type="button" class="danger-quiet" @click=${() => this.unpublish(name)}>Unpublish<span class="hidden"> ${name}</span></button>`
