@@ -54,7 +54,7 @@ async def test_a_page_of_another_port(signed_in: Console) -> None:
     try:
         page = await signed_in.context.new_page()
         await page.goto(f"http://127.0.0.1:{number}/")
-        await page.wait_for_function("() => document.title.startsWith('done')")
+        await signed_in.holds("document.title.startsWith('done')", page)
         # An opaque answer has the status 0: it may have been sent, and was refused.
         assert await page.title() == "done 0 blocked blocked blocked"
     finally:

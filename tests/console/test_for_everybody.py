@@ -53,7 +53,7 @@ async def test_no_serious_finding_of_axe(
         await shown.sign_in()
         for path, title in PAGES.items():
             page = await shown.visit(path, title)
-            await page.wait_for_function("() => !document.querySelector('[aria-busy=true]')")
+            await shown.holds("!document.querySelector('[aria-busy=true]')")
             faults += await judge(shown, path)
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
         await shown.visit("keys", "Keys")
@@ -80,7 +80,7 @@ async def test_by_keyboard_alone(shown: Console) -> None:
         raise AssertionError(f"{name} is not reached")
 
     # The field has the focus from the start.
-    await page.wait_for_function("() => document.activeElement.id === 'token'")
+    await shown.holds("document.activeElement.id === 'token'")
     await keyboard.type("a-token-of-twenty-characters")
     await keyboard.press("Enter")
     await shown.says("Nothing is bound yet")
@@ -97,7 +97,7 @@ async def test_by_keyboard_alone(shown: Console) -> None:
     await keyboard.press("Enter")
     await shown.says("Keep the SecretKey now")
     await keyboard.press("Escape")
-    await page.wait_for_function("() => !document.querySelector('dialog[open]')")
+    await shown.holds("!document.querySelector('dialog[open]')")
     await reach("by_keyboard")
     await keyboard.press("Enter")
     await page.get_by_role("heading", name="by_keyboard", level=1).wait_for()
@@ -139,6 +139,6 @@ async def test_file_mode_is_read_only(opened: Browser, store_server: StoreServer
         await page.get_by_role("button", name="Top up").wait_for()
         for path, title in {"keys": "Keys", "plans": "Usage plans", "services": "Services"}.items():
             await shown.visit(path, title)
-            await page.wait_for_function("() => !document.querySelector('[aria-busy=true]')")
+            await shown.holds("!document.querySelector('[aria-busy=true]')")
             assert await page.get_by_role("button", name="Create").count() == 0
             assert await page.get_by_role("link", name="Create").count() == 0

@@ -96,7 +96,7 @@ async def test_a_key_that_breaks_a_rule(signed_in: Console, label: str, typed: s
     await signed_in.press("Submit")
     field = page.get_by_label(label, exact=True)
     await page.locator(".field.wrong", has=field).get_by_text(words).wait_for()
-    await page.wait_for_function("() => document.activeElement.getAttribute('aria-invalid') === 'true'")
+    await signed_in.holds("document.activeElement.getAttribute('aria-invalid') === 'true'")
     assert await field.input_value() == typed
     described = await field.get_attribute("aria-describedby")
     assert "error" in (described or "")

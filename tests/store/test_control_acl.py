@@ -29,13 +29,16 @@ def server(request: pytest.FixtureRequest) -> Iterator[StoreServer]:
 
 
 async def use_counters(url: str) -> None:
-    """Reserve and read as a sidecar does."""
+    """Reserve, read, and tell of itself as a sidecar does."""
     store = RedisStore.from_url(url)
     await store.start()
     try:
         (answer,) = await submit(store, [call(subject(1), terms())]).answers()
         assert answer.granted == 1
         assert (await store.usage([subject(1)]))[0].total_charged >= 1
+        await store.notices.tell("0123456789ab", {}, {0: {}}, 60_000_000)
+        assert list(await store.notices.sidecars(60_000_000)) == ["0123456789ab"]
+        await store.notices.leave("0123456789ab")
         assert not store.stats.errors
     finally:
         await store.close()

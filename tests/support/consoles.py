@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from playwright.async_api import Browser, BrowserContext, Locator, Page, Request, async_playwright
 
 from tests.support.offices import TOKEN, OfficePort
+from tests.support.waiting import until_true
 
 WAIT_MS = 15_000
 """How long anything may take to be there; what is there sooner is taken at once."""
@@ -73,6 +74,10 @@ class Console:
     async def press(self, name: str, within: Any = None) -> None:
         """A button of this very name."""
         await (within or self.page).get_by_role("button", name=name, exact=True).click()
+
+    async def holds(self, expression: str, page: Page | None = None) -> None:
+        """Wait until it is true in the page. Playwright's own way evaluates text there: the policy forbids it."""
+        await until_true(lambda: (page or self.page).evaluate(expression))
 
     async def says(self, words: str, within: Any = None) -> None:
         """Wait until it stands there."""

@@ -14,13 +14,17 @@ import { Plan } from "./pages/plan.js";
 import { PlanEdit } from "./pages/plan-edit.js";
 import { Services } from "./pages/services.js";
 import { Service } from "./pages/service.js";
+import { Refusals } from "./pages/refusals.js";
+import { Fleet } from "./pages/fleet.js";
 import { Audit } from "./pages/audit.js";
 
 const SECTIONS = [
   ["live", "Live use", icons.use, "read"],
+  ["refusals", "Refusals", icons.stop, "read"],
   ["keys", "Keys", icons.key, "read"],
   ["plans", "Usage plans", icons.plan, "read"],
   ["services", "Services", icons.service, "read"],
+  ["fleet", "Fleet", icons.fleet, "read"],
   ["audit", "Audit log", icons.audit, "operate"],
 ];
 
@@ -37,6 +41,8 @@ const PAGES = [
   [["plans", ":plan", "edit"], PlanEdit],
   [["services"], Services],
   [["services", ":service"], Service],
+  [["refusals"], Refusals],
+  [["fleet"], Fleet],
   [["audit"], Audit],
 ];
 

@@ -32,6 +32,7 @@ export class Subject {
     if (!this.row) return;
     this.title = this.row.usagePlanName;
     ctx.every(HISTORY_EVERY_MS, () => this.past());
+    if (!this.shadow && !this.secret) ctx.every(MINUTES_EVERY_MS, () => this.lastHour());
   }
 
   async now() {
@@ -142,7 +143,7 @@ const left = (window) => {
   return html`${number(window.left)} left${window.held ? `, ${number(window.held)} in flight` : ""}.${when}`;
 };
 
-function chartCard(title, what, data) {
+export function chartCard(title, what, data) {
   if (!data.labels.length) return html`<section class="card chart"><h2>${title} <small class="muted">${what}</small></h2><div class="chart-room"></div></section>`;
   const sums = data.series.map((each) => html`<span class="key"><i class=${each.colour}></i>${each.name} ${number(each.values.reduce((sum, value) => sum + value, 0))}</span>`);
   return html`<section class="card chart"><h2>${title} <small class="muted">${what}</small><span class="legend">${sums}</span></h2>
@@ -151,6 +152,9 @@ function chartCard(title, what, data) {
       <thead><tr><th scope="col">When</th>${data.series.map((each) => html`<th scope="col" class="num">${each.name}</th>`)}</tr></thead>
       <tbody>${data.labels.map((label, at) => html`<tr><td>${data.ticks(label, true)}</td>${data.series.map((each) => html`<td class="num">${number(each.values[at])}</td>`)}</tr>`)}</tbody></table></div></details></section>`;
 }
+
+/** A limit, or another reason, as it is said. */
+export const words = (limit) => REFUSED[limit] ?? limit.replaceAll("_", " ");
 
 const clock = (iso) => new Date(iso).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 
@@ -163,7 +167,7 @@ export function minuteData(minutes) {
     ticks: clock,
     series: [
       { name: "admitted", colour: "accent", values: minutes.map((each) => each.admitted) },
-      ...reasons.map((reason, at) => ({ name: `refused: ${REFUSED[reason] ?? reason.replaceAll("_", " ")}`, colour: colours[Math.min(at, 3)], values: minutes.map((each) => each.denied[reason] ?? 0) })),
+      ...reasons.map((reason, at) => ({ name: `refused: ${words(reason)}`, colour: colours[Math.min(at, 3)], values: minutes.map((each) => each.denied[reason] ?? 0) })),
     ],
   };
 }
