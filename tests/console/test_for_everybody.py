@@ -57,7 +57,7 @@ async def test_no_serious_finding_of_axe(
             faults += await judge(shown, path)
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
         await shown.visit("keys", "Keys")
-        await page.get_by_role("button", name="Create key").first.click()
+        await shown.page.get_by_role("button", name="Create key").first.click()
         await shown.dialog.wait_for()
         faults += await judge(shown, "dialog")
         assert faults == []

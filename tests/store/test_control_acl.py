@@ -36,8 +36,10 @@ async def use_counters(url: str) -> None:
         (answer,) = await submit(store, [call(subject(1), terms())]).answers()
         assert answer.granted == 1
         assert (await store.usage([subject(1)]))[0].total_charged >= 1
-        await store.notices.tell("0123456789ab", {}, {0: {}}, 60_000_000)
-        assert list(await store.notices.sidecars(60_000_000)) == ["0123456789ab"]
+        now_us = store.now_us() or 0
+        await store.notices.tell("0123456789ab", {}, {now_us: {}}, now_us)
+        assert list(await store.notices.sidecars(now_us)) == ["0123456789ab"]
+        assert await store.notices.minutes([now_us]) == [[{}]]
         await store.notices.leave("0123456789ab")
         assert not store.stats.errors
     finally:

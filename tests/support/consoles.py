@@ -76,7 +76,7 @@ class Console:
         await (within or self.page).get_by_role("button", name=name, exact=True).click()
 
     async def holds(self, expression: str, page: Page | None = None) -> None:
-        """Wait until it is true in the page. Playwright's own way evaluates text there: the policy forbids it."""
+        """Wait until it is true in the page; Playwright's own way needs eval, which the policy forbids."""
         await until_true(lambda: (page or self.page).evaluate(expression))
 
     async def says(self, words: str, within: Any = None) -> None:
