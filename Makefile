@@ -2,7 +2,7 @@
 # Variables: PYTHON=/path/to/python3.12  CHECK=1  QUICK=1  PYTEST="-k link"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint compiled test-compiled attacks chaos rehearsal model smuggling fuzz rest storm bench clean
+.PHONY: help demo test test-all lint compiled test-compiled attacks chaos rehearsal model screenshots smuggling fuzz rest storm bench clean
 SHELL := /bin/sh
 
 BIN := .venv/bin
@@ -71,6 +71,11 @@ attacks: ## floods and slow callers in full size against a real quotad; writes b
 model: ## the protocol in thousands of seeded runs; writes bench/results/model.md (RUNS=200 a case)
 	@sh .ci/venv embedded,dev
 	$(BIN)/python -m tests.model --runs $(or $(RUNS),200) --write
+
+screenshots: ## the console's pictures in docs/images, of a made-up fleet (needs Debian's chromium)
+	@sh .ci/tools chromium:chromium
+	@sh .ci/venv embedded,dev
+	$(BIN)/python -m tests.screenshots
 
 smuggling: ## 50,000 mutated requests, read by quotad and three servers; writes bench/results/smuggling.md (REQUESTS=50000)
 	@sh .ci/tools $(DEBIAN)

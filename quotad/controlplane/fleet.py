@@ -66,7 +66,7 @@ class FleetView:
         return {"storeTime": stamp(now_us), "sidecars": rows}
 
     async def activity(self, place: Place) -> Row:
-        """Admitted, and denied by reason, in each of the last 60 minutes at a place. Raises StoreError."""
+        """Admitted, and denied by limit, in each of the last 60 minutes at a place. Raises StoreError."""
         rows = []
         for begin_us, told in await self._hour():
             admitted, denied = 0, dict[str, int]()
@@ -75,7 +75,8 @@ class FleetView:
                     denied[reason] = denied.get(reason, 0) + number
                 elif _meant(place, names):
                     admitted += number
-            rows.append({"minute": stamp(begin_us), "admitted": admitted, "denied": denied})
+            refused = [{"limit": limit, "count": count} for limit, count in sorted(denied.items())]
+            rows.append({"minute": stamp(begin_us), "admitted": admitted, "denied": refused})
         return {"storeTime": stamp(self._now_us()), "minutes": rows}
 
     async def refused(self, table: Table, place: Place, secret_id: str) -> list[Row]:

@@ -62,9 +62,9 @@ async def test_the_last_hour() -> None:
     minutes = (await view.activity((SHARED.usage_plan_id, "", "")))["minutes"]
     assert len(minutes) == SHOWN
     assert [(each["admitted"], each["denied"]) for each in minutes[-3:]] == [
-        (0, {}),
-        (5, {"day": 2}),
-        (6, {"day": 3}),
+        (0, []),
+        (5, [{"limit": "day", "count": 2}]),
+        (6, [{"limit": "day", "count": 3}]),
     ]
     assert (await view.activity(ANY))["minutes"][-1]["admitted"] == 15
 

@@ -39,13 +39,20 @@ class FleetNow(Section):
     sidecars: list[Sidecar]
 
 
+class Denied(Section):
+    """How many one limit refused."""
+
+    limit: str
+    """rate, day, month or total, else the reason."""
+    count: int
+
+
 class Minute(Section):
     """What one minute brought."""
 
     minute: str
     admitted: int
-    denied: dict[str, int]
-    """By the limit that refused (rate, day, month, total), else by the reason."""
+    denied: list[Denied]
 
 
 class Activity(Section):

@@ -36,7 +36,8 @@ async def test_what_a_sidecar_tells(store_server: StoreServer, tmp_path: Path) -
             )  # fmt: skip
             minutes = (await client.get(f"{admin}/activity?environment=release")).json()["minutes"]
             assert sum(each["admitted"] for each in minutes) == 2
-            assert sum(each["denied"].get("day", 0) for each in minutes) == 1
+            denied = [one for each in minutes for one in each["denied"]]
+            assert denied == [{"limit": "day", "count": 1}]
             (sidecar,) = (await client.get(f"{admin}/fleet")).json()["sidecars"]
             assert sidecar["alive"]
             assert sidecar["mode"] == "file"

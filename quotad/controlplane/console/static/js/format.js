@@ -1,7 +1,7 @@
 // Numbers and times as people read them.
 const whole = new Intl.NumberFormat("en");
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
-const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "long" });
 const exact = new Intl.DateTimeFormat("en-GB", {
   year: "numeric", month: "short", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit",
   hourCycle: "h23", timeZoneName: "short",
@@ -14,7 +14,7 @@ export const short = (value) => (Math.abs(value) < 100_000 ? whole.format(value)
 export const limit = (value) => (value === -1 ? "no limit" : whole.format(value));
 export const at = (iso) => exact.format(new Date(iso));
 
-/** "3 min. ago", "in 2 hr."; `now` in milliseconds. */
+/** "3 minutes ago", "in 2 hours"; `now` in milliseconds. */
 export function since(iso, now = Date.now()) {
   let left = (new Date(iso).getTime() - now) / 1000;
   for (const [size, unit] of STEPS) {

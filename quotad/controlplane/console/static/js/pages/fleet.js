@@ -42,10 +42,10 @@ export class Fleet {
       ${table({
         label: "Sidecars",
         busy: this.busy,
-        columns: [{ name: "Sidecar" }, { name: "Alive" }, { name: "Version" }, { name: "Configuration" }, { name: "Callers", class: "num" }, { name: "In flight", class: "num wide" }, { name: "Ahead", class: "num wide" }, { name: "Unaccounted", class: "num" }, { name: "Store", class: "num wide" }, { name: "Errors", class: "num" }, { name: "Up", class: "wide" }],
+        columns: [{ name: "Sidecar", class: "whole" }, { name: "Alive" }, { name: "Version" }, { name: "Configuration" }, { name: "Callers", class: "num" }, { name: "In flight", class: "num wide" }, { name: "Ahead", class: "num wide" }, { name: "Unaccounted", class: "num" }, { name: "Store", class: "num wide" }, { name: "Errors", class: "num" }, { name: "Up", class: "wide" }],
         rows: this.rows.map((each) => [
-          html`<b>${each.host}</b><div class="muted small">${code(each.sidecarId)} pid ${each.pid}</div>`,
-          each.alive ? badge("good", "alive") : html`${badge("bad", "silent")} ${ago(each.heardAt)}`,
+          html`<b>${each.host}</b><div class="muted small">${code(each.sidecarId)} · ${each.pid}</div>`,
+          each.alive ? badge("good", "alive") : html`${badge("bad", "silent")}<div class="muted small">${ago(each.heardAt)}</div>`,
           each.version,
           html`<span class=${versions.size > 1 ? "muted" : ""}>${each.configVersion.slice(0, 16)}</span><div class="muted small">${each.mode} mode</div>`,
           number(each.connections), number(each.held), number(each.leased),

@@ -160,14 +160,15 @@ const clock = (iso) => new Date(iso).toLocaleTimeString("en-GB", { hour: "2-digi
 
 /** Admitted, and refused by which limit. */
 export function minuteData(minutes) {
-  const reasons = [...new Set(minutes.flatMap((each) => Object.keys(each.denied)))].toSorted();
+  const reasons = [...new Set(minutes.flatMap((each) => each.denied.map(({ limit }) => limit)))].toSorted();
+  const denied = (each, reason) => each.denied.find(({ limit }) => limit === reason)?.count ?? 0;
   const colours = ["danger", "warn", "violet", "muted"];
   return {
     labels: minutes.map((each) => each.minute),
     ticks: clock,
     series: [
       { name: "admitted", colour: "accent", values: minutes.map((each) => each.admitted) },
-      ...reasons.map((reason, at) => ({ name: `refused: ${words(reason)}`, colour: colours[Math.min(at, 3)], values: minutes.map((each) => each.denied[reason] ?? 0) })),
+      ...reasons.map((reason, at) => ({ name: `refused: ${words(reason)}`, colour: colours[Math.min(at, 3)], values: minutes.map((each) => denied(each, reason)) })),
     ],
   };
 }
