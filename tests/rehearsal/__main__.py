@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 from tests.rehearsal.roll_out import roll_out
@@ -31,11 +32,11 @@ def main() -> int:
         # A network and a /run/netns of its own: this machine's stay as they are.
         command = ["unshare", "--net", "--mount", sys.executable, "-m", "tests.rehearsal", *sys.argv[1:]]
         return subprocess.run(command, check=False, env={**os.environ, INSIDE: "1"}).returncode
-    with tempfile.TemporaryDirectory(prefix="quotad-rehearsal-") as folder:
+    root = nullcontext(machine_root()) if options.quick else image_root(options.image or IMAGE)
+    with tempfile.TemporaryDirectory(prefix="quotad-rehearsal-") as folder, root as seen:
         # Users of containers pass through it.
         Path(folder).chmod(0o755)
-        root = machine_root() if options.quick else image_root(options.image or IMAGE)
-        problems = asyncio.run(roll_out(Path(folder), root))
+        problems = asyncio.run(roll_out(Path(folder), seen))
     print("\n".join(problems) or "nothing was lost")
     return 1 if problems else 0
 

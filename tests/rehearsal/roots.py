@@ -1,9 +1,11 @@
 """What containers see as their root: of an image, or of this machine's programs, read-only either way."""
 
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,8 +62,9 @@ def build_image() -> None:
         subprocess.run(["bash", "-c", BUILD], check=True, env=environment, timeout=1800)
 
 
-def image_root(image: str) -> Root:
-    """Of an image that buildah has."""
+@contextlib.contextmanager
+def image_root(image: str) -> Iterator[Root]:
+    """Of an image that buildah has; its container is gone afterwards."""
 
     def buildah(*arguments: str) -> str:
         done = subprocess.run(
@@ -75,4 +78,8 @@ def image_root(image: str) -> Root:
         return done.stdout.strip()
 
     settings = {"PATH": "/opt/quotad/bin:/usr/bin:/bin", "PYTHONUNBUFFERED": "1"}
-    return Root(Path(buildah("mount", buildah("from", image))), {}, settings)
+    container = buildah("from", image)
+    try:
+        yield Root(Path(buildah("mount", container)), {}, settings)
+    finally:
+        buildah("rm", container)
