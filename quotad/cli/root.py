@@ -33,6 +33,7 @@ SECTIONS: dict[str, dict[str, Row]] = {
     },
     "Control records (services, plans and keys in the store)": {
         "service": Row("services", "service", "Backends as callers know them, and where each is published."),
+        "api": Row("apis", "api", "Single Apis of a service, for plans of their own."),
         "plan": Row("plans", "plan", "Usage plans: how much."),
         "secret": Row("secrets", "secret", "Key pairs of callers; import of many."),
         "bind": Row("bindings", "bind", "Give a plan to Secrets, and in environments."),

@@ -16,10 +16,11 @@ _NAMES = {
     "plan": "usagePlanId",
     "service": "serviceId",
     "environment": "environment",
+    "api": "apiId",
     "secret": "secretId",
     "shadow": "shadow",
 }
-_COLUMNS = ("usagePlanId", "serviceId", "environment", "secretId", "shadow", "day", "month", "total")
+_COLUMNS = ("usagePlanId", "serviceId", "environment", "apiId", "secretId", "shadow", "day", "month", "total")
 _WINDOWS = click.Choice(["day", "month", "total"])
 _HISTORY_PAGE = 100
 
@@ -34,6 +35,7 @@ def _subject(*, required: bool = False, whole: bool = True) -> Callable[[_F], _F
         click.option("--plan", metavar="ID", required=required, help="usagePlanId."),
         click.option("--service", metavar="ID", required=required, help="serviceId."),
         click.option("--environment", metavar="NAME", required=required, help="release, prepub or test."),
+        click.option("--api", metavar="ID", help="apiId, where plans are bound to single Apis."),
     ]
     if whole:
         options += [
@@ -157,6 +159,7 @@ def top_up(reach: Reach, reason: str, once: str, **said: Any) -> None:
 @click.option("--secret", metavar="ID", help="Who would call: a SecretId.")
 @click.option("--service", metavar="ID", help="What would be called: a serviceId.")
 @click.option("--environment", metavar="NAME", help="Where: release, prepub or test.")
+@click.option("--api", metavar="ID", help="Where plans are bound to single Apis: which one.")
 def explain(reach: Reach, output: str, request_id: str | None, **said: Any) -> None:
     """Say why a request was refused, or what one would meet now.
 
@@ -168,7 +171,7 @@ def explain(reach: Reach, output: str, request_id: str | None, **said: Any) -> N
       quotad explain --secret AKIDacme0001 --service service-orders01 --environment release
     """
     place = _named(said)
-    if len(place) != (3 if request_id is None else 0):
+    if len(place.keys() - {"apiId"}) != 3 if request_id is None else place:
         raise click.UsageError("a request's id, or all of --secret, --service and --environment")
     query = place if request_id is None else {"requestId": request_id}
     tell(asked(reach, lambda port: port.get(EXPLAIN, **query)), output)
