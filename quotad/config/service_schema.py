@@ -7,7 +7,7 @@ from pydantic import Field
 from quotad.config import fields as kind
 from quotad.config.choices import ByName, EnvironmentName
 from quotad.config.section import Section
-from quotad.core.api_paths import APIS_AT_MOST, pattern_of
+from quotad.core.api_paths import APIS_AT_MOST, PATH_LENGTH, PATH_PATTERN, PATH_RULE
 from quotad.core.plans import ENVIRONMENTS, UNLIMITED
 
 
@@ -38,13 +38,7 @@ class ServiceEnvironmentSection(Section):
     """The usagePlanId of callers that are bound to no plan there; absent: they get 403."""
 
 
-def _api_path(path: str) -> str:
-    """Raises ValueError."""
-    pattern_of(path)
-    return path
-
-
-ApiPath = Annotated[str, kind.Parsed(_api_path, pattern=r"/[A-Za-z0-9._~!$&'()+,=:@{}*/-]*")]
+ApiPath = Annotated[str, Field(max_length=PATH_LENGTH), kind.Matches(PATH_PATTERN, PATH_RULE)]
 ApiMethod = Literal["ANY", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 

@@ -13,8 +13,14 @@ PATH_RULE = (
     " letters, digits and -._~!$&'()+,=:@, or a {name} for any one segment; the last may be *"
 )
 
-_LITERAL = re.compile(r"[A-Za-z0-9._~!$&'()+,=:@-]+")
-_NAMED = re.compile(r"\{[A-Za-z][A-Za-z0-9_-]{0,49}\}")
+_PLAIN = "A-Za-z0-9_~!$&'()+,=:@-"
+# Any but "." and "..", without looking ahead: what makes requests of a description cannot.
+_LITERAL = rf"(?:[{_PLAIN}][.{_PLAIN}]*|\.[{_PLAIN}][.{_PLAIN}]*|\.\.[.{_PLAIN}]+)"
+_SEGMENT = rf"(?:{_LITERAL}|\{{[A-Za-z][A-Za-z0-9_-]{{0,49}}\}})"
+PATH_PATTERN = rf"/|(?:/{_SEGMENT}){{0,{SEGMENTS_AT_MOST - 1}}}/(?:{_SEGMENT}|\*)/?"
+"""What a whole path matches."""
+_PATH = re.compile(PATH_PATTERN)
+
 ONE = "{}"
 """Of a pattern: any one segment."""
 REST = "*"
@@ -23,19 +29,7 @@ REST = "*"
 
 def pattern_of(path: str) -> tuple[str, ...]:
     """An Api's path by segment, each ``{name}`` as ``{}``; a last slash says nothing. Raises ValueError."""
-    if not path.startswith("/") or len(path) > PATH_LENGTH:
+    if len(path) > PATH_LENGTH or _PATH.fullmatch(path) is None:
         raise ValueError(PATH_RULE)
     parts = path[1:].removesuffix("/").split("/") if path != "/" else []
-    if len(parts) > SEGMENTS_AT_MOST:
-        raise ValueError(PATH_RULE)
-    return tuple(_segment(part, last=at == len(parts) - 1) for at, part in enumerate(parts))
-
-
-def _segment(part: str, *, last: bool) -> str:
-    if part == REST and last:
-        return REST
-    if _NAMED.fullmatch(part):
-        return ONE
-    if part in (".", "..") or not _LITERAL.fullmatch(part):
-        raise ValueError(PATH_RULE)
-    return part
+    return tuple(ONE if part.startswith("{") else part for part in parts)
