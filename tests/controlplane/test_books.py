@@ -160,7 +160,7 @@ async def test_a_deletion_that_fails_is_told(port: Port, kind: str, status: int)
 async def test_without_any_of_it_there_are_no_such_paths(port: Port) -> None:
     """An admin port that was given nothing to keep only shows."""
     server = admin_server(Admin(Address("127.0.0.1", 0), TOKEN), lambda: TABLE, port.store)
-    port.number = await server.start()
+    port.number, port.serves_all = await server.start(), False
     problem(await port.ask("GET", "/history?unit=day"), 404)
     problem(await port.ask("DELETE", "?usagePlanId=gone"), 405)
     problem(await port.ask("GET", "?bySecret=true"), 400)
