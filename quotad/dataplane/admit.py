@@ -69,6 +69,11 @@ class Admit(Forward):
         if not verdict.admitted:
             raise RefusedError(refusal_of(verdict))
 
+    async def _reserve_alone(self, subject: Subject) -> None:
+        """Ask the plan for one unit. Raises RefusedError."""
+        verdict = self._reserve(subject)
+        self._decided(await pause() if verdict is None else verdict)
+
     # The throttle (docs/decisions/0008-throttle.md): after the plan, so that who is beyond its plan takes
     # nothing of what all share.
 
@@ -81,7 +86,7 @@ class Admit(Forward):
         known = self._plane.admission.known_refusal(throttle)
         if known is not None:
             self._throttled(known)
-        self._decided(self._reserve(subject) or await pause())
+        await self._reserve_alone(subject)
         verdict: Verdict = self._reserve(throttle) or await pause()
         self._heard()
         if verdict.admitted:

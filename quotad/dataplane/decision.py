@@ -28,7 +28,7 @@ from quotad.core.verdict import Verdict
 from quotad.dataplane.caller import BrokeOffError, CallerLeftError, Client, RefusedError
 from quotad.dataplane.entrance import authenticate_caller, parse, place
 from quotad.dataplane.exchange import Exchange
-from quotad.dataplane.flow import EMPTY, pause
+from quotad.dataplane.flow import EMPTY
 from quotad.dataplane.plane import Plane
 from quotad.dataplane.relay import Discard
 from quotad.dataplane.settling import Desk
@@ -144,8 +144,7 @@ class Decision(Exchange):
         if caller is None:
             return None
         if entry.throttle is None:
-            verdict = self._reserve(caller.subject)
-            self._decided(await pause() if verdict is None else verdict)
+            await self._reserve_alone(caller.subject)
         else:
             await self._reserve_under(entry.throttle, caller.subject)
         self._ask_shadow(caller.shadow)
