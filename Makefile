@@ -72,10 +72,11 @@ model: ## the protocol in thousands of seeded runs; writes bench/results/model.m
 	@sh .ci/venv embedded,dev
 	$(BIN)/python -m tests.model --runs $(or $(RUNS),200) --write
 
-screenshots: ## the console's pictures in docs/images, of a made-up fleet (needs Debian's chromium)
+screenshots: ## pictures of console and live view in docs/images (needs Debian's chromium)
 	@sh .ci/tools chromium:chromium
 	@sh .ci/venv embedded,dev
 	$(BIN)/python -m tests.screenshots
+	$(BIN)/python -m tests.screenshots.top
 
 smuggling: ## 50,000 mutated requests, read by quotad and three servers; writes bench/results/smuggling.md (REQUESTS=50000)
 	@sh .ci/tools $(DEBIAN)

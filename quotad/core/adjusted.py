@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from quotad.core.breach import raised
 from quotad.core.quota import Limits, TopUp, Window
 
-_LARGEST = 2**53 - 1
 _LIFE_US = 400 * 86_400_000_000
 _TOP_UP_KEPT_US = 8 * 86_400_000_000
 
@@ -28,10 +28,7 @@ class Adjusted:
         """The limits with every top-up that is in force; unlimited stays unlimited, a soft one soft."""
         for top_up in self.in_force(now_us):
             name = NAMES[Window(top_up.window)]
-            limit = getattr(limits, name)
-            if limit != -1:
-                moved = max(limit - top_up.amount, -_LARGEST) if limit < 0 else limit + top_up.amount
-                limits = limits._replace(**{name: min(moved, _LARGEST)})
+            limits = limits._replace(**{name: raised(getattr(limits, name), top_up.amount)})
         return limits
 
     def raised(self, now_us: int) -> tuple[int, int, int]:

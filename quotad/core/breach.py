@@ -7,6 +7,7 @@ healing treat it as they treat the other limits.
 
 from quotad.core.plans import UNLIMITED, QuotaWindow, UsagePlan
 
+LARGEST = 2**53 - 1
 LARGEST_SOFT = 2**53 - 3
 """Its negative form must be a whole number in a double."""
 
@@ -29,10 +30,10 @@ def number_of(limit: int) -> int:
 
 
 def raised(limit: int, units: int) -> int:
-    """A limit that has travelled, with top-ups; unlimited stays unlimited."""
+    """A limit that has travelled, with top-ups; unlimited stays unlimited, a soft one soft."""
     if limit == UNLIMITED:
         return limit
-    return limit + units if limit >= 0 else max(limit - units, -2 - LARGEST_SOFT)
+    return min(limit + units, LARGEST) if limit >= 0 else max(limit - units, -2 - LARGEST_SOFT)
 
 
 def overage(limit: int, in_use: int) -> int:

@@ -72,6 +72,7 @@ def route(plane: Plane, line: RequestLine, fields: RequestFields, outcome: Outco
 
 def place(plane: Plane, line: RequestLine, fields: RequestFields, outcome: Outcome) -> Entry:
     """Where a request wants to go that another proxy forwards: also to a route without a backend here."""
+    # As in ``route``, written out: shared functions cost each of the callers' own requests 0.2 us.
     snapshot = plane.snapshot.current
     try:
         entry = snapshot.router.find(outcome.host, line.target)

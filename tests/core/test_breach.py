@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quotad.core.breach import LARGEST_SOFT, is_soft, number_of, overage, raised, softened
+from quotad.core.breach import LARGEST, LARGEST_SOFT, is_soft, number_of, overage, raised, softened
 from quotad.core.plans import UNLIMITED, UsagePlan
 
 HARD = UsagePlan("usagePlan-a", "a")
@@ -29,7 +29,14 @@ def test_edges() -> None:
 
 @pytest.mark.parametrize(
     ("limit", "units", "expected"),
-    [(-1, 5, -1), (10, 5, 15), (-12, 5, -17), (-12, 0, -12), (-2 - LARGEST_SOFT, 5, -2 - LARGEST_SOFT)],
+    [
+        (-1, 5, -1),
+        (10, 5, 15),
+        (-12, 5, -17),
+        (-12, 0, -12),
+        (-2 - LARGEST_SOFT, 5, -2 - LARGEST_SOFT),
+        (LARGEST, 5, LARGEST),
+    ],
 )
 def test_top_ups(limit: int, units: int, expected: int) -> None:
     """They raise every limit that there is, the soft one by making it more negative."""

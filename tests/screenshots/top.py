@@ -1,4 +1,4 @@
-"""``python -m tests.pictures.top``: docs/pictures/top.svg, of a real quotad under load."""
+"""``python -m tests.screenshots.top``: docs/images/top.svg, of a real quotad under load."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from tests.support.backends import running_backend
 from tests.support.processes import Quotad, running_quotad, write_config
 from tests.support.servers import running_server
 
-PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "top.svg"
+PICTURE = Path(__file__).parents[2] / "docs" / "images" / "top.svg"
 PLANS = {
     "starter": ({"dayQuotaRequest": 1_000}, 8, 940),
     "gold": ({"dayQuotaRequest": 1_000_000, "rateRps": 200}, 30, 20),
