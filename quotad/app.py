@@ -79,7 +79,8 @@ class App:
 
     def snapshot(self, config: Config) -> Snapshot:
         """What requests see under ``config``, made ready for ``take``. Raises QuotadError."""
-        return Snapshot(config.routes, self._ground.table(config), config.listen.tls)
+        asking_tls = None if config.authorize is None else config.authorize.tls
+        return Snapshot(config.routes, self._ground.table(config), config.listen.tls, asking_tls)
 
     async def start(self) -> None:
         """Start every part but the callers' port. Raises QuotadError.

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from quotad.config import fields as kind
 from quotad.config.section import Section
+from quotad.config.tls_schema import ListenTlsSection
 
 HeaderName = Annotated[
     str,
@@ -41,3 +42,5 @@ class AuthorizeSection(Section):
     """Plans with quotaCondition: count each admission, or hold it until the proxy tells the status."""
     settle_ms: kind.DurationMs = 60_000
     """How long a status is waited for; then the request is counted."""
+    tls: ListenTlsSection | None = None
+    """Absent: plain HTTP."""

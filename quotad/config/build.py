@@ -3,7 +3,15 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from quotad.config import admin_schema, auth_schema, authorize_schema, schema, service_schema, tracing_schema
+from quotad.config import (
+    admin_schema,
+    auth_schema,
+    authorize_schema,
+    schema,
+    service_schema,
+    tls_schema,
+    tracing_schema,
+)
 from quotad.config.health_model import CheckRules, HealthRules, RetryRules
 from quotad.config.model import (
     Admin,
@@ -56,8 +64,8 @@ def _auth_failures_of(section: schema.AuthFailuresSection | None) -> AuthFailure
     return None if section is None else AuthFailureRule(section.per_minute, section.burst)
 
 
-def listen_tls_of(section: schema.ListenTlsSection, folder: Path) -> ListenTls:
-    """TLS on the callers' port; a relative path starts from the configuration's folder."""
+def listen_tls_of(section: tls_schema.ListenTlsSection, folder: Path) -> ListenTls:
+    """TLS on a port; a relative path starts from the configuration's folder."""
     return ListenTls(
         certificate=folder / section.certificate,
         key=folder / section.key,
@@ -95,8 +103,8 @@ _ASKED = {
 """By shape: the fields with method, target and Host of the request that is asked about."""
 
 
-def authorize_of(section: authorize_schema.AuthorizeSection) -> Authorize:
-    """The port for other proxies."""
+def authorize_of(section: authorize_schema.AuthorizeSection, folder: Path) -> Authorize:
+    """The port for other proxies; a relative path starts from the configuration's folder."""
     named = section.headers
     method, uri, host = (
         default if name is None else name.lower()
@@ -113,6 +121,7 @@ def authorize_of(section: authorize_schema.AuthorizeSection) -> Authorize:
         section.token or "",
         section.conditional == "settle",
         section.settle_ms / 1000,
+        None if section.tls is None else listen_tls_of(section.tls, folder),
     )
 
 

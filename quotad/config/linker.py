@@ -74,7 +74,7 @@ class Linker:
             tls_checks.admins_get_a_certificate(admin, self._folder, self._document)
         sections = (("listen", listen), ("authorize", authorize), ("telemetry", telemetry), ("admin", admin))
         if listen is not None:
-            tls_checks.callers_get_a_certificate(listen, self._folder, self._document)
+            tls_checks.clients_get_a_certificate("listen", listen.tls, self._folder, self._document)
         checks.ports_differ(((name, part.address) for name, part in sections if part), self._document)
         routes, table = self._nouns()
         if (
@@ -97,7 +97,7 @@ class Linker:
             reload=processes.reload,
             version=version_of(self._values),
             tracing=build.tracing_of(tracing) if tracing is not None else None,
-            authorize=build.authorize_of(authorize) if authorize is not None else None,
+            authorize=build.authorize_of(authorize, self._folder) if authorize is not None else None,
             control=build.control_of(control) if control is not None else None,
         )
 
@@ -186,6 +186,7 @@ class Linker:
         authorize = self._section("authorize", authorize_schema.AuthorizeSection)
         if authorize is not None:
             checks.only_proxies_ask(authorize, workers, self._document)
+            tls_checks.clients_get_a_certificate("authorize", authorize.tls, self._folder, self._document)
         return authorize
 
     def _store(self) -> schema.StoreSection | None:

@@ -72,7 +72,7 @@ class NamedCertificate:
 
 @dataclass(frozen=True, slots=True)
 class ListenTls:
-    """TLS on the callers' port."""
+    """TLS on the callers' port, or on that of other proxies."""
 
     certificate: Path
     """PEM, with what leads to the authority."""
@@ -150,6 +150,8 @@ class Authorize:
     """Whether what a ``quota_condition`` is about is held until the proxy tells the status."""
     settle_s: float = 60.0
     """How long it is held."""
+    tls: ListenTls | None = None
+    """None: plain HTTP."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,41 +15,10 @@ from quotad.config.authorize_schema import AuthorizeSection
 from quotad.config.choices import EnvironmentName, OnBreach, OnStoreFailure, StatusClasses
 from quotad.config.section import Section
 from quotad.config.service_schema import ServiceSection
+from quotad.config.tls_schema import ListenTlsSection
 from quotad.config.tracing_schema import TracingSection
 from quotad.config.upstream_schema import HealthSection, RetrySection
 from quotad.core.plans import UNLIMITED
-
-
-class NamedCertificateSection(Section):
-    """A certificate for callers who ask for one of these names (SNI)."""
-
-    names: Annotated[list[kind.CertificateName], Field(min_length=1, max_length=100)]
-    """Host names; *. in front stands for one label."""
-    certificate: kind.Text
-    """PEM file, with what leads to the authority."""
-    key: kind.Text
-    """PEM file, without a password."""
-
-
-class ListenTlsSection(Section):
-    """TLS on the callers' port; absent: plain HTTP."""
-
-    certificate: kind.Text
-    """PEM file, with what leads to the authority; read again at SIGHUP, as all of these files."""
-    key: kind.Text
-    """PEM file, without a password."""
-    minimum: Literal["1.2", "1.3"] = "1.2"
-    """Oldest version of TLS."""
-    certificates: list[NamedCertificateSection] = Field(default=[])
-    """Others, by the name that a caller asks for."""
-    client_ca: kind.Text | None = None
-    """PEM file of the authorities whose certificates callers may show."""
-    client_certificates: Literal["off", "optional", "required"] = "off"
-    """required: no connection without one; optional: one that is shown must be valid."""
-    handshake_timeout_ms: kind.DurationMs = 10_000
-    """From the connection to the handshake's end, a PROXY header included."""
-    max_handshakes: Annotated[int, Field(ge=1, le=100_000), kind.WHOLE] = 512
-    """Connections of a process in their handshake; more are closed."""
 
 
 class AuthFailuresSection(Section):

@@ -3,25 +3,26 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from quotad.config import admin_schema, build, certificates, schema
+from quotad.config import admin_schema, build, certificates, schema, tls_schema
 from quotad.config.document import Document, Path_
 
 
-def callers_get_a_certificate(listen: schema.ListenSection, folder: Path, document: Document) -> None:
-    """The callers' port has what its TLS needs."""
-    tls = listen.tls
+def clients_get_a_certificate(
+    name: str, tls: tls_schema.ListenTlsSection | None, folder: Path, document: Document
+) -> None:
+    """The port of the section ``name`` has what its TLS needs."""
     if tls is None:
         return
-    path: Path_ = ("listen", "tls")
+    path: Path_ = (name, "tls")
     if (tls.client_ca is None) != (tls.client_certificates == "off"):
         words = "is required by clientCertificates" if tls.client_ca is None else "needs clientCertificates"
         document.refuse((*path, "clientCa"), words)
     taken: dict[str, int] = {}
     for at, named in enumerate(tls.certificates):
-        for name in named.names:
-            if taken.setdefault(name, at) != at:
+        for host in named.names:
+            if taken.setdefault(host, at) != at:
                 document.refuse(
-                    (*path, "certificates", at, "names"), f"{name} is taken by certificates[{taken[name]}]"
+                    (*path, "certificates", at, "names"), f"{host} is taken by certificates[{taken[host]}]"
                 )
     try:
         certificates.server_context(build.listen_tls_of(tls, folder))

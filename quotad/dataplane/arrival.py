@@ -147,7 +147,9 @@ class Arrival(asyncio.Protocol, Timed):
         if not (networks and networks.trust(address)) and not self._porch.crowd.has_room_at(address):
             self.send_away()
             return
-        context = self._porch.plane.snapshot.current.tls
+        plane = self._porch.plane
+        current = plane.snapshot.current
+        context = current.tls if plane.desk is None else current.asking_tls
         following: asyncio.Protocol
         if context is None:
             following = self._greet()

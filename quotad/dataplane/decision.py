@@ -47,7 +47,7 @@ def listen_for_askers(listen: Listen, rules: Authorize) -> Listen:
         listen,
         address=rules.address,
         idle_timeout_s=IDLE_S,
-        tls=None,
+        tls=rules.tls,
         proxy_protocol=False,
         trusted_proxies=rules.proxies,
         trusted_header="x-forwarded",

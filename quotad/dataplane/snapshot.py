@@ -174,13 +174,21 @@ class Entry:
 class Snapshot:
     """Routes and the table of one configuration version, and the certificates as they are now."""
 
-    __slots__ = ("entries", "router", "table", "tls")
+    __slots__ = ("asking_tls", "entries", "router", "table", "tls")
 
-    def __init__(self, routes: Sequence[Route], table: Table, tls: ListenTls | None = None) -> None:
-        """``tls``: of the callers' port. Raises CertificateError, a QuotadError."""
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        table: Table,
+        tls: ListenTls | None = None,
+        asking_tls: ListenTls | None = None,
+    ) -> None:
+        """``tls``: of the callers' port; ``asking_tls``: of other proxies'. Raises CertificateError."""
         self.table = table
         self.tls: SSLContext | None = None if tls is None else server_context(tls)
         """For callers who connect from now on."""
+        self.asking_tls: SSLContext | None = None if asking_tls is None else server_context(asking_tls)
+        """The same for other proxies that ask."""
         trusts = _trusts(routes)
         self.entries = tuple(Entry(route, table, trusts.get(route.upstream_tls)) for route in routes)
         self.router = Router(self.entries)

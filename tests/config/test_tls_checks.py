@@ -51,6 +51,14 @@ def expected(folder: Path) -> tuple[ListenTls, UpstreamTls]:
     return listen, UpstreamTls(folder / "ca.crt", "house.test", *visitor)
 
 
+ASKING = """
+authorize:
+  address: 127.0.0.1:8081
+  shape: envoy
+  tls: {certificate: house.crt, key: house.key, clientCa: ca.crt, clientCertificates: required}
+"""
+
+
 def of(config: Config) -> tuple[ListenTls | None, UpstreamTls]:
     return config.listen.tls, config.routes[0].upstream_tls
 
@@ -79,3 +87,19 @@ def test_a_reload_looks_into_the_files(tmp_path: Path) -> None:
         "listen.tls.clientCa",
         "routes[0].upstreamTls.ca",
     ]
+
+
+def test_other_proxies_get_a_certificate(tmp_path: Path) -> None:
+    """The port on which they ask has the same fields, checked alike, also in a worker."""
+    path = written(tmp_path)
+    path.write_text(TEXT + ASKING)
+    found = load(path).authorize
+    assert found is not None
+    pair = (tmp_path / "house.crt", tmp_path / "house.key")
+    assert found.tls == ListenTls(*pair, client_ca=tmp_path / "ca.crt", client_certificates="required")
+    assert unpack(pack(load(path))).authorize == found
+    path.write_text(TEXT + ASKING.replace("house.key", "visitor.key"))
+    with pytest.raises(ConfigError) as raised:
+        load(path)
+    (problem,) = raised.value.problems
+    assert (problem.path, problem.message) == ("authorize.tls.key", "is not the key of certificate (line 24)")

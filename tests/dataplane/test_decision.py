@@ -1,12 +1,14 @@
 """Questions of another proxy, over real sockets: nothing here has a backend."""
 
-import json
+import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from quotad.config.model import Address, AuthFailureRule, Authorize, AuthRules, SignatureRules
+from quotad.config.model import AuthFailureRule, AuthRules, SignatureRules
 from quotad.core.plans import (
     Api,
     Binding,
@@ -22,59 +24,23 @@ from quotad.core.verdict import Verdict
 from quotad.dataplane.flow import Wheel
 from quotad.dataplane.listener import Listener
 from quotad.dataplane.snapshot import Snapshot
+from tests.support.asking import CADDY, ENVOY, NGINX, NOWHERE, ask, key_of, question, settle
 from tests.support.backends import running_backend
 from tests.support.dataplane import (
     LISTEN,
-    UNUSED_PORT,
     Asking,
-    Plane,
     refused,
     route,
     running_plane,
     snapshot,
     until,
 )
-from tests.support.rawhttp import PAIR, SECRET_ID, SECRET_KEY, Answer, raw
+from tests.support.rawhttp import PAIR, SECRET_ID, SECRET_KEY, raw
 from tests.support.signed import signed_request
+from tests.support.tls import make_papers
 
-HERE = Address("127.0.0.1", 0)
-CADDY = Authorize(HERE, "caddy", "x-forwarded-method", "x-forwarded-uri", "x-forwarded-host")
-NGINX = Authorize(HERE, "nginx", "x-original-method", "x-original-uri")
-ENVOY = Authorize(HERE, "envoy")
 ONLY_2XX: frozenset[StatusClass] = frozenset({"2xx"})
 TOKEN = "token-of-20-characters"
-
-NOWHERE = replace(route(UNUSED_PORT), upstreams=())
-"""A route without a backend: another proxy forwards."""
-
-
-def question(
-    target: str = "/", extra: bytes = b"", method: str = "GET", host: str = "example.test", pair: bytes = PAIR
-) -> bytes:
-    """What Caddy and Traefik ask."""
-    named = f"X-Forwarded-Method: {method}\r\nX-Forwarded-Uri: {target}\r\nX-Forwarded-Host: {host}\r\n"
-    return b"GET /authorize HTTP/1.1\r\nHost: proxy\r\n%b%b%b\r\n" % (named.encode(), pair, extra)
-
-
-def settle(request_id: bytes, status: int) -> bytes:
-    """What a proxy tells at a request's end."""
-    target = b"/settle?id=%b&status=%d" % (request_id, status)
-    return b"POST %b HTTP/1.1\r\nHost: proxy\r\nContent-Length: 0\r\n\r\n" % target
-
-
-async def ask(plane: Plane, *requests: bytes, method: str = "GET") -> list[Answer]:
-    """Their answers, over one connection."""
-    async with raw(plane.port) as proxy:
-        answers = []
-        for request in requests:
-            await proxy.send(request)
-            answers.append(await proxy.answer(method))
-        return answers
-
-
-def key_of(answer: Answer) -> str:
-    """The refusal."""
-    return str(json.loads(answer.body)["type"]).rpartition(":")[2]
 
 
 async def test_what_may_pass_is_counted_and_then_answered() -> None:
@@ -392,3 +358,26 @@ async def test_a_plan_of_a_single_api_is_found_by_the_request_that_is_asked_abou
         assert (other.status, key_of(other)) == (404, "no-api")
         assert (await plane.outcomes.until(2)).method == "GET"
         assert plane.outcomes.all[0].api_id == "api-a"
+
+
+async def test_proxies_may_ask_over_tls(tmp_path: Path) -> None:
+    """With a certificate of theirs where one is wanted; others on a reload are shown from then on."""
+    papers = make_papers(tmp_path)
+    tls = papers.listen(client_ca=papers.authority.certificate, client_certificates="required")
+    rules = replace(CADDY, tls=tls)
+    async with running_plane(NOWHERE, listen=Asking(rules)) as plane:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            # Of TLS 1.3 a client is through before the server has looked at its certificate.
+            async with raw(plane.port, papers.caller()) as stranger:
+                await stranger.send(question())
+                assert (await stranger.answer()).status == 0
+        assert plane.gate.asked == 0
+        async with raw(plane.port, papers.caller(shown=True)) as proxy:
+            await proxy.send(question())
+            assert (await proxy.answer()).status == 200
+            plane.holder.take(snapshot(NOWHERE, asking_tls=papers.listen()))
+            await proxy.send(question())
+            assert (await proxy.answer()).status == 200
+        async with raw(plane.port, papers.caller()) as proxy:
+            await proxy.send(question())
+            assert (await proxy.answer()).status == 200

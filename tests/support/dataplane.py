@@ -167,6 +167,7 @@ def snapshot(
     shadow: UsagePlan | None = None,
     tls: ListenTls | None = None,
     rule: EnvironmentRule | None = None,
+    asking_tls: ListenTls | None = None,
 ) -> Snapshot:
     """Routes to one service, with one plan and one key pair that may use it."""
     place: tuple[tuple[str, Environment], ...] = (("service-test", "release"),)
@@ -181,7 +182,7 @@ def snapshot(
             *([] if shadow is None else [Binding(shadow.usage_plan_id, (SECRET_ID,), place, shadow=True)]),
         ],
     )
-    return Snapshot(routes, table, tls)
+    return Snapshot(routes, table, tls, asking_tls)
 
 
 def route(port: int, **changes: Any) -> Route:
@@ -205,8 +206,10 @@ async def running_plane(
     ``listening``: bound sockets of the test's own, to accept from instead.
     """
     gate, outcomes = Gate(), Outcomes()
-    tls = None if isinstance(listen, Asking) else listen.tls
-    holder = SnapshotHolder(snapshot(*routes, condition=condition, shadow=shadow, tls=tls))
+    tls, asking_tls = (None, listen.rules.tls) if isinstance(listen, Asking) else (listen.tls, None)
+    holder = SnapshotHolder(
+        snapshot(*routes, condition=condition, shadow=shadow, tls=tls, asking_tls=asking_tls)
+    )
     wheel = wheel or Wheel(tick_s=0.005)
     if isinstance(listen, Asking):
         bounds = listen_for_askers(listen.bounds, listen.rules)
