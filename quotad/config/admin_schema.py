@@ -47,9 +47,9 @@ class AdminSection(Section):
     """The management port; without this section there is none."""
 
     address: kind.ListenAddress
-    """host:port; beyond loopback only with a token, or with tls.clients."""
+    """host:port; beyond loopback only with a token, with tls.clients, or in control mode."""
     token: kind.Token | None = None
-    """Bearer token of at least 20 characters; best given as ${VAR} or file:."""
+    """Bearer token of at least 20 characters; best given as ${VAR} or file:. Not needed in control mode."""
     unauthenticated_loopback: kind.Flag = False
     """true: no token is asked for. Only on loopback."""
     audit_log: kind.Text = "quotad-audit.jsonl"

@@ -155,6 +155,7 @@ def admin_of(section: admin_schema.AdminSection, folder: Path) -> Admin:
         ),
         section.console,
         section.session_ms / 1000,
+        section.unauthenticated_loopback,
     )
 
 

@@ -93,8 +93,11 @@ def environments_have_rules(
                 document.refuse((*path, "defaultPlan"), f"there is no plan {section.default_plan}")
 
 
-def admin_is_safe(admin: admin_schema.AdminSection, document: Document) -> None:
-    """Nobody without a token, except on loopback and on purpose."""
+def admin_is_safe(admin: admin_schema.AdminSection, document: Document, *, stored: bool) -> None:
+    """Nobody without a token, except on loopback and on purpose.
+
+    ``stored``: whether there are credentials in the control records, which are tokens enough.
+    """
     certified = admin.tls is not None and bool(admin.tls.clients)
     if admin.token is not None or certified:
         if admin.unauthenticated_loopback:
@@ -103,8 +106,9 @@ def admin_is_safe(admin: admin_schema.AdminSection, document: Document) -> None:
                 "contradicts token; give one of the two" if admin.token else "contradicts tls.clients",
             )
     elif not admin.address.is_loopback:
-        document.refuse(("admin", "token"), "is required: the address is not on loopback")
-    elif not admin.unauthenticated_loopback:
+        if admin.unauthenticated_loopback or not stored:
+            document.refuse(("admin", "token"), "is required: the address is not on loopback")
+    elif not admin.unauthenticated_loopback and not stored:
         document.refuse(("admin", "token"), "is required, or unauthenticatedLoopback: true")
 
 

@@ -69,7 +69,7 @@ class Linker:
         authorize = self._authorize(1 if processes is None else processes.workers)
         control = self._section("control", schema.ControlSection) if "control" in self._values else None
         if admin is not None:
-            checks.admin_is_safe(admin, self._document)
+            checks.admin_is_safe(admin, self._document, stored="control" in self._values)
             checks.key_pairs_differ(admin, self._document)
             tls_checks.admins_get_a_certificate(admin, self._folder, self._document)
         sections = (("listen", listen), ("authorize", authorize), ("telemetry", telemetry), ("admin", admin))

@@ -320,7 +320,7 @@ class Admin:
 
     address: Address
     token: str = field(default="", repr=False)
-    """Bearer token; empty only on loopback, when the file asks for it."""
+    """Bearer token; empty: there is none but those of the control records."""
     audit_log: Path | None = None
     """The file that says who changed what; None: nothing may be changed."""
     tls: AdminTls | None = None
@@ -333,6 +333,8 @@ class Admin:
     """Whether the web console is served there."""
     session_s: float = 28_800.0
     """How long a browser stays signed in."""
+    unauthenticated: bool = False
+    """Whether nobody need prove anything; only on loopback, when the file asks for it."""
 
     @property
     def requires_certificates(self) -> bool:

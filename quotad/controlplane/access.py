@@ -51,11 +51,6 @@ class Access:
         self._tally = tally
         self._failures = AuthFailures(FAILURES_PER_MINUTE, FAILURES_PER_MINUTE)
 
-    @property
-    def _is_open(self) -> bool:
-        """Whether the configuration asks for no proof; the address is then on loopback."""
-        return not self._admin.token and not self._admin.requires_certificates
-
     async def asker(self, request: web.Request) -> Asker:
         """Who sent it. Raises RefusedError (401, 429) and StoreError."""
         address = request.remote or ""
@@ -67,11 +62,11 @@ class Access:
                 return found
         else:
             found = certified(request, self._admin)
-            if found is None and self._sessions is not None and not self._is_open:
+            if found is None and self._sessions is not None and not self._admin.unauthenticated:
                 found = await self._sessions.asker(request, address)
             if found is not None:
                 return found
-        if self._is_open:
+        if self._admin.unauthenticated:
             return Asker("loopback", "admin", "loopback", address)
         if given:
             self.count(address)

@@ -22,8 +22,8 @@ class Guard:
 
     def __init__(self, admin: Admin) -> None:
         """Raises QuotadError when the address is reachable from outside and nobody need prove anything."""
-        if not admin.token and not admin.requires_certificates and not admin.address.is_loopback:
-            raise QuotadError("admin: an address beyond loopback needs a token")
+        if admin.unauthenticated and not admin.address.is_loopback:
+            raise QuotadError("admin: beyond loopback everybody must prove who they are")
         self._hosts = _authorities(admin.address.host)
         self._names = frozenset(admin.hosts)
         self._any_address = admin.address.host in _EVERYWHERE

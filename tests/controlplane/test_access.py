@@ -6,12 +6,15 @@ import httpx
 import pytest
 import trustme
 
+from quotad import direct
+from quotad.config.file import load
 from quotad.config.model import Address, Admin
 from quotad.controlplane import access as module
 from quotad.controlplane.access import Access
 from quotad.controlplane.answers import RefusedError
 from tests.support.offices import TOKEN, OfficePort, office
 from tests.support.servers import StoreServer
+from tests.support.shell import control_file
 
 
 class Clock:
@@ -101,6 +104,21 @@ async def test_loopback_without_proof_where_it_is_asked_for(
     async with office(store_server.url, tmp_path, admin) as port:
         who = await port.done("GET", "/v1/whoami", token="")
         assert (who["name"], who["role"], who["means"]) == ("loopback", "admin", "loopback")
+
+
+async def test_stored_tokens_are_enough(store_server: StoreServer, tmp_path: Path) -> None:
+    """Without a token in the file nobody is let in, at any door, but by what stands in the records."""
+    async with office(store_server.url, tmp_path, {}) as port:
+        for path in ("/v1/whoami", "/v1/plans", "/api/v1/usage-plans?stageId=s.release"):
+            assert (await port.ask("GET", path, token="")).status_code == 401, path
+        await port.refused(401, "GET", "/v1/whoami", token=TOKEN)
+        said = (await port.ask("POST", "/", token="")).json()
+        assert "Error" in said["Response"]
+        config = load(control_file(tmp_path, store_server.url))
+        async with direct.operations(config) as desk:
+            made = await desk.create_credential(direct.asker(), {"name": "first", "role": "admin"})
+        who = await port.done("GET", "/v1/whoami", token=made["token"])
+        assert (who["name"], who["role"], who["means"]) == (made["id"], "admin", "token")
 
 
 async def test_a_certificate_is_a_way_in(store_server: StoreServer, tmp_path: Path) -> None:

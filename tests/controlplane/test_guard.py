@@ -8,16 +8,16 @@ from quotad.errors import QuotadError
 TOKEN = "a-token-of-twenty-characters"
 
 
-def guard(host: str = "127.0.0.1", token: str = TOKEN) -> Guard:
+def guard(host: str = "127.0.0.1", *, unauthenticated: bool = False) -> Guard:
     """The guard of one address."""
-    return Guard(Admin(Address(host, 8081), token))
+    return Guard(Admin(Address(host, 8081), TOKEN, unauthenticated=unauthenticated))
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "admin.example", ""])
-def test_beyond_loopback_needs_a_token(host: str) -> None:
-    """An address that others reach is refused without a token, whatever the configuration check did."""
-    with pytest.raises(QuotadError, match="needs a token"):
-        guard(host, token="")
+def test_beyond_loopback_everybody_proves_who_they_are(host: str) -> None:
+    """An address that others reach is not open to all, whatever the configuration check did."""
+    with pytest.raises(QuotadError, match="must prove"):
+        guard(host, unauthenticated=True)
     guard(host)
 
 

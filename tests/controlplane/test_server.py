@@ -35,7 +35,7 @@ class Port:
         self, reader: UsageReader, token: str = TOKEN, find_refusal: FindRefusal | None = find_refusal
     ) -> None:
         self.table = TABLE
-        admin = Admin(Address("127.0.0.1", 0), token)
+        admin = Admin(Address("127.0.0.1", 0), token, unauthenticated=not token)
         self.server = admin_server(admin, self.current_table, reader, find_refusal)
         self.number = 0
 
