@@ -12,11 +12,14 @@ import pytest
 from quotad.core.outcome import Outcome, counts
 from quotad.core.plans import Subject
 from quotad.core.replies import status_of
+from tests.support.asked_ways import ASKED_WAYS
 from tests.support.cancelling import MODES, Mode, Place, Watch, every_place
 from tests.support.rawhttp import get, raw
 from tests.support.ways import WAYS, Run, Way, running
 
 pytestmark = pytest.mark.pure
+
+ALL_WAYS = {**WAYS, **ASKED_WAYS}
 
 
 async def play(way: Way, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -29,7 +32,10 @@ async def play(way: Way, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> list[
         saying.result()
         await everything_ends(run)
         watch.over = True
-        check_accounts(run, watch)
+        if way.asks is None:
+            check_accounts(run, watch)
+        else:
+            await check_decisions(run)
         await check_connections(run)
     await run.until(lambda: not run.backend.open)
     assert all(backend._pool.total == 0 for backend in run.plane.upstreams._backends.values())
@@ -39,10 +45,15 @@ async def play(way: Way, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> list[
 
 async def everything_ends(run: Run) -> None:
     """Every request is over and told to the store."""
-    plane, store = run.plane, run.world.stores[0]
-    await run.until(lambda: len(run.outcomes.all) == plane.requests and not run.listener.connections)
+    store = run.world.stores[0]
+    await run.until(lambda: len(run.outcomes.all) == run.requests and not run.listener.connections)
     store.fault = "none"
     store.let_go()
+    await everything_is_told(run)
+
+
+async def everything_is_told(run: Run) -> None:
+    """The store has heard all that is to be told."""
     for _ in range(50):
         run.world.now_us += 100_000
         run.world.fire()
@@ -62,6 +73,28 @@ def check_accounts(run: Run, watch: Watch) -> None:
         shadowed = [worth(run, outcome, run.shadow, watch) for outcome in asked]
         assert used(run, run.shadow) == (shadowed.count(True), 0)
     assert (run.limiter.waiting, run.plane.shadows_waiting) == (0, 0)
+
+
+async def check_decisions(run: Run) -> None:
+    """What may pass is used, or held until its status is told; what is never told is used at the end."""
+    asked = [outcome for outcome in run.outcomes.all if outcome.reason != "settle_unknown"]
+    permitted = [outcome for outcome in asked if outcome.status == 200]
+    assert not any(outcome.counted for outcome in asked if outcome.status != 200)
+    told = run.listener.statuses_told
+    counted = sum(outcome.counted is True for outcome in permitted) + told["counted"]
+    held = len(permitted) - counted - told["given_back"]
+    assert all(outcome.counted is not False for outcome in permitted)
+    assert used(run, run.subject) == (counted, held)
+    assert run.limiter.waiting == 0
+    await run.listener.close()
+    await everything_is_told(run)
+    assert (told["overdue"], used(run, run.subject)) == (held, (counted + held, 0))
+    assert run.plane.shadows_waiting == 0
+    if run.shadow is not None:
+        given_back = told["given_back"] + (
+            told["counted"] if run.shadow.plan.quota_condition == {"4xx"} else 0
+        )
+        assert used(run, run.shadow) == (len(permitted) - given_back, 0)
 
 
 def used(run: Run, subject: Subject) -> tuple[int, int]:
@@ -102,7 +135,7 @@ async def check_connections(run: Run) -> None:
         for connection in pool.idle():
             assert (connection.closed, connection.user, connection.sink) == (False, None, None)
             assert (connection.ahead, connection.giver) == (b"", None)
-    if run.way.lives_on:
+    if run.way.lives_on and run.way.asks is None:
         async with raw(run.port) as caller:
             for _ in range(3):
                 await caller.send(get("/after"))
@@ -119,12 +152,12 @@ async def points(way: Way, monkeypatch: pytest.MonkeyPatch) -> list[Place]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize("name", ALL_WAYS)
 async def test_who_leaves_at_any_point_leaves_nothing_behind(
     name: str, mode: Mode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No Hold, no waiter and no torn connection is left, and what was used is what the rules say."""
-    way = WAYS[name]
+    way = ALL_WAYS[name]
     reached = await points(way, monkeypatch)
     struck = set()
     for strike in range(1, len(reached) + 1):
@@ -138,6 +171,6 @@ async def test_who_leaves_at_any_point_leaves_nothing_behind(
 async def test_the_ways_lead_by_every_point(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every place in the data plane's sources where a coroutine waits is a point of one of the ways."""
     found = set()
-    for way in WAYS.values():
+    for way in ALL_WAYS.values():
         found.update(await points(way, monkeypatch))
     assert found == every_place()

@@ -24,7 +24,7 @@ from quotad.core.verdict import Verdict
 from quotad.dataplane.flow import Wheel
 from quotad.dataplane.listener import Listener
 from quotad.dataplane.snapshot import Snapshot
-from tests.support.asking import CADDY, ENVOY, NGINX, NOWHERE, ask, key_of, question, settle
+from tests.support.asking import CADDY, ENVOY, NGINX, NOWHERE, ask, asked_about, key_of, question, settle
 from tests.support.backends import running_backend
 from tests.support.dataplane import (
     LISTEN,
@@ -269,16 +269,6 @@ async def test_plans_of_single_apis_hold_for_other_proxies_too() -> None:
         assert [key_of(answer) for answer in answers[1:]] == ["no-api", "ambiguous-path"]
         await plane.outcomes.until(3)
         assert [each.api_id for each in plane.outcomes.all] == ["api-one", "", ""]
-
-
-def asked_about(signed: bytes, extra: bytes = b"", body: bytes = b"") -> bytes:
-    """What Caddy asks about a signed request, whose content it sends along or keeps."""
-    head, _, _ = signed.partition(b"\r\n\r\n")
-    first, *lines = head.split(b"\r\n")
-    method, target, _ = first.split(b" ")
-    kept = [line for line in lines if not line.lower().startswith((b"host:", b"content-length:"))]
-    credentials = b"".join(line + b"\r\n" for line in kept)
-    return question(target.decode(), extra + credentials, method.decode(), pair=b"") + body
 
 
 async def test_a_strong_signature_covers_the_request_that_is_asked_about() -> None:

@@ -24,10 +24,20 @@ def question(
     return b"GET /authorize HTTP/1.1\r\nHost: proxy\r\n%b%b%b\r\n" % (named.encode(), pair, extra)
 
 
-def settle(request_id: bytes, status: int) -> bytes:
-    """What a proxy tells at a request's end."""
+def asked_about(signed: bytes, extra: bytes = b"", body: bytes = b"") -> bytes:
+    """What Caddy asks about a signed request, whose content it sends along or keeps."""
+    head, _, _ = signed.partition(b"\r\n\r\n")
+    first, *lines = head.split(b"\r\n")
+    method, target, _ = first.split(b" ")
+    kept = [line for line in lines if not line.lower().startswith((b"host:", b"content-length:"))]
+    credentials = b"".join(line + b"\r\n" for line in kept)
+    return question(target.decode(), extra + credentials, method.decode(), pair=b"") + body
+
+
+def settle(request_id: bytes, status: int, body: bytes = b"") -> bytes:
+    """What a proxy tells at a request's end; some send the caller's content along."""
     target = b"/settle?id=%b&status=%d" % (request_id, status)
-    return b"POST %b HTTP/1.1\r\nHost: proxy\r\nContent-Length: 0\r\n\r\n" % target
+    return b"POST %b HTTP/1.1\r\nHost: proxy\r\nContent-Length: %d\r\n\r\n%b" % (target, len(body), body)
 
 
 async def ask(plane: Plane, *requests: bytes, method: str = "GET") -> list[Answer]:

@@ -170,7 +170,10 @@ class Watched(Connection):
             super().data_received(data)
 
     def eof_received(self) -> bool:
-        if self._ended or self._lost:
+        if self._lost:
+            # One that was gone when it was struck: nobody else would close what is left of it.
+            return False
+        if self._ended:
             return True
         self._ended = True
         return super().eof_received()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from quotad.config.model import AuthRules, SignatureRules
+from quotad.config.model import Authorize, AuthRules, SignatureRules
 from quotad.core.plans import (
     Binding,
     Environment,
@@ -28,6 +28,7 @@ from quotad.core.table import PlanTable
 from quotad.dataplane import arrival as arriving
 from quotad.dataplane import connection as connecting
 from quotad.dataplane.caller import BODY, CONNECTION, DISCARD, PROOF, RESPONSE, TUNNEL
+from quotad.dataplane.decision import FIRST_NUMBER, listen_for_askers
 from quotad.dataplane.flow import Wheel
 from quotad.dataplane.listener import Listener
 from quotad.dataplane.nonces import Tell
@@ -92,6 +93,14 @@ class Run:
         plane = self.listener._plane
         assert plane is not None
         return plane
+
+    @property
+    def requests(self) -> int:
+        """How many were received; what only tells a status that somebody waits for is none."""
+        told = self.listener.statuses_told
+        if not told:
+            return self.plane.requests
+        return self.plane.requests - FIRST_NUMBER - told["counted"] - told["given_back"]
 
     @property
     def subject(self) -> Subject:
@@ -189,6 +198,8 @@ class Way:
     """Before the backend's turn it is that of one which takes no connection."""
     lives_on: bool = True
     """Whether another request would be answered by the backend afterwards."""
+    asks: Authorize | None = None
+    """Another proxy asks, and forwards by itself."""
     at_once: int = 0
     """After how many requests that were sent ahead others have their turn; 0: as shipped."""
 
@@ -335,7 +346,9 @@ async def running(way: Way, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> As
         store.fault = way.fault
         own_use = OwnUse(store.usage, lambda: run.world.now_us / 1e6)
         holder = SnapshotHolder(Snapshot(routes, run.table))
-        run.listener = Listener(LISTEN, holder, run.limiter, run.outcomes, Wheel(tick_s=0.005), own_use)
+        bounds = LISTEN if way.asks is None else listen_for_askers(LISTEN, way.asks)
+        run.listener = Listener(bounds, holder, run.limiter, run.outcomes, Wheel(tick_s=0.005), own_use)
+        run.listener.authorize = way.asks
         run.listener.fleet_nonces = NewNonces()
         run.port = await run.listener.start()
         try:
