@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from quotad.catalog.records import BoundPlan
 from quotad.core.apis import ApiMatcher
-from quotad.core.plans import ENVIRONMENTS, UNLIMITED, Environment, Secret, Service, Subject, UsagePlan
-from quotad.core.table import throttle_of
+from quotad.core.plans import ENVIRONMENTS, Environment, Secret, Service, Subject, UsagePlan
+from quotad.core.table import Throttles, throttles_of
 
 _Key = tuple[str, Environment]
 _ApiKey = tuple[str, Environment, str]
@@ -75,7 +75,7 @@ class LiveTable:
         """How often plans are bound to single Apis."""
         self._matchers: dict[str, ApiMatcher] = {}
         """By service; made when asked for."""
-        self._throttles: dict[_Key, Subject] = {}
+        self._throttles: dict[_Key, Throttles] = {}
         self._defaults: dict[_Key, str] = {}
         """Plans of whoever has none there."""
 
@@ -125,13 +125,7 @@ class LiveTable:
 
     def apis(self, service_id: str, environment: Environment) -> ApiMatcher | None:
         """See ``Table``."""
-        if (service_id, environment) not in self._apis_bound:
-            return None
-        matcher = self._matchers.get(service_id)
-        if matcher is None:
-            service = self.services.get(service_id)
-            matcher = self._matchers[service_id] = ApiMatcher(() if service is None else service.apis)
-        return matcher
+        return self._matcher(service_id) if (service_id, environment) in self._apis_bound else None
 
     def callers(self, service_id: str, environment: Environment, api_id: str = "") -> Mapping[str, Subject]:
         """See ``Table``. A place that is not published has its callers all the same."""
@@ -148,9 +142,14 @@ class LiveTable:
         place = self._shadows.get((service_id, environment, api_id))
         return {} if place is None else place.by_plan
 
-    def throttle(self, service_id: str, environment: Environment) -> Subject | None:
+    def throttle(self, service_id: str, environment: Environment, api_id: str = "") -> Subject | None:
         """See ``Table``."""
-        return self._throttles.get((service_id, environment))
+        return self._throttles.get((service_id, environment), {}).get(api_id)
+
+    def throttled_apis(self, service_id: str, environment: Environment) -> ApiMatcher | None:
+        """See ``Table``."""
+        single = self._throttles.get((service_id, environment), {}).keys() - {""}
+        return self._matcher(service_id) if single else None
 
     def has_default(
         self, service_id: str, environment: Environment, secret_id: str, api_id: str = ""
@@ -174,14 +173,22 @@ class LiveTable:
             for key in sorted(places):
                 yield from places[key].subjects(sets, holders)
 
+    def _matcher(self, service_id: str) -> ApiMatcher:
+        matcher = self._matchers.get(service_id)
+        if matcher is None:
+            service = self.services.get(service_id)
+            matcher = self._matchers[service_id] = ApiMatcher(() if service is None else service.apis)
+        return matcher
+
     def _take_rules(self, service_id: str) -> None:
         service = self.services.get(service_id)
         rules = {rule.environment: rule for rule in (() if service is None else service.rules)}
+        throttles = {} if service is None else throttles_of(service)
         for environment in ENVIRONMENTS:
             key, rule = (service_id, environment), rules.get(environment)
             self._throttles.pop(key, None)
-            if rule is not None and rule.rate_rps != UNLIMITED:
-                self._throttles[key] = throttle_of(service_id, rule)
+            if environment in throttles:
+                self._throttles[key] = throttles[environment]
             if self._defaults.pop(key, None):
                 self._default(key, None)
             if rule is not None and rule.default_plan_id:

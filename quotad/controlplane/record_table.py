@@ -10,8 +10,8 @@ from quotad.catalog.records import plan_of, service_of
 from quotad.controlplane.replica import Reach, Replica
 from quotad.controlplane.subjects import Sought
 from quotad.core.apis import ApiMatcher
-from quotad.core.plans import ENVIRONMENTS, UNLIMITED, Environment, Secret, Service, Subject, UsagePlan
-from quotad.core.table import throttle_of
+from quotad.core.plans import ENVIRONMENTS, Environment, Secret, Service, Subject, UsagePlan
+from quotad.core.table import Throttles, throttles_of
 from quotad.store.control import Head
 
 _Value = TypeVar("_Value")
@@ -72,13 +72,15 @@ class RecordTable:
         place = service_id, environment, "", True, api_id
         return {plan.usage_plan_id: Subject(plan, *place) for plan in plans}
 
-    def throttle(self, service_id: str, environment: Environment) -> Subject | None:
+    def throttle(self, service_id: str, environment: Environment, api_id: str = "") -> Subject | None:
+        """See ``Table``."""
+        return self._throttles(service_id, environment).get(api_id)
+
+    def throttled_apis(self, service_id: str, environment: Environment) -> ApiMatcher | None:
         """See ``Table``."""
         service = self.services.get(service_id)
-        for rule in () if service is None else service.rules:
-            if rule.environment == environment and rule.rate_rps != UNLIMITED:
-                return throttle_of(service_id, rule)
-        return None
+        single = self._throttles(service_id, environment).keys() - {""}
+        return ApiMatcher(service.apis) if service is not None and single else None
 
     def has_default(
         self, service_id: str, environment: Environment, secret_id: str, api_id: str = ""
@@ -172,6 +174,10 @@ class RecordTable:
         record = self._replica.service(service_id)
         found = None if record is None else record["environments"][environment]["defaultPlan"]
         return None if found is None else str(found)
+
+    def _throttles(self, service_id: str, environment: Environment) -> Throttles:
+        service = self.services.get(service_id)
+        return {} if service is None else throttles_of(service).get(environment, {})
 
     # Records as core knows them.
 

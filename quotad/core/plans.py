@@ -89,7 +89,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentRule:
-    """What holds for all callers of a service in one environment, beside their plans."""
+    """What holds for all who call a service, or one Api of it, in an environment, beside their plans."""
 
     environment: Environment
     rate_rps: int = UNLIMITED
@@ -99,7 +99,7 @@ class EnvironmentRule:
     version: int = 0
     """Of the throttle, as ``UsagePlan.version``."""
     default_plan_id: str = ""
-    """The plan of callers that are bound to none there; empty: they have none."""
+    """The plan of callers that are bound to none there; empty: they have none. Not of an Api."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,8 @@ class Api:
     """Upper case; ``ANY``: every one that no other Api of the same path has."""
     path: str
     """As the backend is asked for it (``core.apis`` says what may stand in it)."""
+    rules: tuple[EnvironmentRule, ...] = ()
+    """Throttles of its own, at most one for each environment."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ _PHRASES = {
     505: "HTTP Version Not Supported",
 }
 
-_LIMITS = frozenset(("rate", "quota", "throttle"))
+_LIMITS = frozenset(("rate", "quota", "throttle", "api_throttle"))
 _NO_STORE = frozenset({401, 429, 503})
 
 
@@ -119,6 +119,7 @@ ROWS: dict[str, Row] = {
     "store": Row(503, "The quota store did not answer, and the plan admits nothing without it.", _INTERNAL),
     "overload": Row(503, "Too many requests wait for the quota store.", _INTERNAL),
     "throttle": Row(429, "API rate limit exceeded.", _DENIED),
+    "api_throttle": Row(429, "API rate limit exceeded.", _DENIED),
     # The replay guard, which never lets pass what it cannot judge.
     "nonce_unknown": Row(503, "The store did not say whether the signature's nonce is new.", _INTERNAL),
     "nonces_full": Row(503, "Too many signatures are remembered to take another.", _INTERNAL),

@@ -17,21 +17,35 @@ from quotad.core.plans import (
 
 _ByPlace = dict[tuple[str, Environment, str], dict[str, Subject]]
 """By service, environment and Api (empty: the whole environment): SecretId to Subject."""
+Throttles = dict[str, Subject]
+"""Of one environment: its own under the empty id, and those of single Apis."""
 
 
-def throttle_of(service_id: str, rule: EnvironmentRule) -> Subject:
-    """The Subject of a throttle: a rate and nothing else, and no Secret's.
+def throttle_of(service_id: str, rule: EnvironmentRule, api_id: str = "") -> Subject:
+    """The Subject of a throttle, of an environment or one Api there: a rate and nothing else, no Secret's.
 
     No plan's id has a dot. Each throttle has an id of its own, since what is made of a plan is kept by it.
     """
+    own = f".{api_id}" if api_id else ""
     plan = UsagePlan(
-        f".throttle.{service_id}.{rule.environment}",
+        f".throttle.{service_id}.{rule.environment}{own}",
         "throttle",
         rate_rps=rule.rate_rps,
         burst=rule.burst,
         version=rule.version,
     )
-    return Subject(plan, service_id, rule.environment)
+    return Subject(plan, service_id, rule.environment, api_id=api_id)
+
+
+def throttles_of(service: Service) -> dict[Environment, Throttles]:
+    """All throttles of a service."""
+    found: dict[Environment, Throttles] = {}
+    for api_id, rules in [("", service.rules), *((api.api_id, api.rules) for api in service.apis)]:
+        for rule in rules:
+            if rule.rate_rps != UNLIMITED:
+                throttle = throttle_of(service.service_id, rule, api_id)
+                found.setdefault(rule.environment, {})[api_id] = throttle
+    return found
 
 
 class Table(Protocol):
@@ -81,8 +95,14 @@ class Table(Protocol):
     ) -> Mapping[str, Subject]:
         """By plan, what is bound there as a shadow; under ``scope: secret`` a Subject without a Secret."""
 
-    def throttle(self, service_id: str, environment: Environment) -> Subject | None:
-        """The Subject of all who call a service in an environment; None where they are not throttled."""
+    def throttle(self, service_id: str, environment: Environment, api_id: str = "") -> Subject | None:
+        """The Subject of all who call a service in an environment, or one Api of it there.
+
+        None where these are not throttled.
+        """
+
+    def throttled_apis(self, service_id: str, environment: Environment) -> ApiMatcher | None:
+        """Finds a request's Api, where single ones are throttled; None: none is."""
 
     def has_default(
         self, service_id: str, environment: Environment, secret_id: str, api_id: str = ""
@@ -119,8 +139,11 @@ class PlanTable:
         self._shadows: _ByPlace = {}
         self._bound_shadows: _ByPlace = {}
         """The same by plan."""
-        self._matchers: dict[tuple[str, Environment], ApiMatcher] = {}
-        self._throttles: dict[tuple[str, Environment], Subject] = {}
+        self._single: set[tuple[str, Environment]] = set()
+        """Where plans are bound to single Apis."""
+        self._matchers: dict[str, ApiMatcher] = {}
+        """By service; made when asked for."""
+        self._throttles: dict[tuple[str, Environment], Throttles] = {}
         self._by_default: dict[tuple[str, Environment], frozenset[str]] = {}
         shared: dict[str, Subject] = {}
         for binding in self.bindings:
@@ -139,20 +162,22 @@ class PlanTable:
                     subject = Subject(plan, service_id, environment, own, binding.shadow, api_id)
                     callers[secret_id] = shared.setdefault(subject.tag, subject)
                 if api_id:
-                    self._match(service_id, environment)
+                    self._single.add((service_id, environment))
         for service in self.services.values():
+            for environment, throttles in throttles_of(service).items():
+                self._throttles[service.service_id, environment] = throttles
             for rule in service.rules:
-                self._take_rule(service.service_id, rule, shared)
+                self._take_default(service.service_id, rule, shared)
 
-    def _match(self, service_id: str, environment: Environment) -> None:
-        if (service_id, environment) not in self._matchers:
+    def _matcher(self, service_id: str) -> ApiMatcher:
+        matcher = self._matchers.get(service_id)
+        if matcher is None:
             service = self.services.get(service_id)
-            self._matchers[service_id, environment] = ApiMatcher(() if service is None else service.apis)
+            matcher = self._matchers[service_id] = ApiMatcher(() if service is None else service.apis)
+        return matcher
 
-    def _take_rule(self, service_id: str, rule: EnvironmentRule, shared: dict[str, Subject]) -> None:
+    def _take_default(self, service_id: str, rule: EnvironmentRule, shared: dict[str, Subject]) -> None:
         place = service_id, rule.environment
-        if rule.rate_rps != UNLIMITED:
-            self._throttles[place] = throttle_of(service_id, rule)
         if not rule.default_plan_id:
             return
         plan = self.plans[rule.default_plan_id]
@@ -170,7 +195,7 @@ class PlanTable:
 
     def apis(self, service_id: str, environment: Environment) -> ApiMatcher | None:
         """See ``Table``."""
-        return self._matchers.get((service_id, environment))
+        return self._matcher(service_id) if (service_id, environment) in self._single else None
 
     def callers(self, service_id: str, environment: Environment, api_id: str = "") -> Mapping[str, Subject]:
         """See ``Table``."""
@@ -186,9 +211,14 @@ class PlanTable:
         """By plan, what is bound there as a shadow; under ``scope: secret`` a Subject without a Secret."""
         return self._bound_shadows.get((service_id, environment, api_id), {})
 
-    def throttle(self, service_id: str, environment: Environment) -> Subject | None:
-        """The Subject of all who call a service in an environment; None where they are not throttled."""
-        return self._throttles.get((service_id, environment))
+    def throttle(self, service_id: str, environment: Environment, api_id: str = "") -> Subject | None:
+        """See ``Table``."""
+        return self._throttles.get((service_id, environment), {}).get(api_id)
+
+    def throttled_apis(self, service_id: str, environment: Environment) -> ApiMatcher | None:
+        """See ``Table``."""
+        single = self._throttles.get((service_id, environment), {}).keys() - {""}
+        return self._matcher(service_id) if single else None
 
     def has_default(
         self, service_id: str, environment: Environment, secret_id: str, api_id: str = ""

@@ -9,14 +9,14 @@ from quotad.dataplane.shadow import Shadow
 class Account:
     """What a request owes, and what became of it. The base of ``exchange.Exchange``, which makes it."""
 
-    __slots__ = ("_plane", "_settled", "_shadow", "_throttle", "dispatched", "gone", "outcome", "verdict")
+    __slots__ = ("_plane", "_settled", "_shadow", "_throttles", "dispatched", "gone", "outcome", "verdict")
 
     _plane: Plane
     _settled: bool
     _shadow: Shadow | None
     """Of a request that was admitted and has a shadow plan too."""
-    _throttle: Verdict | None
-    """The environment's throttle, where it let the request pass."""
+    _throttles: tuple[Verdict, ...]
+    """The throttles that let the request pass: its Api's, its environment's."""
     outcome: Outcome
     verdict: Verdict | None
     dispatched: bool
@@ -40,7 +40,7 @@ class Account:
         """
         verdict = self.verdict
         if not self.dispatched:
-            self._end_throttle(used=False)
+            self._end_throttles(used=False)
         if verdict is None or not verdict.admitted or self._settled:
             return
         if self.dispatched:
@@ -64,20 +64,19 @@ class Account:
         outcome.ended_s = self._plane.clock()
         self._plane.recorder.record(outcome)
 
-    def _end_throttle(self, used: bool) -> None:
-        """What the throttle let pass went on, or did not; its token never comes back."""
-        throttle, self._throttle = self._throttle, None
-        if throttle is None:
-            return
-        if used:
-            self._plane.admission.settle(throttle, True)
-        else:
-            self._plane.admission.release(throttle)
+    def _end_throttles(self, used: bool) -> None:
+        """What the throttles let pass went on, or did not; their tokens never come back."""
+        throttles, self._throttles = self._throttles, ()
+        for throttle in throttles:
+            if used:
+                self._plane.admission.settle(throttle, True)
+            else:
+                self._plane.admission.release(throttle)
 
     def _charge(self, verdict: Verdict, counted: bool) -> None:
         self._settled = True
-        if self._throttle is not None:
-            self._end_throttle(used=True)
+        if self._throttles:
+            self._end_throttles(used=True)
         outcome = self.outcome
         outcome.counted = counted
         shares = self._plane.shares

@@ -1,4 +1,4 @@
-"""Steps 3 and 5 where they have to wait: a strong signature's proof, the plan's Verdict, the throttle's."""
+"""Steps 3 and 5 where they have to wait: a strong signature's proof, the plan's Verdict, the throttles'."""
 
 from quotad.core.credentials import AuthRefusal
 from quotad.core.digests import BodyDigest
@@ -7,7 +7,7 @@ from quotad.core.replies import Refusal, refusal_of
 from quotad.core.signature import Message, Proof, verify
 from quotad.core.verdict import Verdict
 from quotad.dataplane.caller import BUSY, PROOF, VERDICT, RefusedError
-from quotad.dataplane.entrance import caller_of, hold_back, note_failure
+from quotad.dataplane.entrance import caller_of, hold_back, note_failure, throttles_of
 from quotad.dataplane.flow import pause
 from quotad.dataplane.forward import Forward
 from quotad.dataplane.proof import check_body, message_of, spend_nonce
@@ -74,27 +74,30 @@ class Admit(Forward):
         verdict = self._reserve(subject)
         self._decided(await pause() if verdict is None else verdict)
 
-    # The throttle (docs/decisions/0008-throttle.md): after the plan, so that who is beyond its plan takes
-    # nothing of what all share.
+    # Throttles (docs/decisions/0008-throttle.md): after the plan, so that who is beyond its plan takes
+    # nothing of what all share; the Api's before the environment's, for the same reason.
 
-    async def _reserve_under(self, throttle: Subject, subject: Subject) -> None:
-        """Ask the plan for one unit, then the throttle. What the plan granted goes back when that has none.
+    async def _reserve_under(self, entry: Entry, subject: Subject) -> None:
+        """Ask the plan for one unit, then each throttle. When one has none, all that was granted goes back.
 
-        While the throttle is known to be used up, the plan is not asked at all. A throttle that the store
-        does not answer for lets pass what the plan's failure policy let pass.
+        While one of them is known to be used up, nothing is asked at all. A throttle that the store does
+        not answer for lets pass what the plan's failure policy let pass.
         """
-        known = self._plane.admission.known_refusal(throttle)
-        if known is not None:
-            self._throttled(known)
+        throttles = throttles_of(entry, self._line, self.outcome)
+        for throttle in throttles:
+            known = self._plane.admission.known_refusal(throttle)
+            if known is not None:
+                self._throttled(known)
         await self._reserve_alone(subject)
-        verdict: Verdict = self._reserve(throttle) or await pause()
-        self._heard()
-        if verdict.admitted:
-            self._throttle = verdict
-        elif verdict.reason != "store":
-            self.leave()
-            self.outcome.counted = None
-            self._throttled(verdict)
+        for throttle in throttles:
+            verdict: Verdict = self._reserve(throttle) or await pause()
+            self._heard()
+            if verdict.admitted:
+                self._throttles = (*self._throttles, verdict)
+            elif verdict.reason != "store":
+                self.leave()
+                self.outcome.counted = None
+                self._throttled(verdict)
 
     def _ask_shadow(self, subject: Subject | None) -> None:
         if subject is not None:
@@ -113,5 +116,5 @@ class Admit(Forward):
 
     def _throttled(self, verdict: Verdict) -> None:
         if verdict.reason == "rate":
-            verdict.reason = "throttle"
+            verdict.reason = "api_throttle" if verdict.subject.api_id else "throttle"
         self._decided(verdict)

@@ -143,10 +143,10 @@ class Decision(Exchange):
         )
         if caller is None:
             return None
-        if entry.throttle is None:
+        if not entry.throttled:
             await self._reserve_alone(caller.subject)
         else:
-            await self._reserve_under(entry.throttle, caller.subject)
+            await self._reserve_under(entry, caller.subject)
         self._ask_shadow(caller.shadow)
         return caller
 
@@ -180,7 +180,7 @@ class Decision(Exchange):
         plans = [each.plan for each in (verdict.subject, caller and caller.shadow) if each]
         shadow, desk, outcome = self._shadow, self._desk, self.outcome
         if desk.rules.settles and any(plan.quota_condition for plan in plans):
-            self._end_throttle(used=True)
+            self._end_throttles(used=True)
             if desk.book.hold(outcome.request_id, verdict, shadow, outcome.secret_id):
                 self._settled = True
                 return b"X-Quotad-Settle: %b\r\n" % self._request_id

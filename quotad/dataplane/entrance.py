@@ -8,7 +8,7 @@ from quotad.core.credentials import AuthRefusal, authenticate, check_key_pair
 from quotad.core.forwarding import offered
 from quotad.core.http import HeadError
 from quotad.core.outcome import Outcome
-from quotad.core.plans import Secret
+from quotad.core.plans import Secret, Subject
 from quotad.core.replies import Refusal
 from quotad.core.request import RequestFields, RequestLine, check_request, host_name
 from quotad.core.routing import AmbiguousPathError
@@ -102,6 +102,14 @@ def _api_of(entry: Entry, line: RequestLine, fields: RequestFields) -> str:
     if not api_id:
         raise RefusedError(Refusal("no_api"))
     return api_id
+
+
+def throttles_of(entry: Entry, line: RequestLine, outcome: Outcome) -> list[Subject]:
+    """What bounds all callers of what is asked for, the narrowest first. Raises RefusedError."""
+    try:
+        return entry.throttles(line.method, line.target, outcome.api_id)
+    except AmbiguousPathError:
+        raise RefusedError(Refusal("ambiguous_path")) from None
 
 
 def authenticate_caller(

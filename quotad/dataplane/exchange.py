@@ -51,7 +51,7 @@ class Exchange(Switch):
         self._stage = BUSY
         self._settled = False
         self._shadow = None
-        self._throttle = None
+        self._throttles = ()
         self._digest = None
         self.verdict = None
         self.dispatched = False
@@ -91,11 +91,11 @@ class Exchange(Switch):
                 else authenticate_caller(plane, entry, line, fields, outcome)
             )
             if caller is not None:
-                if entry.throttle is None:
+                if not entry.throttled:
                     verdict = self._reserve(caller.subject)
                     self._decided(await pause() if verdict is None else verdict)
                 else:
-                    await self._reserve_under(entry.throttle, caller.subject)
+                    await self._reserve_under(entry, caller.subject)
                 self._ask_shadow(caller.shadow)
             response = await self._forward(caller)
             if response.status == SWITCHING:

@@ -8,6 +8,7 @@ from ssl import SSLContext
 
 from quotad.config.certificates import CertificateError, client_context, content_digest, server_context
 from quotad.config.model import ListenTls, Route, UpstreamTls
+from quotad.core.apis import ApiMatcher
 from quotad.core.forwarding import standing_lines
 from quotad.core.plans import Secret, Subject
 from quotad.core.request import RequestFields, RequestLine
@@ -56,6 +57,7 @@ class Entry:
         "_shadows",
         "_subjects",
         "_table",
+        "_throttled_apis",
         "anonymous_lines",
         "apis",
         "auth",
@@ -74,6 +76,7 @@ class Entry:
         "service_id",
         "shows_limits",
         "throttle",
+        "throttled",
         "upstream_host",
     )
 
@@ -114,6 +117,9 @@ class Entry:
         """Finds a request's Api; None where plans hold for the whole environment."""
         self.throttle = table.throttle(self.service_id, rule.environment)
         """The Subject of all callers together; None: they are not throttled."""
+        self._throttled_apis = table.throttled_apis(self.service_id, rule.environment)
+        self.throttled = self.throttle is not None or self._throttled_apis is not None
+        """Whether ``throttles`` may be of any request."""
         self._callers: dict[str, Caller] = {}
 
     def caller(self, secret: Secret) -> Caller | None:
@@ -154,10 +160,28 @@ class Entry:
 
     def api_of(self, method: bytes, target: bytes) -> str:
         """Which Api a request is for, with ``apis``; empty: none. Raises AmbiguousPathError."""
+        return "" if self.apis is None else self._find(self.apis, method, target)
+
+    def throttles(self, method: bytes, target: bytes, api_id: str) -> list[Subject]:
+        """Those that bound a request, the one of its Api first; ``api_id``: if it is known already.
+
+        Raises AmbiguousPathError.
+        """
+        found = []
+        if self._throttled_apis is not None:
+            api_id = api_id or self._find(self._throttled_apis, method, target)
+            single = self._table.throttle(self.service_id, self.environment, api_id) if api_id else None
+            if single is not None:
+                found.append(single)
+        if self.throttle is not None:
+            found.append(self.throttle)
+        return found
+
+    def _find(self, apis: ApiMatcher, method: bytes, target: bytes) -> str:
         rule = self.rule
         if rule.strip_prefix:
             target = strip_prefix(target, rule.path_prefix)
-        return "" if self.apis is None else self.apis.find(method, target.partition(b"?")[0])
+        return apis.find(method, target.partition(b"?")[0])
 
     def standing_lines(self, line: RequestLine, fields: RequestFields, said_host: bytes = b"") -> bytes:
         """``core.forwarding.standing_lines`` for this route."""

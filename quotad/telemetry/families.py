@@ -35,7 +35,7 @@ FAMILIES = {
     ),
     "quotad_denied": Family(
         "counter",
-        "Requests that a plan's limits, the environment's throttle or the store refused.",
+        "Requests that a plan's limits, a throttle or the store refused.",
         (*PLACE, "reason"),
         piecemeal=True,
     ),

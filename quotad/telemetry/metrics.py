@@ -24,8 +24,10 @@ MAX_ROWS = 10_000
 _STATUSES = 1000
 _CLASS_INDEX = tuple(CODE_CLASSES.index(status_class(status)) for status in range(_STATUSES))
 _UNAUTHORIZED = 401
-_DENIED = frozenset(("rate", "quota", "store", "overload", "throttle"))
+_DENIED = frozenset(("rate", "quota", "store", "overload", "throttle", "api_throttle"))
 """The keys of ``core.replies`` with which the engine refuses."""
+_THROTTLES = frozenset(("throttle", "api_throttle"))
+"""Those of them that are no plan's rate."""
 
 
 REFUSING = frozenset(key for key in ROWS if not key.startswith("upstream_")) - {"internal"}
@@ -269,7 +271,7 @@ class Recorder:
         if reason in self.auth_failures:
             self.auth_failures[reason] += 1
         elif reason in _DENIED and row.plan_id:
-            if outcome.limit not in ("", "none") and reason != "throttle":
+            if outcome.limit not in ("", "none") and reason not in _THROTTLES:
                 reason = outcome.limit
             row.denied[reason] = row.denied.get(reason, 0) + 1
 

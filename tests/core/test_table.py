@@ -128,6 +128,30 @@ def test_throttles() -> None:
     assert none.plan.rate_rps == 0
 
 
+def test_throttles_of_single_apis() -> None:
+    """An Api has one for each environment, beside the environment's own, and is found by its path there."""
+    apis = (
+        Api("api-a", "a", "GET", "/a", (EnvironmentRule("test", 3, 4, 7), EnvironmentRule("release"))),
+        Api("api-b", "b", "ANY", "/b"),
+    )
+    table = PlanTable([Service("service-a", "a", apis=apis, rules=(EnvironmentRule("test", 9, 9),))])
+    found = table.throttle("service-a", "test", "api-a")
+    assert found is not None
+    assert found.tag == ".throttle.service-a.test.api-a/service-a/test/.api.api-a"
+    assert (found.plan.rate_rps, found.plan.burst, found.plan.version) == (3, 4, 7)
+    whole = table.throttle("service-a", "test")
+    assert whole is not None
+    assert (whole.plan.rate_rps, whole.api_id) == (9, "")
+    assert table.throttle("service-a", "test", "api-b") is None
+    assert table.throttle("service-a", "release", "api-a") is None
+    matcher = table.throttled_apis("service-a", "test")
+    assert matcher is not None
+    assert [matcher.find(b"GET", path) for path in (b"/a", b"/b", b"/c")] == ["api-a", "api-b", ""]
+    assert table.throttled_apis("service-a", "release") is None
+    assert table.apis("service-a", "test") is None
+    assert DEFAULTS.throttled_apis("service-a", "release") is None
+
+
 def test_plans_of_single_apis() -> None:
     """Each Api has a Subject of its own; what no plan is bound to has the default plan of the environment."""
     apis = (Api("api-a", "a", "GET", "/a"), Api("api-b", "b", "ANY", "/b"), Api("api-c", "c", "ANY", "/c"))

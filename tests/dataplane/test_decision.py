@@ -28,6 +28,7 @@ from tests.support.asking import CADDY, ENVOY, NGINX, NOWHERE, ask, asked_about,
 from tests.support.backends import running_backend
 from tests.support.dataplane import (
     LISTEN,
+    SERVICE,
     Asking,
     refused,
     route,
@@ -240,7 +241,7 @@ async def test_the_environments_throttle_is_asked_too() -> None:
     for settles in (False, True):
         rules = replace(CADDY, settles=settles)
         async with running_plane(NOWHERE, listen=Asking(rules), condition=ONLY_2XX) as plane:
-            plane.holder.take(snapshot(NOWHERE, condition=ONLY_2XX, rule=rule))
+            plane.holder.take(snapshot(NOWHERE, condition=ONLY_2XX, service=replace(SERVICE, rules=(rule,))))
             (answer,) = await ask(plane, question())
             assert answer.status == 200
             for request_id in answer.values(b"x-quotad-settle"):

@@ -12,7 +12,6 @@ from quotad.core.outcome import Outcome
 from quotad.core.plans import (
     Binding,
     Environment,
-    EnvironmentRule,
     Secret,
     Service,
     StatusClass,
@@ -32,6 +31,7 @@ from tests.support.waiting import AT_MOST_S
 
 LISTEN = Listen(Address("127.0.0.1", 0))
 UNUSED_PORT = 1
+SERVICE = Service("service-test", "test")
 
 
 async def until(holds: Callable[[], object]) -> None:
@@ -166,7 +166,7 @@ def snapshot(
     disabled: bool = False,
     shadow: UsagePlan | None = None,
     tls: ListenTls | None = None,
-    rule: EnvironmentRule | None = None,
+    service: Service = SERVICE,
     asking_tls: ListenTls | None = None,
 ) -> Snapshot:
     """Routes to one service, with one plan and one key pair that may use it."""
@@ -174,7 +174,7 @@ def snapshot(
     plan = UsagePlan("usagePlan-test", "test", quota_condition=condition, disabled=disabled)
     secret = Secret("test", SECRET_ID, SECRET_KEY.encode())
     table = PlanTable(
-        [Service("service-test", "test", rules=() if rule is None else (rule,))],
+        [service],
         [plan] if shadow is None else [plan, shadow],
         [secret],
         [

@@ -14,6 +14,7 @@ import pytest
 
 from quotad.config.model import Authorize, AuthRules, SignatureRules
 from quotad.core.plans import (
+    Api,
     Binding,
     Environment,
     EnvironmentRule,
@@ -84,7 +85,7 @@ class Run:
             bindings.append(Binding("usagePlan-shadow", (SECRET_ID,), PLACE, shadow=True))
         secret = Secret("test", SECRET_ID, SECRET_KEY.encode())
         rules = () if way.rule is None else (way.rule,)
-        service = Service("service-test", "test", rules=rules)
+        service = Service("service-test", "test", rules=rules, apis=way.apis)
         self.table = PlanTable([service], plans, [secret], bindings)
 
     @property
@@ -194,6 +195,8 @@ class Way:
     narrow: bool = False
     rule: EnvironmentRule | None = None
     """What holds for all callers of the environment."""
+    apis: tuple[Api, ...] = ()
+    """What the service has, with throttles of their own."""
     away_first: bool = False
     """Before the backend's turn it is that of one which takes no connection."""
     lives_on: bool = True
@@ -202,6 +205,11 @@ class Way:
     """Another proxy asks, and forwards by itself."""
     at_once: int = 0
     """After how many requests that were sent ahead others have their turn; 0: as shipped."""
+
+
+def throttled_api(rate: int) -> tuple[Api, ...]:
+    """An Api of what ways ask for, with a throttle of its own."""
+    return (Api("api-ok", "ok", "ANY", "/{path}", (EnvironmentRule("release", rate, rate),)),)
 
 
 def one(*script: bytes | int, answers: int = 1) -> Callable[[Run], Awaitable[object]]:
@@ -307,6 +315,25 @@ WAYS = {
         one(get("/ok"), get("/ok"), answers=2),
         ONLY_2XX,
         rule=EnvironmentRule("release", 1, 1),
+        statuses=(200, 429),
+        lives_on=False,
+    ),
+    "api-throttle": Way(
+        one(get("/ok")), ONLY_2XX, rule=EnvironmentRule("release", 10, 10), apis=throttled_api(10)
+    ),
+    "api-throttle-refuses": Way(
+        one(get("/ok"), get("/ok"), answers=2),
+        ONLY_2XX,
+        rule=EnvironmentRule("release", 10, 10),
+        apis=throttled_api(1),
+        statuses=(200, 429),
+        lives_on=False,
+    ),
+    "throttle-refuses-what-an-api-let-pass": Way(
+        one(get("/ok"), get("/ok"), answers=2),
+        ONLY_2XX,
+        rule=EnvironmentRule("release", 1, 1),
+        apis=throttled_api(10),
         statuses=(200, 429),
         lives_on=False,
     ),

@@ -83,15 +83,17 @@ def refusal(status: int, reason: str, limit: str = "none") -> Outcome:
 
 
 def test_denials_are_named_by_their_limit_or_else_their_reason(recorder: Recorder) -> None:
-    """Rate and quotas are told apart by the limit; store failure, overload and throttle by their key."""
+    """Rate and quotas are told apart by the limit; store failure, overload and throttles by their key."""
     recorder.record(refusal(429, "rate", "rate"))
     recorder.record(refusal(429, "quota", "day"))
     recorder.record(refusal(429, "quota", "day"))
     recorder.record(refusal(503, "store"))
     recorder.record(refusal(503, "overload"))
     recorder.record(refusal(429, "throttle", "rate"))
+    recorder.record(refusal(429, "api_throttle", "rate"))
     denied = row(recorder, SHARED.usage_plan_id).denied
-    assert denied == {"rate": 1, "day": 2, "store": 1, "overload": 1, "throttle": 1}
+    others = {"store": 1, "overload": 1, "throttle": 1, "api_throttle": 1}
+    assert denied == {"rate": 1, "day": 2, **others}
 
 
 def test_failures_of_the_backend_are_no_denials(recorder: Recorder) -> None:
