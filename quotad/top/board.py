@@ -1,13 +1,14 @@
 """What two snapshots say of the time between them: one row for each Subject, and sums."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from quotad.top.snapshot import Key, Snapshot, Use
 
 Sort = Literal["rate", "denied", "used", "name"]
 SORTS: tuple[Sort, ...] = ("rate", "denied", "used", "name")
 
+_K = TypeVar("_K")
 _NO_USE = Use(0, -1)
 
 
@@ -46,23 +47,21 @@ def board(before: Snapshot, now: Snapshot, window: str) -> Board:
     """What happened since ``before``; ``window``: whose use is shown."""
     elapsed_s = max(now.at_s - before.at_s, 1e-9)
 
-    def per_s(name: str) -> dict[Key, float]:
-        old: Mapping[Key, float] = getattr(before, name)
-        found: dict[Key, float] = getattr(now, name)
+    def per_s(old: Mapping[_K, float], found: Mapping[_K, float]) -> dict[_K, float]:
         return {key: _grown(old.get(key, 0.0), value) / elapsed_s for key, value in found.items()}
 
-    requests, denied = per_s("requests"), per_s("denied")
+    requests, denied = per_s(before.requests, now.requests), per_s(before.denied, now.denied)
     refused: dict[Key, float] = {}
     reasons: dict[str, float] = {}
-    for (*subject, reason), value in denied.items():
-        refused[tuple(subject)] = refused.get(tuple(subject), 0.0) + value
+    for (subject, reason), value in denied.items():
+        refused[subject] = refused.get(subject, 0.0) + value
         reasons[reason] = reasons.get(reason, 0.0) + value
-    keys = {key for key in (*requests, *now.use) if key[0]}
-    keys -= {key[:3] for key in keys if len(key) > 3}
+    keys = {key for key in (*requests, *now.use) if key.plan}
+    keys -= {key._replace(secret="") for key in keys if key.secret}
     rows = []
     for key in keys:
         use = now.use.get(key, {}).get(window, _NO_USE)
-        rate = requests.get(key, 0.0) if len(key) == 3 else _used_per_s(before, now, key) / elapsed_s
+        rate = _used_per_s(before, now, key) / elapsed_s if key.secret else requests.get(key, 0.0)
         rows.append(Row(key, rate, refused.get(key, 0.0), use.in_use, use.limit))
     return Board(
         rows,

@@ -2,12 +2,21 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-Key = tuple[str, ...]
-
-SUBJECT = ("plan", "service", "environment")
 WINDOWS = ("day", "month", "total")
+
+
+class Key(NamedTuple):
+    """A Subject, by its ids."""
+
+    plan: str
+    service: str
+    environment: str
+    api: str = ""
+    """Where the plan is bound to single Apis."""
+    secret: str = ""
+    """Where each Secret has a quota of its own."""
 
 
 @dataclass(slots=True)
@@ -24,16 +33,15 @@ class Snapshot:
 
     at_s: float
     requests: dict[Key, float] = field(default_factory=dict)
-    """By plan, service, environment."""
-    denied: dict[Key, float] = field(default_factory=dict)
-    """By plan, service, environment and reason."""
+    denied: dict[tuple[Key, str], float] = field(default_factory=dict)
+    """By reason too."""
     store_calls: dict[float, float] = field(default_factory=dict)
     """How many calls took at most so many seconds."""
     unaccounted: float = 0.0
     sidecars: int = 0
     """That answered."""
     use: dict[Key, dict[str, Use]] = field(default_factory=dict)
-    """By plan, service, environment (and Secret, where each has its own) and window."""
+    """By window too."""
 
 
 def take(into: Snapshot, page: str) -> None:
@@ -48,7 +56,7 @@ def take(into: Snapshot, page: str) -> None:
             if sample.name == "quotad_requests_total":
                 _add(into.requests, _subject(labels), sample.value)
             elif sample.name == "quotad_denied_total":
-                _add(into.denied, (*_subject(labels), labels["reason"]), sample.value)
+                _add(into.denied, (_subject(labels), labels["reason"]), sample.value)
             elif sample.name == "quotad_store_duration_seconds_bucket":
                 if labels.get("script") == "reserve":
                     _add(into.store_calls, float(labels["le"]), sample.value)
@@ -64,16 +72,15 @@ def take(into: Snapshot, page: str) -> None:
 def take_rows(into: Snapshot, rows: Iterable[Mapping[str, Any]]) -> None:
     """Let rows of ``/v1/usage`` say what is in use, each Subject for itself."""
     for row in rows:
-        key: Key = (row["usagePlanId"], row["serviceId"], row["environment"])
-        if row.get("secretId"):
-            key = (*key, row["secretId"])
+        place = row["usagePlanId"], row["serviceId"], row["environment"]
+        key = Key(*place, row.get("apiId", ""), row.get("secretId", ""))
         if not row.get("shadow"):
             windows = row["windows"]
             into.use[key] = {name: Use(windows[name]["inUse"], windows[name]["max"]) for name in WINDOWS}
 
 
 def _subject(labels: Mapping[str, str]) -> Key:
-    return tuple(labels[name] for name in SUBJECT)
+    return Key(labels["plan"], labels["service"], labels["environment"], labels.get("api", ""))
 
 
 def _use(into: Snapshot, labels: Mapping[str, str]) -> Use:

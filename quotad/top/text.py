@@ -1,11 +1,14 @@
 """How a board is written, in 80 columns."""
 
 from quotad.top.board import Board, Row
+from quotad.top.snapshot import Key
 
 COLUMNS = (("PLAN", 17), ("SERVICE / WHERE", 21), ("REQ/S", 7), ("DENY/S", 7), ("USED", 10), ("OF LIMIT", 13))
 WIDTH = sum(width for _, width in COLUMNS) + len(COLUMNS) - 1
 
 _BAR = 10
+_PART = 8
+"""Of an id, where two of them share a column with the environment."""
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _NUMBERS = frozenset(("REQ/S", "DENY/S", "OF LIMIT"))
 _UNITS = ((10**15, "P"), (10**12, "T"), (10**9, "G"), (10**6, "M"), (10**4, "k"))
@@ -13,14 +16,24 @@ _UNITS = ((10**15, "P"), (10**12, "T"), (10**9, "G"), (10**6, "M"), (10**4, "k")
 
 def cells(row: Row) -> tuple[str, ...]:
     """A row's, each as wide as its column."""
-    plan, service, environment, *secret = row.key
-    where = f"{service}/{environment}" if not secret else f"{secret[0]}/{environment}"
     limit = "no limit" if row.limit < 0 else f"{short(row.in_use)}/{short(row.limit)}"
-    texts = (plan, where, rate(row.per_s), rate(row.denied_per_s), bar(row.share), limit)
+    texts = (row.key.plan, where(row.key), rate(row.per_s), rate(row.denied_per_s), bar(row.share), limit)
     return tuple(
         fitted(text, width, right=name in _NUMBERS)
         for text, (name, width) in zip(texts, COLUMNS, strict=True)
     )
+
+
+def where(key: Key) -> str:
+    """What tells a plan's rows apart: the Secret, the Api, or else the service; and the environment."""
+    if key.api and key.secret:
+        return f"{fitted(key.api, _PART)}/{fitted(key.secret, _PART)}/{key.environment[:3]}"
+    return f"{key.secret or key.api or key.service}/{key.environment}"
+
+
+def whose(key: Key) -> str:
+    """All ids of a row, whole."""
+    return "/".join(filter(None, key))
 
 
 def headings() -> list[str]:

@@ -10,7 +10,7 @@ from textual.widgets import DataTable, Footer, Input, Static
 from quotad.errors import QuotadError
 from quotad.top.board import SORTS, Board, Row, Sort, arranged, board
 from quotad.top.snapshot import WINDOWS, Snapshot
-from quotad.top.text import cells, headings, summary
+from quotad.top.text import cells, headings, summary, whose
 
 _WARNS, _FULL = 0.8, 1.0
 
@@ -28,7 +28,7 @@ class Top(App[None]):
     CSS = """
     Screen { layout: vertical; }
     #summary { height: 2; padding: 0 0; }
-    #status { height: 1; color: $text-muted; }
+    #status, #chosen { height: auto; max-height: 2; color: $text-muted; }
     #filter { display: none; height: 1; border: none; padding: 0; }
     #filter.shown { display: block; }
     DataTable { height: 1fr; }
@@ -52,6 +52,7 @@ class Top(App[None]):
         self._before: Snapshot | None = None
         self._now: Snapshot | None = None
         self._silent: list[str] = []
+        self._rows: list[Row] = []
         self._sort = SORTS.index(sort)
         self._window = WINDOWS.index(window)
         self._backwards = False
@@ -63,8 +64,9 @@ class Top(App[None]):
         """See textual."""
         yield Static("asking ...", id="summary", markup=False)
         yield DataTable(cursor_type="row", cell_padding=0, zebra_stripes=False)
+        yield Static("", id="chosen", markup=False)
         yield Static("", id="status", markup=False)
-        yield Input(placeholder="words that plan, service, environment or Secret have", id="filter")
+        yield Input(placeholder="words that plan, service, environment, Api or Secret have", id="filter")
         yield Footer()
 
     async def on_mount(self) -> None:
@@ -104,11 +106,23 @@ class Top(App[None]):
         table = self.query_one(DataTable)
         chosen, scrolled = table.cursor_row, table.scroll_y
         table.clear()
-        for row in arranged(found.rows, SORTS[self._sort], backwards=self._backwards, words=self._words):
-            table.add_row(*(Text(cell, style=_style(row)) for cell in cells(row)), key="/".join(row.key))
+        self._rows = arranged(found.rows, SORTS[self._sort], backwards=self._backwards, words=self._words)
+        for row in self._rows:
+            table.add_row(*(Text(cell, style=_style(row)) for cell in cells(row)), key="\0".join(row.key))
         if table.row_count:
             table.move_cursor(row=min(chosen, table.row_count - 1), scroll=False)
             table.scroll_to(y=scrolled, animate=False)
+        self._choose()
+
+    def _choose(self) -> None:
+        """Say of the row at the cursor what does not fit in it."""
+        at = self.query_one(DataTable).cursor_row
+        words = whose(self._rows[at].key) if 0 <= at < len(self._rows) else ""
+        self.query_one("#chosen", Static).update(words)
+
+    def on_data_table_row_highlighted(self, _: DataTable.RowHighlighted) -> None:
+        """The cursor moved."""
+        self._choose()
 
     def _status(self) -> str:
         parts = [f"use of the {WINDOWS[self._window]}" if WINDOWS[self._window] != "total" else "use ever"]

@@ -1,13 +1,13 @@
 import pytest
 
 from quotad.top.board import Row, Sort, arranged, board
-from quotad.top.snapshot import Snapshot, Use
+from quotad.top.snapshot import Key, Snapshot, Use
 
-A, B = ("a", "s", "release"), ("b", "s", "test")
+A, B = Key("a", "s", "release"), Key("b", "s", "test")
 
 
 def snapshot(at_s: float, requests: float, denied: float = 0.0, **more: object) -> Snapshot:
-    made = Snapshot(at_s, requests={A: requests}, denied={(*A, "day"): denied}, sidecars=1)
+    made = Snapshot(at_s, requests={A: requests}, denied={(A, "day"): denied}, sidecars=1)
     for name, value in more.items():
         setattr(made, name, value)
     return made
@@ -17,7 +17,7 @@ def test_counters_become_rates() -> None:
     """Over the time between the two, for each Subject and in all; reasons the most frequent first."""
     before = snapshot(10.0, 100, 10)
     now = snapshot(12.0, 300, 30)
-    now.denied[*A, "rate"] = 60
+    now.denied[A, "rate"] = 60
     now.use[A] = {"day": Use(5, 10)}
     found = board(before, now, "day")
     assert found.rows == [Row(A, 100.0, 40.0, 5, 10)]
@@ -37,11 +37,23 @@ def test_the_same_moment_twice_is_no_error() -> None:
 
 def test_secrets_with_quotas_of_their_own_replace_their_plans_row() -> None:
     """Their rate is how their use grows."""
-    one = (*A, "AKIDone")
+    one = A._replace(secret="AKIDone")
     before, now = snapshot(10.0, 100), snapshot(12.0, 300)
     before.use[one] = {"total": Use(5, -1), "day": Use(5, 9)}
     now.use[one] = {"total": Use(9, -1), "day": Use(9, 9)}
     assert board(before, now, "day").rows == [Row(one, 2.0, 0.0, 9, 9)]
+
+
+def test_apis_are_rows_of_their_own() -> None:
+    """Each has its own requests, denials and use, beside its plan's row elsewhere; its id is a word."""
+    one = A._replace(api="api-one")
+    before, now = snapshot(10.0, 100), snapshot(12.0, 300)
+    before.requests[one], now.requests[one] = 0, 8
+    now.denied[one, "day"] = 4
+    now.use[one] = {"day": Use(3, 9)}
+    found = board(before, now, "day")
+    assert arranged(found.rows, "rate", words="API-ONE") == [Row(one, 4.0, 2.0, 3, 9)]
+    assert {row.key for row in found.rows} == {A, one}
 
 
 def test_the_stores_pace_is_that_of_the_time_between() -> None:
@@ -57,8 +69,8 @@ def test_the_stores_pace_is_that_of_the_time_between() -> None:
 ROWS = [
     Row(A, 1.0, 9.0, 1, 10),
     Row(B, 5.0, 0.0, 9, 10),
-    Row(("c", "s", "test"), 3.0, 1.0, 7, -1),
-    Row(("d", "s", "test"), 0.0, 0.0, 0, 0),
+    Row(Key("c", "s", "test"), 3.0, 1.0, 7, -1),
+    Row(Key("d", "s", "test"), 0.0, 0.0, 0, 0),
 ]
 
 

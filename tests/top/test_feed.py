@@ -9,12 +9,13 @@ import pytest
 from quotad.client.admin import AdminPort, Spot
 from quotad.errors import QuotadError
 from quotad.top.feed import Feed
+from quotad.top.snapshot import Key
 from tests.support.backends import running_backend
 from tests.support.processes import REQUEST, SUBJECT, running_quotad, write_config
 from tests.support.servers import StoreServer, free_port
 from tests.support.storm import exchange
 
-KEY = (SUBJECT.plan.usage_plan_id, SUBJECT.service_id, SUBJECT.environment)
+KEY = Key(SUBJECT.plan.usage_plan_id, SUBJECT.service_id, SUBJECT.environment)
 
 
 async def test_a_running_quotad(tmp_path: Path, store_server: StoreServer) -> None:
@@ -42,7 +43,7 @@ async def test_a_running_quotad(tmp_path: Path, store_server: StoreServer) -> No
             url = f"http://127.0.0.1:{quotad.ports['admin']}"
             async with AdminPort(Spot(url)) as port, Feed([], port) as feed:
                 snapshot, missing = await feed.read()
-            assert (snapshot.use[*KEY, "AKIDcaller"]["day"].in_use, missing) == (2, [])
+            assert (snapshot.use[KEY._replace(secret="AKIDcaller")]["day"].in_use, missing) == (2, [])
 
 
 async def test_nobody_answers(tmp_path: Path) -> None:

@@ -1,19 +1,49 @@
 import pytest
 
 from quotad.top.board import Board, Row
-from quotad.top.text import WIDTH, bar, cells, fitted, headings, milliseconds, rate, short, summary, whole
+from quotad.top.snapshot import Key
+from quotad.top.text import (
+    WIDTH,
+    bar,
+    cells,
+    fitted,
+    headings,
+    milliseconds,
+    rate,
+    short,
+    summary,
+    where,
+    whole,
+    whose,
+)
 
 LONG = Row(
-    ("usagePlan-abcdefgh01234567", "service-abcdefgh01234567", "release"), 123456.7, 9.87, 10**9, 10**12
+    Key("usagePlan-abcdefgh01234567", "service-abcdefgh01234567", "release"), 123456.7, 9.87, 10**9, 10**12
 )
+BOTH = Key("p", "s", "prepub", "api-" + "x" * 46, "AKID" + "x" * 46)
 
 
 def test_80_columns() -> None:
     """A line is never wider, however long the ids and large the numbers."""
     assert WIDTH <= 80
     assert len(" ".join(headings())) == WIDTH
-    for row in (LONG, Row(("p", "s", "test", "AKID" + "x" * 46), 0.0, 0.0, 2**53, -1)):
+    for row in (LONG, Row(BOTH, 0.0, 0.0, 2**53, -1)):
         assert len(" ".join(cells(row))) == WIDTH
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        (Key("p", "service-orders01", "prepub"), "service-orders01/prepub"),
+        (Key("p", "s", "release", "api-tiles001"), "api-tiles001/release"),
+        (Key("p", "s", "test", "", "AKIDacme0001"), "AKIDacme0001/test"),
+        (Key("p", "s", "test", "api-tiles001", "AKIDacme0001"), "api-…001/AKID…001/tes"),
+    ],
+)
+def test_where_a_plan_holds(key: Key, expected: str) -> None:
+    """What tells the rows of a plan apart stands there; a Secret and an Api share the place."""
+    assert where(key) == expected
+    assert whose(key) == "/".join(filter(None, key))
 
 
 def test_what_is_too_long_loses_its_middle() -> None:

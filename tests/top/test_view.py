@@ -4,15 +4,15 @@ import pytest
 from textual.widgets import DataTable, Input, Static
 
 from quotad.errors import QuotadError
-from quotad.top.snapshot import Snapshot, Use
+from quotad.top.snapshot import Key, Snapshot, Use
 from quotad.top.view import Top
 
 HOUR = 3600.0
 """Nothing is asked by itself while a test runs: it says when."""
 
 
-def subject(name: str) -> tuple[str, str, str]:
-    return (f"usagePlan-{name}", "service-orders01", "release")
+def subject(name: str) -> Key:
+    return Key(f"usagePlan-{name}", "service-orders01", "release", f"api-{name}")
 
 
 class Fleet:
@@ -64,6 +64,18 @@ async def test_keys_sort_reverse_and_change_the_window(width: int) -> None:
         await pilot.press("w")
         assert all("no limit" in line for line in shown(app))
         assert "use of the month" in text(app, "status")
+
+
+async def test_the_chosen_row_is_told_in_whole() -> None:
+    """Its plan, service, environment and Api stand below the table, and follow the cursor."""
+    app = Top(Fleet(), HOUR, sort="name")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask()
+        assert text(app, "chosen") == "usagePlan-gold/service-orders01/release/api-gold"
+        await pilot.press("down")
+        assert text(app, "chosen") == "usagePlan-iron/service-orders01/release/api-iron"
+        await pilot.press("slash", *"nothing")
+        assert text(app, "chosen") == ""
 
 
 async def test_a_filter_follows_what_is_written() -> None:

@@ -10,6 +10,7 @@ from quotad.controlplane.values import ApiForm
 
 _APIS = "/v1/services/{serviceId}/apis"
 _ONE = _APIS + "/{apiId}"
+_SEARCHED = ("apiId", "apiName", "path")
 
 
 class Apis:
@@ -23,7 +24,7 @@ class Apis:
         changes = Body(ApiForm, partial=True, without=("apiId",))
         return [
             Route("GET", _APIS, "Describe", "The single Apis of a service", self._list, shapes.ApiList,
-                  query=forms.PageQuery),
+                  query=forms.ApisQuery),
             Route("POST", _APIS, "CreateApi", "A new Api, bound to nothing", self._create, shapes.Api, 201,
                   Body(ApiForm), tagged=True),
             Route("GET", _ONE, "Describe", "One Api", self._get, shapes.Api, tagged=True),
@@ -35,7 +36,8 @@ class Apis:
 
     async def _list(self, call: Call) -> Answer:
         limit, offset = call.query["limit"], call.query["offset"]
-        found = await self._operations.apis(call.path["serviceId"])
+        every, words = await self._operations.apis(call.path["serviceId"]), call.query["search"].lower()
+        found = [each for each in every if any(words in each[name].lower() for name in _SEARCHED)]
         shown = [shapes.api(each) for each in found[offset : offset + limit]]
         return Answer({"totalCount": len(found), "limit": limit, "offset": offset, "apis": shown})
 

@@ -37,6 +37,13 @@ class ServicesQuery(PageQuery):
     """Only those with this in their id or name; case does not matter."""
 
 
+class ApisQuery(PageQuery):
+    """Which Apis of a service."""
+
+    search: Search = ""
+    """Only those with this in their id, name or path; case does not matter."""
+
+
 class PlansQuery(ServicesQuery):
     """Which plans."""
 

@@ -9,7 +9,10 @@ async def made(port: OfficePort, kind: str, **body: Any) -> dict[str, Any]:
 
 
 async def test_apis_are_kept_by_service(port: OfficePort) -> None:
-    """Made, listed, changed under If-Match, deleted; each is a part of its service, which counts them."""
+    """Made, listed, changed under If-Match, deleted; each is a part of its service, which counts them.
+
+    A list may be searched, whatever the case.
+    """
     service = (await made(port, "services", serviceName="s"))["serviceId"]
     base = f"/v1/services/{service}/apis"
     answer = await port.ask("POST", base, json={"apiName": "a", "path": "/a/{id}", "method": "GET"})
@@ -24,6 +27,10 @@ async def test_apis_are_kept_by_service(port: OfficePort) -> None:
     assert (await port.done("PATCH", one, **tag))["path"] == "/b"
     listed = await port.done("GET", f"{base}?limit=1")
     assert (listed["totalCount"], [each["path"] for each in listed["apis"]]) == (1, ["/b"])
+    found = {
+        words: (await port.done("GET", f"{base}?search={words}"))["totalCount"] for words in ("/B", "/a")
+    }
+    assert found == {"/B": 1, "/a": 0}
     alike = {"apiName": "b", "path": "/b/", "method": "GET"}
     assert (await port.refused(409, "POST", base, json=alike))["code"] == "api_exists"
     await port.done("DELETE", one)
