@@ -19,6 +19,8 @@ AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="
 PAGES = {
     "live": "Live use",
     "live/usagePlan-starter/service-orders/release": "Starter",
+    "live/usagePlan-export/service-maps/release?api=api-export": "Export",
+    "refusals": "Refusals",
     "keys": "Keys",
     "keys/AKIDacme": "acme",
     "plans": "Usage plans",
@@ -26,7 +28,10 @@ PAGES = {
     "plans/new": "Create usage plan",
     "services": "Services",
     "services/service-orders": "orders",
+    "services/service-maps": "maps",
+    "fleet": "Fleet",
     "audit": "Audit log",
+    "credentials": "Credentials",
 }
 
 

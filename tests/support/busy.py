@@ -1,4 +1,4 @@
-"""A control plane with something in every page of the console: services, plans, keys, bindings, use."""
+"""A control plane with something in every page of the console: services, plans, keys, bindings, Apis."""
 
 from collections.abc import Sequence
 
@@ -32,3 +32,19 @@ async def fill(port: OfficePort, callers: Sequence[str] = CALLERS) -> None:
         await done(
             "POST", "/v1/bindings/environments", json={"usagePlanIds": [given["usagePlanId"]], **where}
         )
+    await _single_apis(port)
+    await done("POST", "/v1/credentials", json={"name": "maria", "role": "operate"})
+    await done("POST", "/v1/credentials", json={"name": "ci", "role": "read", "type": "keyPair"})
+
+
+async def _single_apis(port: OfficePort) -> None:
+    """A service with two, of which one has a plan."""
+    done, service = port.done, "/v1/services/service-maps"
+    await done("POST", "/v1/services", json={"serviceId": "service-maps", "serviceName": "maps"})
+    await done("POST", f"{service}/environments/release/publish")
+    for name, path in (("tiles", "/tiles/{zoom}/*"), ("export", "/export")):
+        await done("POST", f"{service}/apis", json={"apiId": f"api-{name}", "apiName": name, "path": path})
+    plan = {"usagePlanId": "usagePlan-export", "usagePlanName": "Export", "dayQuotaRequest": 200}
+    await done("POST", "/v1/plans", json=plan)
+    at = {"serviceId": "service-maps", "environment": "release", "apiIds": ["api-export"]}
+    await done("POST", "/v1/bindings/environments", json={"usagePlanIds": ["usagePlan-export"], **at})

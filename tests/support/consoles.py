@@ -10,7 +10,7 @@ from playwright.async_api import Browser, BrowserContext, Locator, Page, Request
 from tests.support.offices import TOKEN, OfficePort
 from tests.support.waiting import until_true
 
-WAIT_MS = 15_000
+WAIT_MS = 60_000
 """How long anything may take to be there; what is there sooner is taken at once."""
 
 _EXPECTED = (

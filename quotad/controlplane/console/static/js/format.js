@@ -24,6 +24,10 @@ export function since(iso, now = Date.now()) {
   return iso;
 }
 
+/** An instant as a field for date and time has it, and back; both in the browser's time zone. */
+export const localTime = (iso) => (iso ? new Date(new Date(iso) - new Date(iso).getTimezoneOffset() * 60_000).toISOString().slice(0, 16) : "");
+export const zoned = (local) => new Date(local).toISOString();
+
 /** What part of a limit is used, 0 to 1; null: there is no limit. */
 export const part = (used, max) => (max === -1 ? null : max === 0 ? 1 : Math.min(used / max, 1));
 

@@ -17,6 +17,7 @@ import { Service } from "./pages/service.js";
 import { Refusals } from "./pages/refusals.js";
 import { Fleet } from "./pages/fleet.js";
 import { Audit } from "./pages/audit.js";
+import { Credentials } from "./pages/credentials.js";
 
 const SECTIONS = [
   ["live", "Live use", icons.use, "read"],
@@ -26,6 +27,7 @@ const SECTIONS = [
   ["services", "Services", icons.service, "read"],
   ["fleet", "Fleet", icons.fleet, "read"],
   ["audit", "Audit log", icons.audit, "operate"],
+  ["credentials", "Credentials", icons.credential, "admin"],
 ];
 
 /** Which page has a path: its words, where `:` stands for any. */
@@ -44,6 +46,7 @@ const PAGES = [
   [["refusals"], Refusals],
   [["fleet"], Fleet],
   [["audit"], Audit],
+  [["credentials"], Credentials],
 ];
 
 const root = document.getElementById("console");

@@ -4,9 +4,9 @@ import { Listing, code } from "./ui.js";
 import { plural } from "./format.js";
 
 export class Picker {
-  /** `id` and `words` of a row; `many`: several may be chosen; `bound`: whether a row is no choice. */
-  constructor(ctx, { path, name, label, id, words, search, many = false, bound = () => false }) {
-    Object.assign(this, { ctx, label, id, words, many, bound, searchLabel: search });
+  /** `id` and `words` of a row; `many`: several may be chosen; `bound`: whether a row is no choice; `onPick` hears of a row. */
+  constructor(ctx, { path, name, label, id, words, search, many = false, bound = () => false, onPick = () => {} }) {
+    Object.assign(this, { ctx, label, id, words, many, bound, onPick, searchLabel: search });
     this.list = new Listing(ctx, path, name, { limit: 8, remember: false });
     this.picked = new Set();
   }
@@ -44,7 +44,7 @@ export class Picker {
   row(each, kind) {
     const id = this.id(each);
     const isBound = this.bound(each);
-    return html`<label class="choice"><input type=${kind} name="picked-${this.label}" ?disabled=${isBound} .checked=${isBound || this.picked.has(id)} @change=${(event) => this.pick(id, event.target.checked)} />
+    return html`<label class="choice"><input type=${kind} name="picked-${this.label}" ?disabled=${isBound} .checked=${isBound || this.picked.has(id)} @change=${(event) => (this.onPick(each), this.pick(id, event.target.checked))} />
       <span><b>${this.words(each)}</b> ${code(id)}${isBound ? html` <span class="muted">bound</span>` : nothing}</span></label>`;
   }
 }

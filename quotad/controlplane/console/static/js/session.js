@@ -99,7 +99,7 @@ export class SignIn {
         <input id="token" type="password" class="mono" autocomplete="current-password" autofocus required .value=${this.token}
           aria-invalid=${wrong ? "true" : "false"} aria-describedby="token-hint"
           @input=${(event) => (this.token = event.target.value)} />
-        <p class="hint" id="token-hint">The one of the configuration (<code>admin.token</code>), or one made by <code>POST /v1/credentials</code>.</p></div>
+        <p class="hint" id="token-hint">The one of the configuration (<code>admin.token</code>), or one made under Credentials.</p></div>
       ${alert(this.refused)}
       <div class="buttons"><button class="primary" ?disabled=${this.busy}>Sign in</button></div></form>`;
   }

@@ -79,6 +79,16 @@ export function copyButton(ctx, text, label) {
   return html`<button type="button" class="quiet square" aria-label="Copy ${label}" title="Copy ${label}" @click=${copy}>${icons.copy()}</button>`;
 }
 
+/** A dialog of what is never shown again; `lines`: [what it is, its value]. */
+export function shownOnce(ctx, { title, words, lines, more = nothing }) {
+  const line = ([name, value]) => html`<div class="secret-line"><span class="muted">${name}</span><code>${value}</code>${copyButton(ctx, value, name)}</div>`;
+  ctx.open({
+    title,
+    view: () => html`<p>${words}</p><div class="secret">${lines.map(line)}</div>
+      <div class="buttons">${more}<button type="button" class="primary" @click=${() => ctx.close()}>I have kept it</button></div>`,
+  });
+}
+
 export const header = (title, { back = null, actions = nothing, sub = nothing } = {}) =>
   html`<header class="page-head">
     <div>${back ? html`<a class="back" href=${back[0]}>${back[1]}</a>` : nothing}<h1 tabindex="-1">${title}</h1>

@@ -33,16 +33,16 @@ export class Key {
     this.title = this.secret.secretName;
     const bound = await ctx.api.get("bindings/secrets", { secretId: id, limit: PLACES });
     this.plans = await Promise.all(bound.bindings.map((each) => ctx.api.get(`plans/${each.usagePlanId}`)));
-    const places = new Map(this.plans.flatMap((plan) => plan.environments).map((each) => [`${each.serviceId}/${each.environment}`, each]));
+    const places = new Map(this.plans.flatMap((plan) => plan.environments).map((each) => [[each.serviceId, each.environment, each.apiId].filter(Boolean).join("/"), each]));
     const known = new Map(this.places.map((each) => [each.name, each]));
     this.total = places.size;
-    this.places = [...places].slice(0, PLACES).map(([name, each]) => known.get(name) ?? { name, serviceId: each.serviceId, environment: each.environment, found: null });
+    this.places = [...places].slice(0, PLACES).map(([name, each]) => known.get(name) ?? { name, serviceId: each.serviceId, environment: each.environment, apiId: each.apiId ?? "", found: null });
     ctx.repaint();
   }
 
   async explain() {
     await Promise.all(this.places.map(async (each) => {
-      each.found = await this.ctx.api.get("explain", { secretId: this.id, serviceId: each.serviceId, environment: each.environment });
+      each.found = await this.ctx.api.get("explain", { secretId: this.id, serviceId: each.serviceId, environment: each.environment, apiId: each.apiId });
     }));
     this.ctx.well();
     this.ctx.repaint();
@@ -84,8 +84,9 @@ export class Key {
     const found = each.found;
     const plan = found?.plan;
     const row = plan && { ...plan, serviceId: each.serviceId, environment: each.environment };
-    return html`<section class="card" aria-label="${each.serviceId} ${each.environment}">
-      <div class="section-head"><h3>${plan?.serviceName ? html`<a href="#/services/${each.serviceId}">${plan.serviceName}</a>` : code(each.serviceId)} <small class="muted">${each.environment}</small></h3>
+    const api = each.apiId ? plan?.apiName || each.apiId : "";
+    return html`<section class="card" aria-label=${each.name.replaceAll("/", " ")}>
+      <div class="section-head"><h3>${plan?.serviceName ? html`<a href="#/services/${each.serviceId}">${plan.serviceName}</a>` : code(each.serviceId)} <small class="muted">${each.environment}${api ? ` · ${api}` : nothing}</small></h3>
         ${found ? (found.admitted ? badge("good", "admitted") : badge("bad", found.limit === "none" ? "refused" : `refused: ${found.limit}`)) : nothing}</div>
       ${found && !found.admitted ? html`<p>${found.detail}${found.comesBackAt ? html` Comes back ${ago(found.comesBackAt)}.` : nothing}</p>` : nothing}
       ${plan ? html`<p class="muted small">By <a href="#/plans/${plan.usagePlanId}">${plan.usagePlanName}</a>${found.byDefault ? ", the default plan" : ""}${plan.scope === "plan" ? ": shared with its other keys" : ""}.</p>

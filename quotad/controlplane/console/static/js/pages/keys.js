@@ -2,7 +2,8 @@
 import { html, nothing } from "../lit.js";
 import * as icons from "../icons.js";
 import { Form } from "../form.js";
-import { Listing, ago, badge, code, copyButton, emptyState, header, table } from "../ui.js";
+import { zoned } from "../format.js";
+import { Listing, ago, badge, code, copyButton, emptyState, header, shownOnce, table } from "../ui.js";
 
 export class Keys {
   title = "Keys";
@@ -65,7 +66,7 @@ export function newKey(ctx, done) {
     submit: async (values, key) => {
       const body = { secretName: values.secretName };
       if (values.kind === "custom") Object.assign(body, { secretId: values.secretId, secretKey: values.secretKey });
-      if (values.expiresAt) body.expiresAt = new Date(values.expiresAt).toISOString();
+      if (values.expiresAt) body.expiresAt = zoned(values.expiresAt);
       const made = await ctx.api.ask("POST", "secrets", { body, key });
       ctx.close();
       showKey(ctx, made, "Key created");
@@ -88,12 +89,10 @@ export function newKey(ctx, done) {
 
 /** The only time that a SecretKey is shown unasked. */
 export function showKey(ctx, made, title) {
-  const line = (name, value) => html`<div class="secret-line"><span class="muted">${name}</span><code>${value}</code>${copyButton(ctx, value, name)}</div>`;
-  ctx.open({
+  shownOnce(ctx, {
     title,
-    view: () => html`<p>Keep the SecretKey now: it is not shown again. Give both to the caller over a safe way.</p>
-      <div class="secret">${line("SecretId", made.secretId)}${line("SecretKey", made.secretKey)}</div>
-      <div class="buttons"><a class="button" href="#/keys/${made.secretId}" @click=${() => ctx.close()}>Open this key</a>
-      <button type="button" class="primary" @click=${() => ctx.close()}>I have kept it</button></div>`,
+    words: "Keep the SecretKey now: it is not shown again. Give both to the caller over a safe way.",
+    lines: [["SecretId", made.secretId], ["SecretKey", made.secretKey]],
+    more: html`<a class="button" href="#/keys/${made.secretId}" @click=${() => ctx.close()}>Open this key</a>`,
   });
 }

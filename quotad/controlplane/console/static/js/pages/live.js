@@ -37,14 +37,18 @@ export class Live {
   }
 }
 
-export const linkOf = (each) => `#/live/${each.usagePlanId}/${each.serviceId}/${each.environment}${each.secretId ? `/${each.secretId}` : ""}${each.shadow ? "?shadow=true" : ""}`;
+export function linkOf({ usagePlanId, serviceId, environment, secretId, apiId, shadow }) {
+  const query = new URLSearchParams({ ...(apiId && { api: apiId }), ...(shadow && { shadow: "true" }) }).toString();
+  return `#/live/${[usagePlanId, serviceId, environment, ...(secretId ? [secretId] : [])].join("/")}${query && `?${query}`}`;
+}
 
 function row(each) {
-  const whose = `${each.usagePlanName} in ${each.serviceName} ${each.environment}`;
+  const api = each.apiId ? each.apiName || each.apiId : "";
+  const whose = [each.usagePlanName, "in", each.serviceName, each.environment, api].filter(Boolean).join(" ");
   const window = (name, found) => meter({ name: `${name}, ${whose}`, used: found.inUse, held: found.held, max: found.max, endsAt: found.endsAt });
   return [
     html`<a href=${linkOf(each)}><b>${each.usagePlanName}</b></a>${each.shadow ? badge("", "shadow") : nothing}${each.secretId ? html`<div class="muted small">${each.secretName || each.secretId}</div>` : nothing}`,
-    html`${each.serviceName || each.serviceId}<div class="muted small">${each.environment}</div>`,
+    html`${each.serviceName || each.serviceId}<div class="muted small">${each.environment}${api ? ` · ${api}` : nothing}</div>`,
     each.rate.rateRps === -1 ? html`<span class="muted">–</span>` : `${limit(each.rate.rateRps)}/s`,
     window("Day", each.windows.day),
     window("Month", each.windows.month),

@@ -6,15 +6,16 @@ import { header } from "../ui.js";
 
 const NAMES = [
   "usagePlanId", "usagePlanName", "usagePlanDesc", "rateRps", "burst", "dayQuotaRequest", "monthQuotaRequest", "maxRequestNum",
-  "quotaCondition", "scope", "timezone", "monthAnchorDay", "startsOn", "firstPeriodOffset", "lease", "onStoreFailure", "onCrash", "disabled",
+  "quotaCondition", "onBreach", "scope", "timezone", "monthAnchorDay", "startsOn", "firstPeriodOffset", "lease", "onStoreFailure", "onCrash", "disabled",
 ];
 const NUMBERS = ["rateRps", "burst", "dayQuotaRequest", "monthQuotaRequest", "maxRequestNum", "monthAnchorDay", "firstPeriodOffset"];
 const CLASSES = ["2xx", "3xx", "4xx", "5xx", "others"];
+const SOFT = [["day", "dayIsSoft", "a day"], ["month", "monthIsSoft", "a month"], ["total", "totalIsSoft", "in all"]];
 const SECTIONS = { lease: ["leaseMax", "leaseTtlMs"], onStoreFailure: ["failure", "failureUnits"], quotaCondition: CLASSES };
 
 const FRESH = {
   usagePlanId: "", usagePlanName: "", usagePlanDesc: "", rateRps: "", burst: "", dayQuotaRequest: "", monthQuotaRequest: "", maxRequestNum: "",
-  counts: "all", scope: "plan", timezone: "UTC", monthAnchorDay: "1", startsOn: "", firstPeriodOffset: "", leaseMax: "", leaseTtlMs: "",
+  counts: "all", onBreach: "deny", scope: "plan", timezone: "UTC", monthAnchorDay: "1", startsOn: "", firstPeriodOffset: "", leaseMax: "", leaseTtlMs: "",
   failure: "closed", failureUnits: "", onCrash: "charge", disabled: false,
 };
 
@@ -87,7 +88,9 @@ export class PlanEdit {
         ${number("burst", "At once (burst)", "Empty: as many as a second.")}
         ${number("dayQuotaRequest", "Requests a day")}
         ${number("monthQuotaRequest", "Requests a month")}
-        ${number("maxRequestNum", "Requests in all", "Ever. Empty: no limit.")}</div></fieldset>
+        ${number("maxRequestNum", "Requests in all", "Ever. Empty: no limit.")}
+        ${form.select("onBreach", "Beyond a quota", [["deny", "refuse (429)"], ["allow", "let pass, count as overage"], ["some", "let pass beyond some of them"]], { hint: "The rate always refuses." })}</div>
+        ${form.values.onBreach === "some" ? html`<div class="field"><div class="row" role="group" aria-label="Quotas that let pass">${SOFT.map(([, name, label]) => form.checkbox(name, `Requests ${label}`))}</div></div>` : nothing}</fieldset>
       <fieldset class="card"><legend>Whose and which requests</legend>
         ${form.radios("scope", "Quota is", [["plan", "Shared", "All keys of the plan use up one quota together: customers of one plan eat one quota."], ["secret", "Each key's own", "Every key has the whole quota to itself."]])}
         ${form.radios("counts", "Counted are", [["all", "All requests", ""], ["some", "Only some answers", "The quotas, never the rate, count only answers of these classes."]])}
@@ -120,8 +123,10 @@ export class PlanEdit {
 function typed(plan) {
   const shown = (value) => (value === -1 || value === null ? "" : String(value));
   const failure = plan.onStoreFailure;
+  const soft = plan.onBreach.allow;
   return {
     ...FRESH,
+    ...Object.fromEntries(SOFT.map(([window, name]) => [name, Boolean(soft?.includes(window))])), onBreach: soft ? "some" : plan.onBreach,
     ...Object.fromEntries(CLASSES.map((each) => [each, plan.quotaCondition.includes(each)])),
     usagePlanName: plan.usagePlanName, usagePlanDesc: plan.usagePlanDesc, disabled: plan.disabled, scope: plan.scope,
     rateRps: shown(plan.rateRps), burst: shown(plan.burst), dayQuotaRequest: shown(plan.dayQuotaRequest),
@@ -143,6 +148,7 @@ function body(values) {
   };
   for (const name of NUMBERS) given[name] = String(values[name]).trim() === "" ? null : typedNumber(values[name]);
   given.quotaCondition = values.counts === "some" ? CLASSES.filter((each) => values[each]) : null;
+  given.onBreach = values.onBreach === "some" ? { allow: SOFT.filter(([, name]) => values[name]).map(([window]) => window) } : values.onBreach;
   const units = typedNumber(values.failureUnits);
   given.onStoreFailure = { closed: "closed", open: { open: { budget: units } }, local: { local: { units } } }[values.failure];
   given.lease = values.leaseMax.trim() === "" ? null : { max: typedNumber(values.leaseMax), ...(values.leaseTtlMs.trim() && { ttlMs: typedNumber(values.leaseTtlMs) }) };

@@ -5,8 +5,10 @@ import { Form } from "../form.js";
 import { Picker } from "../picker.js";
 import { limit, plural } from "../format.js";
 import { Listing, ago, badge, code, confirmation, copyButton, emptyState, header, table } from "../ui.js";
+import { apiNames, bindEnvironment, placeOf, unbindEnvironment } from "./binding.js";
+import { linkOf } from "./live.js";
 
-const ENVIRONMENTS = [["release", "release (publish)"], ["prepub", "prepub (pre-publish)"], ["test", "test (testing)"]];
+const SOFT = { day: "a day", month: "a month", total: "in all" };
 
 export class Plan {
   constructor(ctx, { plan }) {
@@ -14,12 +16,14 @@ export class Plan {
     this.id = plan;
     this.title = "Usage plan";
     this.plan = null;
+    this.names = new Map();
     this.holders = new Listing(ctx, "bindings/secrets", "bindings", { filters: { usagePlanId: plan }, limit: 20, remember: false });
   }
 
   async load() {
     this.plan = await this.ctx.api.get(`plans/${this.id}`);
     this.title = this.plan.usagePlanName;
+    this.names = await apiNames(this.ctx, this.plan.environments.filter((each) => each.apiId).map((each) => each.serviceId));
     await this.holders.load();
   }
 
@@ -56,6 +60,7 @@ export class Plan {
       ${item("A day", limit(plan.dayQuotaRequest), plan.timezone)}
       ${item("A month", limit(plan.monthQuotaRequest), plan.monthAnchorDay === 1 ? "from the 1st" : `from day ${plan.monthAnchorDay}`)}
       ${item("In all", limit(plan.maxRequestNum))}
+      ${item("Beyond a quota", plan.onBreach === "deny" ? "refused" : "passes", plan.onBreach === "deny" ? "" : plan.onBreach.allow ? `and is overage: ${plan.onBreach.allow.map((each) => SOFT[each]).join(", ")}` : "and is overage")}
       ${item("Counts", counted)}
       ${item("Shared by", plan.scope === "plan" ? "all its keys" : "nobody", plan.scope === "plan" ? "one quota for all callers of the plan" : "each key has a quota of its own")}
       ${item("Without the store", failure)}
@@ -80,11 +85,11 @@ export class Plan {
     const { ctx, plan } = this;
     const rows = plan.environments.map((each) => [
       html`<a href="#/services/${each.serviceId}">${code(each.serviceId)}</a>`,
-      each.environment,
+      placeOf(each, this.names),
       each.shadow ? badge("", "shadow: denies nobody") : badge("good", "enforced"),
       ago(each.bound),
-      plan.scope === "plan" ? html`<a href="#/live/${plan.usagePlanId}/${each.serviceId}/${each.environment}">Use</a>` : nothing,
-      ctx.can("operate") ? html`<button type="button" class="quiet" aria-label="Unbind ${each.environment} of ${each.serviceId}" @click=${() => unbindEnvironment(ctx, plan.usagePlanId, each, () => this.reload())}>Unbind</button>` : nothing,
+      plan.scope === "plan" ? html`<a href=${linkOf({ ...each, usagePlanId: plan.usagePlanId })}>Use</a>` : nothing,
+      ctx.can("operate") ? html`<button type="button" class="quiet" aria-label="Unbind ${placeOf(each, this.names)} of ${each.serviceId}" @click=${() => unbindEnvironment(ctx, plan.usagePlanId, each, () => this.reload())}>Unbind</button>` : nothing,
     ]);
     const empty = emptyState("Bound nowhere", "Until an environment of a service is bound, nobody can use this plan.",
       ctx.can("operate") ? html`<button type="button" class="primary" @click=${() => bindEnvironment(ctx, { planId: this.id, planName: plan.usagePlanName }, () => this.reload())}>Bind environment</button>` : nothing);
@@ -133,43 +138,4 @@ export class Plan {
       },
     });
   }
-}
-
-/** From a plan (then the service is chosen), or from a service (then the plan is). */
-export function bindEnvironment(ctx, { planId = "", planName = "", serviceId = "", serviceName = "", environment = "release" }, done) {
-  const picker = planId
-    ? new Picker(ctx, { path: "services", name: "services", label: "Service", id: (each) => each.serviceId, words: (each) => each.serviceName, search: "Search services" })
-    : new Picker(ctx, { path: "plans", name: "plans", label: "Usage plan", id: (each) => each.usagePlanId, words: (each) => each.usagePlanName, search: "Search plans" });
-  const form = new Form(ctx, {
-    names: ["environment", "shadow"],
-    values: { environment, shadow: false },
-    submit: async (values) => {
-      const [chosen] = picker.chosen();
-      if (!chosen) return void (form.refused = `Choose a ${planId ? "service" : "usage plan"}.`);
-      const body = { usagePlanIds: [planId || chosen], serviceId: serviceId || chosen, environment: values.environment };
-      await ctx.api.ask("POST", "bindings/environments", { body: values.shadow ? { ...body, shadow: true } : body });
-      ctx.close();
-      ctx.say("Bound.");
-      await done();
-    },
-  });
-  ctx.open({
-    title: planId ? "Bind environment" : "Bind usage plan",
-    wide: true,
-    view: () => form.view(html`<p>${planId ? html`Where <b>${planName}</b> is to hold.` : html`Which plan is to hold in <b>${serviceName}</b>.`} A key reaches one environment through one plan only.</p>
-      ${form.select("environment", "Effective environment", ENVIRONMENTS)}${picker.view()}
-      ${form.checkbox("shadow", "Shadow", { hint: "Computed and reported, denies nobody: to try a plan out." })}`, { yes: "Submit", cancel: () => ctx.close(), wide: true }),
-  });
-  picker.load();
-}
-
-export function unbindEnvironment(ctx, planId, each, done) {
-  confirmation(ctx, {
-    title: "Unbind environment", yes: "Unbind", words: html`The plan no longer holds in ${each.environment} of ${code(each.serviceId)}. Callers who had it there are answered 403, unless there is a default plan.`,
-    act: async () => {
-      await ctx.api.ask("POST", "bindings/environments/unbind", { body: { usagePlanIds: [planId], serviceId: each.serviceId, environment: each.environment } });
-      await done();
-      return "Unbound.";
-    },
-  });
 }

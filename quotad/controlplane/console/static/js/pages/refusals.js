@@ -57,6 +57,6 @@ export class Refusals {
 }
 
 const facts = (story) =>
-  [["Because", story.detail], ["Limit", words(story.limit)], ["At", ago(story.at)], ["Request", `${story.method} ${story.path}`], ["Key", story.secretId && html`<a href="#/keys/${story.secretId}">${code(story.secretId)}</a>`], ["Plan", story.usagePlanId && html`<a href="#/plans/${story.usagePlanId}">${story.usagePlanName || story.usagePlanId}</a>`], ["Comes back", story.comesBackAt && ago(story.comesBackAt)]]
+  [["Because", story.detail], ["Limit", words(story.limit)], ["At", ago(story.at)], ["Request", `${story.method} ${story.path}`], ["Key", story.secretId && html`<a href="#/keys/${story.secretId}">${code(story.secretId)}</a>`], ["Api", story.apiId && code(story.apiId)], ["Plan", story.usagePlanId && html`<a href="#/plans/${story.usagePlanId}">${story.usagePlanName || story.usagePlanId}</a>`], ["Comes back", story.comesBackAt && ago(story.comesBackAt)]]
     .filter(([, value]) => value)
     .map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`);

@@ -5,7 +5,8 @@ import { Form } from "../form.js";
 import { Picker } from "../picker.js";
 import { limit, number, typedNumber } from "../format.js";
 import { ago, badge, code, confirmation, copyButton, header } from "../ui.js";
-import { bindEnvironment, unbindEnvironment } from "./plan.js";
+import { apiNames, bindEnvironment, placeOf, unbindEnvironment } from "./binding.js";
+import { ServiceApis } from "./service-apis.js";
 
 const ALSO = { release: "publish", prepub: "pre-publish", test: "testing" };
 const SHOWN = 50;
@@ -17,6 +18,8 @@ export class Service {
     this.title = "Service";
     this.service = null;
     this.bound = {};
+    this.names = new Map();
+    this.apis = new ServiceApis(ctx, service, () => this.reload());
   }
 
   async load() {
@@ -28,7 +31,9 @@ export class Service {
       const rows = found.bindings.map(async (each) => [each, (await ctx.api.get(`plans/${each.usagePlanId}`)).usagePlanName]);
       this.bound[environment] = { rows: await Promise.all(rows), total: found.totalCount };
     });
-    await Promise.all(asked);
+    await Promise.all([...asked, this.apis.load()]);
+    const isSingle = Object.values(this.bound).some(({ rows }) => rows.some(([row]) => row.apiId));
+    this.names = await apiNames(ctx, isSingle ? [id] : []);
   }
 
   reload() {
@@ -43,7 +48,13 @@ export class Service {
     const sub = html`<span class="id">${code(service.serviceId)}${copyButton(ctx, service.serviceId, "Service id")}</span>`;
     return html`${header(service.serviceName, { back, actions, sub })}
       ${service.serviceDesc ? html`<p class="lead">${service.serviceDesc}</p>` : nothing}
-      <div class="cards">${service.environments.map((each) => this.environment(each))}</div>`;
+      <div class="cards">${service.environments.map((each) => this.environment(each))}</div>
+      ${this.apis.view(this.whole())}`;
+  }
+
+  /** The environments where plans hold for all there is. */
+  whole() {
+    return Object.keys(this.bound).filter((name) => this.bound[name].rows.some(([row]) => !row.apiId));
   }
 
   environment(each) {
@@ -55,8 +66,8 @@ export class Service {
       <div class="section-head"><h2 id="env-${name}">${name} <small class="muted">${ALSO[name]}</small></h2>${each.published ? badge("good", "published") : badge("", "not published")}</div>
       <p class="muted">${each.published ? html`Released ${ago(each.released)}${each.versionName ? html`, version ${each.versionName}` : nothing}.` : "Until it is published, nobody can call it and no plan can be bound."}</p>
       ${each.published ? html`<h3>Usage plans</h3>
-        ${bound.rows.length ? html`<ul class="rows">${bound.rows.map(([row, plan]) => html`<li><a href="#/plans/${row.usagePlanId}">${plan}</a>${row.shadow ? badge("", "shadow") : nothing}
-            ${can ? html`<button type="button" class="quiet" aria-label="Unbind ${plan} from ${name}" @click=${() => unbindEnvironment(ctx, row.usagePlanId, row, () => this.reload())}>Unbind</button>` : nothing}</li>`)}</ul>
+        ${bound.rows.length ? html`<ul class="rows">${bound.rows.map(([row, plan]) => html`<li><a href="#/plans/${row.usagePlanId}">${plan}</a>${row.apiId ? html`<span class="muted">${this.api(row)}</span>` : nothing}${row.shadow ? badge("", "shadow") : nothing}
+            ${can ? html`<button type="button" class="quiet" aria-label="Unbind ${plan} from ${placeOf(row, this.names)}" @click=${() => unbindEnvironment(ctx, row.usagePlanId, row, () => this.reload())}>Unbind</button>` : nothing}</li>`)}</ul>
             ${bound.total > bound.rows.length ? html`<p class="muted">and ${number(bound.total - bound.rows.length)} more</p>` : nothing}`
           : html`<p>No plan is bound: every caller is answered 403.</p>`}
         <dl class="lines"><div><dt>Whoever has no plan</dt><dd><span>${each.defaultPlan ? html`gets <a href="#/plans/${each.defaultPlan}">${each.defaultPlan}</a>` : "is refused"}</span>
@@ -64,10 +75,20 @@ export class Service {
           <div><dt>All callers together</dt><dd><span>${each.throttle ? `${limit(each.throttle.rateRps)} a second, ${limit(each.throttle.burst)} at once` : "no bound"}</span>
           ${can ? html`<button type="button" class="quiet" aria-label="Change the bound on all callers of ${name}" @click=${() => this.setThrottle(each)}>Change</button>` : nothing}</dd></div></dl>` : nothing}
       ${can ? html`<div class="row">${each.published
-        ? html`<button type="button" @click=${() => bindEnvironment(ctx, { serviceId: this.id, serviceName: this.service.serviceName, environment: name }, () => this.reload())}>${icons.plus()}Bind<span class="hidden"> a plan in ${name}</span></button>
+        ? html`<button type="button" @click=${() => bindEnvironment(ctx, this.target(name), () => this.reload())}>${icons.plus()}Bind<span class="hidden"> a plan in ${name}</span></button>
           <button type="button" class="danger-quiet" @click=${() => this.unpublish(name)}>Unpublish<span class="hidden"> ${name}</span></button>`
         : html`<button type="button" class="primary" @click=${() => this.act(`services/${this.id}/environments/${name}/publish`, `${name} published.`)}>Publish<span class="hidden"> ${name}</span></button>`}</div>` : nothing}
     </section>`;
+  }
+
+  api(row) {
+    return this.names.get(`${this.id}/${row.apiId}`) ?? row.apiId;
+  }
+
+  /** What the dialog that binds is to know. */
+  target(environment) {
+    const { serviceName, apiCount } = this.service;
+    return { serviceId: this.id, serviceName, environment, apiCount, isSingle: this.names.size > 0 };
   }
 
   async act(path, said) {

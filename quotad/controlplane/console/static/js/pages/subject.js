@@ -17,6 +17,7 @@ export class Subject {
     this.ctx = ctx;
     this.title = "Use";
     this.place = { usagePlanId: plan, serviceId: service, environment };
+    this.api = ctx.query.get("api") ?? "";
     this.secret = secret;
     this.shadow = ctx.query.get("shadow") === "true";
     this.row = null;
@@ -35,8 +36,13 @@ export class Subject {
     if (!this.shadow && !this.secret) ctx.every(MINUTES_EVERY_MS, () => this.lastHour());
   }
 
+  /** What the questions about these very counters have in common. */
+  asked() {
+    return { ...this.place, apiId: this.api, secretId: this.secret, shadow: this.shadow ? "true" : "", limit: 1 };
+  }
+
   async now() {
-    const found = await this.ctx.api.get("usage", { ...this.place, secretId: this.secret, shadow: this.shadow ? "true" : "", limit: 1 });
+    const found = await this.ctx.api.get("usage", this.asked());
     this.row = found.usage[0] ?? null;
     this.isKnown = true;
     this.ctx.well();
@@ -44,7 +50,7 @@ export class Subject {
   }
 
   async past() {
-    const query = { ...this.place, secretId: this.secret, shadow: this.shadow ? "true" : "", limit: 1 };
+    const query = this.asked();
     const from = new Date(Date.now() - 399 * 86_400_000).toISOString().slice(0, 10);
     const [days, hours] = await Promise.all([
       this.ctx.api.get("usage/history", { ...query, unit: "day", from }),
@@ -54,7 +60,7 @@ export class Subject {
     this.hours = hours.usage[0]?.history ?? [];
     if (!this.secret && !this.shadow) {
       // Refused where use by key is not kept (store.secretUsage).
-      const shares = await this.ctx.api.get("usage", { ...this.place, limit: 1, bySecret: "true" }).catch(() => null);
+      const shares = await this.ctx.api.get("usage", { ...this.asked(), bySecret: "true" }).catch(() => null);
       this.shares = shares?.usage[0]?.bySecret ?? [];
     }
     this.ctx.repaint();
@@ -72,6 +78,7 @@ export class Subject {
     if (!row) return html`${header("Use", { back })}${this.isKnown ? emptyState("Nothing is counted here", "This plan is not bound there, or no longer.") : nothing}`;
     const actions = ctx.has("operate") ? html`<button type="button" @click=${() => this.topUp()}>Top up</button><button type="button" class="danger-quiet" @click=${() => this.reset()}>Reset</button>` : nothing;
     const sub = html`<a href="#/services/${place.serviceId}">${row.serviceName || place.serviceId}</a> · ${place.environment}
+      ${row.apiId ? html` · <b>${row.apiName || row.apiId}</b>` : nothing}
       ${row.secretId ? html` · <a href="#/keys/${row.secretId}">${row.secretName || row.secretId}</a>` : nothing} ${this.shadow ? badge("", "shadow") : nothing}`;
     return html`${header(html`<a class="plain" href="#/plans/${row.usagePlanId}">${row.usagePlanName}</a>`, { back, actions, sub })}
       <section class="card tiles" aria-label="In use now">
@@ -80,7 +87,7 @@ export class Subject {
         <div><h2>Rate</h2><div class="figures"><b>${row.rate.rateRps === -1 ? "no limit" : `${limit(row.rate.rateRps)}/s`}</b></div>
           <p class="muted small">${row.rate.rateRps === -1 ? nothing : html`${limit(row.rate.burst)} at once. `}${number(row.held)} in flight, ${number(row.leased)} taken ahead.</p></div>
       </section>
-      ${this.minutes.length ? chartCard("Last hour", "Requests a minute", minuteData(this.minutes)) : nothing}
+      ${this.minutes.length ? chartCard("Last hour", this.api ? "Requests a minute, of all Apis of the plan here" : "Requests a minute", minuteData(this.minutes)) : nothing}
       ${chartCard("Last 48 hours", "Used an hour", hourData(this.hours))}
       ${chartCard("This month", "Used a day", dayData(this.days, row.windows.day.max))}
       ${chartCard("Months", "Used a month", monthData(this.days, row.windows.month.max))}
@@ -126,6 +133,7 @@ export function changeUse(ctx, { row, title, yes, danger, values, names, view, b
     values,
     submit: async (given, key) => {
       const whose = { usagePlanId: row.usagePlanId, serviceId: row.serviceId, environment: row.environment };
+      if (row.apiId) whose.apiId = row.apiId;
       if (row.secretId) whose.secretId = row.secretId;
       if (row.shadow) whose.shadow = true;
       await ctx.api.ask("POST", path, { body: { ...whose, ...body(given), reason: given.reason }, key });
@@ -140,6 +148,7 @@ export function changeUse(ctx, { row, title, yes, danger, values, names, view, b
 const left = (window) => {
   const when = window.endsAt ? html` Starts again ${ago(window.endsAt)}.` : nothing;
   if (window.max === -1) return html`Counted, not limited.${when}`;
+  if (window.overage) return html`<b>${number(window.overage)} beyond it</b>, let pass.${when}`;
   return html`${number(window.left)} left${window.held ? `, ${number(window.held)} in flight` : ""}.${when}`;
 };
 
