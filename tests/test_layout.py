@@ -1,6 +1,7 @@
 """What a machine can hold this tree to, beyond ruff, mypy and import-linter."""
 
 import ast
+import os
 import statistics
 import tomllib
 from collections.abc import Iterator
@@ -53,14 +54,18 @@ def lines(path: Path) -> int:
 
 def committed_texts() -> Iterator[Path]:
     """Every text file that is or may be committed: environments, caches, builds and data left out."""
-    tops = (
-        top
-        for top in ROOT.iterdir()
-        if top.name != ".git" and (top.is_file() or top.name == ".ci" or top.name[0] != ".")
-    )
-    for top in sorted(tops):
-        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
-            if SKIPPED.isdisjoint(path.relative_to(ROOT).parts) and path.suffix in TEXTS and path.is_file():
+    for at, folders, names in os.walk(ROOT):
+        folder = Path(at)
+        # In place: what is left out is not even looked into, it may hold copies of all this.
+        folders[:] = sorted(
+            name
+            for name in folders
+            if name not in SKIPPED and not (folder == ROOT and name[0] == "." and name != ".ci")
+        )
+        for name in sorted(names):
+            path = folder / name
+            # In a linked work tree .git is a file.
+            if path.suffix in TEXTS and name not in SKIPPED and path.is_file():
                 yield path
 
 

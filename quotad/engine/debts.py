@@ -5,7 +5,9 @@ again, grants that nobody waited for pay for what they can, and the rest is repl
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import date
+from typing import Any
 
 from quotad.core.plans import Subject, UsagePlan, secret_of_tag
 from quotad.core.quota import Replay
@@ -14,6 +16,13 @@ from quotad.engine.journal_file import Record
 
 _ABOUT = ("rate_rps", "burst", "day_quota_request", "month_quota_request", "max_request_num")
 _MORE = ("timezone", "month_anchor_day", "version")
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "soft_quotas": frozenset,
+    "starts_on": date.fromisoformat,
+    "first_period_offset": int,
+    "on_crash": str,
+}
+"""What else a plan may say that a replay needs, and how it is read back."""
 
 
 class Debt:
@@ -137,14 +146,45 @@ class Unaccounted:
 
 
 def describe(plan: UsagePlan) -> bytes:
-    """What a later process needs to know of a plan that its own configuration may lack."""
-    return json.dumps([getattr(plan, name) for name in (*_ABOUT, *_MORE)], separators=(",", ":")).encode()
+    """What a later process needs to know of a plan that its own configuration may lack.
+
+    What plans seldom say stands behind the rest, so that records of all others are read by processes that
+    know nothing of it.
+    """
+    seldom: dict[str, object] = {}
+    if plan.soft_quotas:
+        seldom["soft_quotas"] = sorted(plan.soft_quotas)
+    if plan.starts_on is not None:
+        seldom["starts_on"] = plan.starts_on.isoformat()
+        seldom["first_period_offset"] = plan.first_period_offset
+    if plan.on_crash != "charge":
+        seldom["on_crash"] = plan.on_crash
+    values = [getattr(plan, name) for name in (*_ABOUT, *_MORE)]
+    return json.dumps([*values, seldom] if seldom else values, separators=(",", ":")).encode()
+
+
+def _plan_of(record: Record) -> UsagePlan:
+    """The reverse. Raises ValueError, TypeError."""
+    values = json.loads(record.about)
+    seldom = values.pop() if len(values) > len(_ABOUT) + len(_MORE) else {}
+    known = dict(zip((*_ABOUT, *_MORE), values, strict=True))
+    return UsagePlan(
+        record.plan_id,
+        "",
+        **known,
+        **{name: _READERS[name](value) for name, value in _items(seldom)},
+    )
+
+
+def _items(seldom: object) -> Iterable[tuple[str, Any]]:
+    if not isinstance(seldom, dict) or not seldom.keys() <= _READERS.keys():
+        raise ValueError("the plan says what is not known here")
+    return seldom.items()
 
 
 def subject_of(record: Record) -> Subject:
-    """The Subject of a dead process's Record. Raises ValueError when it cannot be read."""
-    values = dict(zip((*_ABOUT, *_MORE), json.loads(record.about), strict=True))
-    plan = UsagePlan(record.plan_id, "", **values)
+    """The Subject of a dead process's Record. Raises ValueError, TypeError when it cannot be read."""
+    plan = _plan_of(record)
     plan_id, service_id, environment, *own = record.tag.split("/")
     secret_id = secret_of_tag(own)
     api_id = next((part.removeprefix(".api.") for part in own if part.startswith(".api.")), "")

@@ -11,10 +11,10 @@ from quotad.core.reference import Reference, WindowsUnfitError
 from quotad.core.verdict import Verdict
 from quotad.engine import accounts
 from quotad.engine.journal import Journal
-from quotad.engine.limiter import Limiter
 from tests.support.dataplane import until
 from tests.support.engines import START_US, Request, World, get, subject, turns
 from tests.support.journals import NAMESPACE, Make, files, found, note
+from tests.support.outages import admit, come_back, kill, serve, sidecar
 
 DAY_US = 86_400_000_000
 OPEN = subject(day_quota_request=100, on_store_failure=StoreFailurePolicy("open", 50))
@@ -70,44 +70,6 @@ def reference() -> Told:
 def world(reference: Told) -> World:
     """One server."""
     return World(reference=reference)
-
-
-def sidecar(world: World, journal: Journal) -> Limiter:
-    """One with a journal, whose store is away."""
-    limiter = world.sidecar()
-    world.stores[-1].fault = "lose_call"
-    limiter.start(journal)
-    return limiter
-
-
-async def admit(limiter: Limiter, wanted: Subject, count: int) -> list[Request]:
-    """Requests that were all admitted without the store."""
-    requests = await get(limiter, wanted, count)
-    assert all(request.admitted and request.told.answer is None for request in requests)
-    return requests
-
-
-async def serve(limiter: Limiter, wanted: Subject, count: int) -> None:
-    """Requests that were admitted without the store and count."""
-    for request in await admit(limiter, wanted, count):
-        limiter.settle(request.told, counted=True)
-    await turns()
-
-
-async def come_back(world: World) -> None:
-    """Every store answers again, and what waits for that has its turn."""
-    for store in world.stores:
-        store.fault = "none"
-    for _ in range(3):
-        world.now_us += round(accounts.RETRY_S * 1e6)
-        world.fire()
-        await turns(12)
-
-
-def kill(world: World, journal: Journal) -> None:
-    """The only process so far is no more: nothing of it runs again, and the kernel lets go of its lock."""
-    world.timers.clear()
-    journal.close()
 
 
 async def test_it_is_in_the_journal_before_the_request_hears_of_it(journal: Make, world: World) -> None:
@@ -397,3 +359,25 @@ async def test_without_a_journal_it_is_replayed_by_the_same_process(world: World
     await come_back(world)
     assert world.used(OPEN) == (3, 0)
     assert await limiter.close(1.0)
+
+
+async def test_a_soft_quota_stays_soft_for_those_who_outlive_its_newest_version(
+    journal: Make, world: World, tmp_path: Path
+) -> None:
+    """The store forgot all; a dead process's plan binds by its version, and denies nobody either."""
+    softly = {"soft_quotas": frozenset({"day"}), "day_quota_request": 2}
+    policy = StoreFailurePolicy("open", 50)
+    newest = subject(**softly, version=2, on_store_failure=policy)
+    own = journal(FIRST)
+    await serve(sidecar(world, own), newest, 3)
+    kill(world, own)
+    older = subject(**softly, version=1, on_store_failure=policy)
+    heir = sidecar(world, journal(SECOND))
+    world.stores[1].fault = "none"
+    await until(lambda: len(files(tmp_path / "j")) == 1)
+    requests = await get(heir, older, 4)
+    assert [request.admitted for request in requests] == [True] * 4
+    for request in requests:
+        heir.settle(request.told, counted=True)
+    assert await heir.close(1.0)
+    assert world.used(older) == (7, 0)

@@ -1,11 +1,15 @@
 """What was admitted without the store: noted before it goes on, told exactly once."""
 
+from datetime import date
+from typing import Any
+
 import pytest
 
 from quotad.core.plans import Subject, UsagePlan
 from quotad.engine.debts import Debt, Debts, describe, subject_of
 from quotad.engine.journal_file import Record
-from tests.support.engines import subject
+from quotad.engine.terms import TermsBook
+from tests.support.engines import START_US, subject
 from tests.support.journals import DAY_US, Make
 
 PLAN = subject(day_quota_request=9)
@@ -141,6 +145,40 @@ def test_a_later_process_knows_the_subject(secret_id: str, shadow: bool, api_id:
 
 
 @pytest.mark.parametrize(
+    "said",
+    [
+        {"soft_quotas": frozenset({"day", "total"})},
+        {"starts_on": date(2026, 2, 10), "first_period_offset": 40},
+        {"on_crash": "release"},
+        {
+            "soft_quotas": frozenset({"month"}),
+            "starts_on": date(2026, 2, 10),
+            "first_period_offset": 1,
+            "on_crash": "release",
+        },
+    ],
+)
+def test_a_later_process_knows_what_plans_seldom_say(said: dict[str, Any]) -> None:
+    """Soft quotas stay soft, the first month small, and Holds of the dead go where the plan wants them."""
+    plan = UsagePlan("usagePlan-a", "", month_quota_request=100, max_request_num=7, version=3, **said)
+    of = Subject(plan, "service-a", "release")
+    found = subject_of(Record(of.tag, plan.usage_plan_id, DAY_US, 1, describe(plan)))
+    assert found == of
+    assert TermsBook().terms(found.plan, START_US) == TermsBook().terms(plan, START_US)
+
+
+def test_records_of_before_are_read() -> None:
+    """A journal written by an older quotad is replayed; plans that say nothing new are written as there."""
+    old = b'[5,9,7,-1,-1,"Asia/Kolkata",1,3]'
+    plan = UsagePlan(
+        "usagePlan-a", "", rate_rps=5, burst=9, day_quota_request=7, timezone="Asia/Kolkata", version=3
+    )
+    record = Record("usagePlan-a/service-a/release", "usagePlan-a", DAY_US, 1, old)
+    assert subject_of(record) == Subject(plan, "service-a", "release")
+    assert describe(plan) == old
+
+
+@pytest.mark.parametrize(
     ("tag", "about"),
     [
         ("usagePlan-test/service-a/moon", describe(PLAN.plan)),
@@ -151,6 +189,10 @@ def test_a_later_process_knows_the_subject(secret_id: str, shadow: bool, api_id:
         ("usagePlan-test/service-a/release/one/two", describe(PLAN.plan)),
         (PLAN.tag, b"[1, 2]"),
         (PLAN.tag, b"\xff"),
+        (PLAN.tag, b'[5,9,7,-1,-1,"UTC",1,3,{"unknown":1}]'),
+        (PLAN.tag, b'[5,9,7,-1,-1,"UTC",1,3,4]'),
+        (PLAN.tag, b'[5,9,7,-1,-1,"UTC",1,3,{"starts_on":"never"}]'),
+        (PLAN.tag, b'[5,9,7,-1,-1,"UTC",1,3,{},{}]'),
     ],
 )
 def test_a_record_that_names_no_subject_is_refused(tag: str, about: bytes) -> None:
