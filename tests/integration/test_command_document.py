@@ -1,9 +1,6 @@
 """docs/cli.md: what it shows works, in the order in which it stands there."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +8,7 @@ import pytest
 from quotad.cli.root import SECTIONS
 from tests.support.processes import start_quotad
 from tests.support.servers import StoreServer
+from tests.support.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
@@ -19,42 +17,10 @@ ADDRESS = "127.0.0.1:9901"
 KEY = "a-key-of-the-test"
 
 
-class Terminal:
-    """A shell in a folder, with this tree's quotad as a program."""
-
-    def __init__(self, folder: Path, **variables: str) -> None:
-        programs = folder / "bin"
-        programs.mkdir()
-        (programs / "quotad").write_text(f'#!/bin/sh\nexec {sys.executable} -m quotad "$@"\n')
-        (programs / "quotad").chmod(0o755)
-        (programs / "python3").symlink_to(sys.executable)
-        own = {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), **variables}
-        self._folder = folder
-        self._environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("QUOTAD_")
-        } | own
-
-    def run(self, lines: str) -> str:
-        """What was printed; the first line that fails ends it."""
-        done = subprocess.run(
-            ["sh", "-e"],
-            input=lines,
-            env=self._environment,
-            cwd=self._folder,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=400,
-        )
-        assert done.returncode == 0, (done.stdout[-2000:], done.stderr)
-        assert KEY not in done.stdout + done.stderr
-        return done.stdout
-
-
 @pytest.mark.timeout(600)
 async def test_every_line_works(tmp_path: Path, store_server: StoreServer) -> None:
     """First on the store, then through the admin process that the page starts, at a port that is free."""
-    terminal = Terminal(tmp_path, STORE_URL=store_server.url, ACME_SECRET_KEY=KEY)
+    terminal = Terminal(tmp_path, never=KEY, STORE_URL=store_server.url, ACME_SECRET_KEY=KEY)
     first, *others = BLOCKS
     terminal.run(first)
     config = tmp_path / "admin.yaml"
