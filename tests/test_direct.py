@@ -20,7 +20,8 @@ async def test_the_control_plane_of_a_command(store_server: StoreServer, tmp_pat
     config = load(control_file(tmp_path, store_server.url))
     async with operations(config) as desk:
         record = await desk.create_secret(asker(), {"secretName": "one"})
-        assert await desk.reveal_secret_key(asker(), record["secretId"]) == record["secretKey"]
+        shown = await desk.reveal_secret_keys(asker(), record["secretId"])
+        assert shown == {"secretKey": record["secretKey"]}
     assert asker().name.startswith("shell:")
     with pytest.raises(QuotadError, match=r"^rateRps is odd \(invalid_value\)$"):
         async with operations(config):

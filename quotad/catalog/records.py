@@ -9,7 +9,12 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
-from quotad.catalog.vault import KEY_FIELD, PREVIOUS_FIELD, Vault, VaultError
+from quotad.catalog.vault import (
+    SECONDARY_FIELD,
+    UNTIL_FIELDS,
+    Vault,
+    VaultError,
+)
 from quotad.core.api_paths import METHODS, pattern_of
 from quotad.core.plans import (
     ENVIRONMENTS,
@@ -102,19 +107,27 @@ def secret_of(record: Record, vault: Vault | None) -> tuple[Secret, frozenset[st
         secret_id, plans = record["secretId"], record.get("plans", {})
         if type(secret_id) is not str or type(plans) is not dict:
             raise TypeError
-        expires_us, previous = record.get("expiresAt"), record.get("previousKey")
+        expires_us, secondary = record.get("expiresAt"), record.get(SECONDARY_FIELD)
         secret = Secret(
             str(record["secretName"]),
             secret_id,
             b"" if vault is None else vault.open(secret_id, record["secretKey"]),
             record.get("enabled", True) is True,
             None if expires_us is None else expires_us / _US,
-            vault.open(secret_id, previous, PREVIOUS_FIELD) if previous and vault is not None else b"",
-            (record.get("previousUntil") or 0) / _US,
+            vault.open(secret_id, secondary, SECONDARY_FIELD) if secondary and vault is not None else b"",
+            () if vault is None else _previous_keys(secret_id, record, vault),
         )
         return secret, frozenset(plans)
     except (KeyError, TypeError, AttributeError, ValueError, VaultError) as error:
         raise _unreadable("secret", record.get("secretId"), error) from None
+
+
+def _previous_keys(secret_id: str, record: Record, vault: Vault) -> tuple[tuple[bytes, float], ...]:
+    return tuple(
+        (vault.open(secret_id, record[name], name), (record.get(until) or 0) / _US)
+        for name, until in UNTIL_FIELDS.items()
+        if record.get(name)
+    )
 
 
 def _api(said: Record) -> Api:
@@ -155,21 +168,6 @@ def plan_fields(plan: UsagePlan) -> dict[str, Any]:
         "version": (plan.version, 0),
     }
     return said | {name: value for name, (value, default) in others.items() if value != default}
-
-
-def secret_fields(secret: Secret, vault: Vault) -> dict[str, Any]:
-    """A Secret's fields as a record has them, its keys sealed."""
-    previous, expires_s = secret.previous_key, secret.expires_at_s
-    sealed = vault.seal(secret.secret_id, previous, PREVIOUS_FIELD) if previous else None
-    return {
-        "secretName": secret.secret_name,
-        "secretId": secret.secret_id,
-        "secretKey": vault.seal(secret.secret_id, secret.secret_key, KEY_FIELD),
-        "previousKey": sealed,
-        "previousUntil": round(secret.previous_until_s * _US) if previous else None,
-        "enabled": secret.enabled,
-        "expiresAt": None if expires_s is None else round(expires_s * _US),
-    }
 
 
 def _rules(environments: Record, version: int) -> Iterator[EnvironmentRule]:

@@ -23,7 +23,13 @@ NONCE_BYTES: Final = 12
 
 KEY_FIELD: Final = "secretKey"
 PREVIOUS_FIELD: Final = "previousKey"
+SECONDARY_FIELD: Final = "secondaryKey"
+SECONDARY_PREVIOUS_FIELD: Final = "secondaryPreviousKey"
 """Fields of a Secret that are sealed."""
+
+SEALED_FIELDS: Final = (KEY_FIELD, PREVIOUS_FIELD, SECONDARY_FIELD, SECONDARY_PREVIOUS_FIELD)
+UNTIL_FIELDS: Final = {PREVIOUS_FIELD: "previousUntil", SECONDARY_PREVIOUS_FIELD: "secondaryPreviousUntil"}
+"""When what is sealed there ends, in microseconds since the epoch."""
 
 
 _NONCE_LENGTH: Final = NONCE_BYTES * 4 // 3

@@ -33,10 +33,10 @@ def secret() -> None:
 @click.argument("name")
 @click.option("--id", "secret_id", metavar="ID", help="Of a pair that you bring; needs --key-file.")
 @click.option("--key-file", type=_PATH, metavar="FILE", help="A file with its SecretKey.")
+@click.option("--second-key-file", type=_PATH, metavar="FILE", help="A file with a second key for it.")
+@click.option("--desc", metavar="TEXT", help="For people.")
 @click.option("--expires", metavar="TIME", help="RFC 3339; from then on it is refused.")
-def create(
-    reach: Reach, output: str, name: str, secret_id: str | None, key_file: Path | None, expires: str | None
-) -> None:
+def create(reach: Reach, output: str, name: str, secret_id: str | None, **said: Any) -> None:
     """Make a key pair: quotad's own, or one that you bring. The SecretKey is shown now and not again.
 
     \b
@@ -44,7 +44,9 @@ def create(
       quotad secret create acme
       quotad secret create acme --id AKIDacme0001 --key-file acme.key --expires 2027-01-31T00:00:00Z
     """
-    values = {"secretName": name, **given(secretId=secret_id, secretKey=_key(key_file), expiresAt=expires)}
+    keys = {"secretKey": _key(said["key_file"]), "secondaryKey": _key(said["second_key_file"])}
+    more = given(secretId=secret_id, secretDesc=said["desc"], expiresAt=said["expires"], **keys)
+    values = {"secretName": name, **more}
     _tell_once(asked(reach, lambda port: port.post(SECRETS, values)), output)
 
 
@@ -56,7 +58,7 @@ def _key(path: Path | None) -> str | None:
 
 def _tell_once(record: Any, output: str) -> None:
     tell(record, output)
-    click.echo("Keep the secretKey now: lists and `show` do not have it.", err=True)
+    click.echo("Keep the key now: lists and `show` do not have it.", err=True)
 
 
 @secret.command("list")
@@ -93,15 +95,18 @@ def show(reach: Reach, output: str, secret_id: str) -> None:
 @on_records
 @_ID
 @click.option("--name", metavar="TEXT", help="Another name.")
+@click.option("--desc", metavar="TEXT", help="For people.")
 @click.option("--expires", metavar="TIME", help="RFC 3339, or never.")
-def modify(reach: Reach, output: str, secret_id: str, name: str | None, expires: str | None) -> None:
-    """Give a Secret another name, or another end; what is not given stays.
+def modify(
+    reach: Reach, output: str, secret_id: str, name: str | None, desc: str | None, expires: str | None
+) -> None:
+    """Give a Secret another name, text or end; what is not given stays.
 
     \b
     Example:
       quotad secret modify AKIDacme0001 --expires 2027-01-31T00:00:00Z
     """
-    values = given(secretName=name, expiresAt=expires)
+    values = given(secretName=name, secretDesc=desc, expiresAt=expires)
     if expires == "never":
         values["expiresAt"] = None
     tell(asked(reach, lambda port: port.patch(one(SECRETS, secret_id), values)), output)
@@ -112,23 +117,45 @@ def modify(reach: Reach, output: str, secret_id: str, name: str | None, expires:
 @_ID
 @click.option("--key-file", type=_PATH, metavar="FILE", help="The new key (default: quotad's).")
 @click.option("--overlap", type=int, default=0, metavar="SECONDS", help="How long the old one stays good.")
-def rotate(reach: Reach, output: str, secret_id: str, key_file: Path | None, overlap: int) -> None:
+@click.option("--second", is_flag=True, help="The second key, which is made where there was none.")
+def rotate(
+    reach: Reach, output: str, secret_id: str, key_file: Path | None, overlap: int, second: bool
+) -> None:
     """Make a new SecretKey, which is shown now and not again.
+
+    A Secret may have two keys, each as good as the other for good: with --second the other one is made, or
+    made anew, while the first stays. --overlap is of the one that is replaced.
+
+    \b
+    Examples:
+      quotad secret rotate AKIDacme0001 --overlap 86400
+      quotad secret rotate AKIDacme0001 --second
+    """
+    which = {"which": "secondary"} if second else {}
+    values = {**which, "overlapSeconds": overlap, **given(secretKey=_key(key_file))}
+    path = one(SECRETS, secret_id, "rotate")
+    _tell_once(asked(reach, lambda port: port.post(path, values)), output)
+
+
+@secret.command("drop-second")
+@on_records
+@_ID
+def drop_second(reach: Reach, output: str, secret_id: str) -> None:
+    """Take away the second key: from now on the first alone is good.
 
     \b
     Example:
-      quotad secret rotate AKIDacme0001 --overlap 86400
+      quotad secret drop-second AKIDacme0001
     """
-    values = {"overlapSeconds": overlap, **given(secretKey=_key(key_file))}
-    path = one(SECRETS, secret_id, "rotate")
-    _tell_once(asked(reach, lambda port: port.post(path, values)), output)
+    asked(reach, lambda port: port.delete(one(SECRETS, secret_id, "secondary-key")))
+    tell(asked(reach, lambda port: port.get(one(SECRETS, secret_id))), output)
 
 
 @secret.command()
 @on_records
 @_ID
 def reveal(reach: Reach, output: str, secret_id: str) -> None:
-    """Print a SecretKey; the audit log tells of it.
+    """Print the keys; the audit log tells of it.
 
     \b
     Example:
@@ -184,9 +211,10 @@ def delete(reach: Reach, output: str, secret_id: str) -> None:
 def import_(reach: Reach, source: Path, strict: bool) -> None:
     """Make the key pairs of a list: CSV, UTF-8.
 
-    The first line names the columns: secretId, secretKey, and if you like secretName and expiresAt
-    (RFC 3339). All of the list is checked before anything is made. 200 are made at once, whole or not at
-    all; interrupted, it is run again: a Secret that is there with the same values is passed over.
+    The first line names the columns: secretId, secretKey, and if you like secretName, secretDesc,
+    secondaryKey and expiresAt (RFC 3339). All of the list is checked before anything is made. 200 are made
+    at once, whole or not at all; interrupted, it is run again: a Secret that is there with the same values
+    is passed over.
 
     \b
     Example:

@@ -340,6 +340,8 @@ def secret_of(section: schema.SecretSection) -> Secret:
         section.secret_key.encode("ascii"),
         section.enabled,
         section.expires_at,
+        (section.secondary_key or "").encode("ascii"),
+        secret_desc=section.secret_desc,
     )
 
 

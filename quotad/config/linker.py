@@ -31,7 +31,7 @@ from quotad.core.table import PlanTable
 
 _S = TypeVar("_S", bound=Section)
 
-_SECRET_FIELDS = frozenset(("secretKey", "token", "masterKeys"))
+_SECRET_FIELDS = frozenset(("secretKey", "secondaryKey", "token", "masterKeys"))
 
 NO_STORE = (
     "is required: name the Redis that all sidecars share (url), or ask for a private server for this"

@@ -289,6 +289,10 @@ class SecretSection(Section):
     """5 to 50 characters."""
     secret_key: kind.SecretKey
     """10 to 50 characters; best given as ${VAR} or file:."""
+    secondary_key: kind.SecretKey | None = None
+    """A second key, as good as the other: to replace one while callers use the other."""
+    secret_desc: kind.Description = ""
+    """For people."""
     enabled: kind.Flag = True
     """false: refused like an unknown one."""
     expires_at: kind.Expiry | None = None

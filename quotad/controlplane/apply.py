@@ -221,8 +221,8 @@ class _Target:
         secret = self._table.secrets[secret_id]
         after, fresh = wanted_secret(secret, before, plan_ids, self.state.now_us, self.state.vault)
         view: dict[str, Any] = dict(views.secret_view(after))
-        if fresh and before is not None:
-            view["secretKey"] = "another one"
+        if before is not None:
+            view |= dict.fromkeys(fresh, "another one")
         if self._note("secret", secret_id, _view(views.secret_view, before), view):
             self.secrets[secret_id] = before, after
 

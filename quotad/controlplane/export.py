@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from quotad.catalog.records import plan_fields, plan_of
+from quotad.catalog.vault import KEY_FIELD, SECONDARY_FIELD
 from quotad.controlplane.desk import State
 from quotad.controlplane.replica import Record, Where, chunks
 from quotad.controlplane.views import shown_place
@@ -25,8 +26,8 @@ class Part(NamedTuple):
 async def exported(state: State, *, with_keys: bool) -> AsyncIterator[Part]:
     """Services, plans, Secrets, bindings, remarks, in this order. Raises OperationError and StoreError.
 
-    A Secret without its key stands for one that is there already. Not in it: a rotation's second key,
-    times, and, but for a remark, bindings to what was unpublished since.
+    A Secret without its key stands for one that is there already. Not in it: what a key was before
+    its rotation, times, and, but for a remark, bindings to what was unpublished since.
     """
     replica = state.replica
     services = replica.services(Where())[1]
@@ -76,9 +77,11 @@ def _plan(record: Record) -> dict[str, Any]:
 
 
 def _secret(state: State, record: Record, *, with_keys: bool) -> dict[str, Any]:
-    said = {name: record[name] for name in ("secretId", "secretName")}
+    said = {name: record[name] for name in ("secretId", "secretName", "secretDesc") if record.get(name)}
     if with_keys:
-        said["secretKey"] = state.vault.open(record["secretId"], record["secretKey"]).decode("ascii")
+        for name in (KEY_FIELD, SECONDARY_FIELD):
+            if record.get(name):
+                said[name] = state.vault.open(record["secretId"], record[name], name).decode("ascii")
     if not record["enabled"]:
         said["enabled"] = False
     if record["expiresAt"] is not None:

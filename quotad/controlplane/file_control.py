@@ -85,6 +85,9 @@ class FileControl:
                     "enabled": secret.enabled,
                     "expiresAt": None if secret.expires_at_s is None else round(secret.expires_at_s * 1e6),
                     "previousUntil": None,
+                    "secretDesc": secret.secret_desc,
+                    # No key of a file stands in a record, only that there is one.
+                    "secondaryKey": "" if secret.secondary_key else None,
                     "created": self._shown_us,
                     "modified": self._shown_us,
                     "plans": plans.get(secret_id, {}),

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from quotad.catalog.vault import KEY_FIELD, SECONDARY_FIELD
 from quotad.controlplane.desk import Asker, Desk, Draft, State
 from quotad.controlplane.refusal import OperationError, Reason
 from quotad.controlplane.replica import Record
 from quotad.controlplane.secrets import import_secrets
 from quotad.controlplane.values import SecretForm, parsed
 
-COLUMNS = ("secretId", "secretKey", "secretName", "expiresAt")
+COLUMNS = ("secretId", "secretKey", "secretName", "secretDesc", "secondaryKey", "expiresAt")
 NEEDED = frozenset(COLUMNS[:2])
 BATCH = 200
 """In one change."""
@@ -71,7 +72,7 @@ def read_list(lines: Iterable[str]) -> list[Row]:
 def _check_columns(columns: Sequence[str]) -> None:
     # A list without its first line begins with a key pair: nothing of it is shown.
     if not NEEDED.issubset(columns) or not set(columns).issubset(COLUMNS) or len(set(columns)) < len(columns):
-        raise ListError([f"line 1: must name the columns: {', '.join(COLUMNS)}; the last two may be absent"])
+        raise ListError([f"line 1: must name the columns: {', '.join(COLUMNS)}; the first two must be there"])
 
 
 def _row(columns: Sequence[str], cells: Sequence[str], line: int, problems: list[str]) -> Row | None:
@@ -144,10 +145,15 @@ class Importer:
         same = (
             record["secretName"] == form.secret_name
             and record["expiresAt"] == (None if form.expires_at is None else round(form.expires_at * 1e6))
-            and state.vault.open(row.secret_id, record["secretKey"]) == row.values["secretKey"].encode()
+            and record.get("secretDesc", "") == form.secret_desc
+            and all(
+                record.get(name) and state.vault.open(row.secret_id, record[name], name) == key.encode()
+                for name, key in row.values.items()
+                if name in (KEY_FIELD, SECONDARY_FIELD)
+            )
         )
         if self._strict or not same:
-            what = "is there already" if same else "is there already, with another key, name or expiry"
+            what = "is there already" if same else "is there already, with another key, name, text or expiry"
             where = f"line {row.line}: " if row.line else ""
             raise OperationError(Reason.SECRET_EXISTS, f"{where}{row.secret_id} {what}", "secretId")
         return True

@@ -226,7 +226,7 @@ class Operations:
     # Secrets.
 
     async def create_secret(self, asker: Asker, given: Mapping[str, Any]) -> Record:
-        """Its record, with ``secretKey`` in clear."""
+        """Its record, with its keys in clear."""
         decide = secrets.create_secret(given, self._limits.secrets)
         return await self._change(asker, "CreateApiKey", decide)
 
@@ -236,14 +236,25 @@ class Operations:
         return await self._change(asker, "ImportApiKeys", decide)
 
     async def update_secret(
-        self, asker: Asker, secret_id: str, given: Mapping[str, Any], tag: str = ""
+        self,
+        asker: Asker,
+        secret_id: str,
+        given: Mapping[str, Any],
+        tag: str = "",
+        *,
+        enabled: bool | None = None,
     ) -> Record:
         """Its new record without keys."""
-        return await self._change(asker, "ModifyApiKey", secrets.update_secret(secret_id, given, tag))
+        decide = secrets.update_secret(secret_id, given, tag, enabled=enabled)
+        return await self._change(asker, "ModifyApiKey", decide)
 
     async def rotate_secret(self, asker: Asker, secret_id: str, given: Mapping[str, Any]) -> Record:
-        """Its new record, and the new ``secretKey`` in clear."""
+        """Its new record, and the new key in clear."""
         return await self._change(asker, "UpdateApiKey", secrets.rotate_secret(secret_id, given))
+
+    async def drop_secondary_key(self, asker: Asker, secret_id: str) -> None:
+        """Its SecretKey alone is good then."""
+        await self._change(asker, "UpdateApiKey", secrets.drop_secondary(secret_id))
 
     async def enable_secret(self, asker: Asker, secret_id: str) -> Record:
         """Its new record without keys."""
@@ -268,9 +279,12 @@ class Operations:
         """How many match, and a page of them."""
         return (await self.records()).secrets(where, page)
 
-    async def reveal_secret_key(self, asker: Asker, secret_id: str) -> str:
-        """The SecretKey in clear. That it was shown stands in the audit log before it is."""
-        return await self._change(asker, "RevealSecretKey", secrets.reveal_key(secret_id))
+    async def reveal_secret_keys(self, asker: Asker, secret_id: str) -> dict[str, str]:
+        """``secretKey``, and ``secondaryKey`` where there is one, in clear.
+
+        That they were shown stands in the audit log before they are.
+        """
+        return await self._change(asker, "RevealSecretKey", secrets.reveal_keys(secret_id))
 
     async def reseal(self, asker: Asker) -> int:
         """Seal every SecretKey with the newest master key; how many were sealed with another."""

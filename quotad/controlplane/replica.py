@@ -21,7 +21,10 @@ _CHUNK = 500
 """Values in one statement; SQLite takes 999 in its oldest form."""
 
 _REACH = ("serviceId", "environment", "shadow", "bound")
-_COLUMNS = "id, name, type, enabled, expires, previous_until, created, modified, tag"
+_COLUMNS = (
+    "id, name, type, enabled, expires, previous_until, created, modified, tag,"
+    " description, has_secondary, secondary_until"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,11 @@ class SecretRow:
     modified: int
     tag: str
     """Changes with the record: what an ETag is made of."""
+    secret_desc: str = ""
+    has_secondary: bool = False
+    """Whether there is a second key beside the first."""
+    secondary_until: int | None = None
+    """Until when what it was before its last rotation is good, as ``previous_until`` of the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +137,7 @@ class Replica:
                 many("INSERT INTO reach VALUES (?, ?, ?, ?, ?, ?)", reached)
             case "secret":
                 run(
-                    "INSERT INTO secret VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO secret VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     _secret_columns(record_id, record),
                 )
                 held = [(plan_id, record_id, bound) for plan_id, bound in record["plans"].items()]
@@ -373,16 +381,16 @@ def chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
 def _secret_columns(secret_id: str, record: Record) -> tuple[Any, ...]:
     return (
         secret_id,
-        record["secretName"],
-        record["type"],
-        record["enabled"],
-        record["expiresAt"],
-        record["previousUntil"],
+        *(record[name] for name in ("secretName", "type", "enabled", "expiresAt", "previousUntil")),
         record["created"],
         record["modified"],
         tag_of(record),
+        record.get("secretDesc", ""),
+        record.get("secondaryKey") is not None,
+        record.get("secondaryPreviousUntil"),
     )
 
 
 def _secret_row(row: tuple[Any, ...]) -> SecretRow:
-    return SecretRow(row[0], row[1], row[2], bool(row[3]), row[4], row[5], row[6], row[7], row[8])
+    # SQLite knows no booleans.
+    return SecretRow(*row[:3], *map(bool, row[3:4]), *row[4:10], *map(bool, row[10:11]), *row[11:])

@@ -18,7 +18,8 @@ CREATE TABLE reach (
 CREATE INDEX reach_place ON reach (service_id, environment, api_id, plan_id);
 CREATE TABLE secret (
     id TEXT PRIMARY KEY, name TEXT NOT NULL, type TEXT NOT NULL, enabled INTEGER NOT NULL, expires INTEGER,
-    previous_until INTEGER, created INTEGER NOT NULL, modified INTEGER NOT NULL, tag TEXT NOT NULL)
+    previous_until INTEGER, created INTEGER NOT NULL, modified INTEGER NOT NULL, tag TEXT NOT NULL,
+    description TEXT NOT NULL, has_secondary INTEGER NOT NULL, secondary_until INTEGER)
     WITHOUT ROWID;
 CREATE INDEX secret_created ON secret (created, id);
 CREATE TABLE holder (

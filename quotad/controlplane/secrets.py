@@ -3,7 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from quotad.catalog.vault import KEY_FIELD, PREVIOUS_FIELD, Vault
+from quotad.catalog.vault import (
+    KEY_FIELD,
+    PREVIOUS_FIELD,
+    SEALED_FIELDS,
+    SECONDARY_FIELD,
+    SECONDARY_PREVIOUS_FIELD,
+    UNTIL_FIELDS,
+    Vault,
+)
 from quotad.controlplane.desk import Decide, Draft, State
 from quotad.controlplane.plans import doom
 from quotad.controlplane.refusal import OperationError, Reason, invalid, missing, no_secret
@@ -12,17 +20,21 @@ from quotad.controlplane.values import RotationForm, SecretForm, new_secret_id, 
 from quotad.store.control import Write
 
 AUTO_NAME = "must be 1 to 50 characters of A-Z a-z 0-9 _ where quotad makes the pair"
-_KEPT_BACK = (KEY_FIELD, PREVIOUS_FIELD)
-"""What neither an audit log nor a list shows."""
+_ROTATED = {
+    "primary": (KEY_FIELD, PREVIOUS_FIELD),
+    "secondary": (SECONDARY_FIELD, SECONDARY_PREVIOUS_FIELD),
+}
+"""Where each of the two keys is, and what it was before its last rotation."""
+_NO_SECONDARY = {SECONDARY_FIELD: None, SECONDARY_PREVIOUS_FIELD: None, "secondaryPreviousUntil": None}
 
 
 def shown(record: Record) -> dict[str, Any]:
-    """A Secret without its keys."""
-    return {name: value for name, value in record.items() if name not in _KEPT_BACK}
+    """A Secret without its keys: what an audit log and a list may show."""
+    return {name: value for name, value in record.items() if name not in SEALED_FIELDS}
 
 
 def create_secret(given: Mapping[str, Any], most: int = 0) -> Decide[Record]:
-    """A new key pair: quotad's own, or one that is given whole. Its result has ``secretKey`` in clear.
+    """A new key pair: quotad's own, or one that is given whole. Its result has its keys in clear.
 
     ``most``: Secrets that there may be; 0: any.
     """
@@ -37,7 +49,7 @@ def create_secret(given: Mapping[str, Any], most: int = 0) -> Decide[Record]:
 
 
 def import_secrets(given: Sequence[Mapping[str, Any]], most: int = 0) -> Decide[list[Record]]:
-    """Several new key pairs, all or none; each with ``secretKey`` in clear."""
+    """Several new key pairs, all or none; each with its keys in clear."""
 
     async def decide(state: State) -> Draft[list[Record]]:
         forms = [_form(each) for each in given]
@@ -55,7 +67,8 @@ def import_secrets(given: Sequence[Mapping[str, Any]], most: int = 0) -> Decide[
             key = form.secret_key or new_secret_key()
             record = _new_record(state, secret_id, form, key)
             writes.append(Write("secret", secret_id, record))
-            results.append({**shown(record), "secretKey": key})
+            second = {} if form.secondary_key is None else {"secondaryKey": form.secondary_key}
+            results.append({**shown(record), "secretKey": key, **second})
         return Draft(results, "secret", writes, after={"secretIds": ids})
 
     return decide
@@ -65,10 +78,12 @@ def _new_record(state: State, secret_id: str, form: SecretForm, key: str) -> dic
     return {
         "secretId": secret_id,
         "secretName": form.secret_name,
+        **({"secretDesc": form.secret_desc} if form.secret_desc else {}),
         "type": "auto" if form.secret_id is None else "manual",
         "secretKey": state.vault.seal(secret_id, key.encode()),
         "previousKey": None,
         "previousUntil": None,
+        **({} if form.secondary_key is None else _second(state.vault, secret_id, form.secondary_key)),
         "enabled": True,
         "expiresAt": None if form.expires_at is None else round(form.expires_at * 1e6),
         "created": state.now_us,
@@ -77,21 +92,29 @@ def _new_record(state: State, secret_id: str, form: SecretForm, key: str) -> dic
     }
 
 
+def _second(vault: Vault, secret_id: str, key: str) -> dict[str, Any]:
+    return {**_NO_SECONDARY, SECONDARY_FIELD: vault.seal(secret_id, key.encode(), SECONDARY_FIELD)}
+
+
 def _form(given: Mapping[str, Any]) -> SecretForm:
     form = parsed(SecretForm, given)
     if (form.secret_id is None) != (form.secret_key is None):
         raise missing("secretKey" if form.secret_key is None else "secretId")
     if form.secret_id is None and "-" in form.secret_name:
         raise invalid("secretName", AUTO_NAME)
+    if form.secret_id is None and form.secondary_key is not None:
+        raise missing("secretId")
     return form
 
 
-def update_secret(secret_id: str, given: Mapping[str, Any], tag: str = "") -> Decide[Record]:
-    """Another name or expiry; what is not given stays."""
+def update_secret(
+    secret_id: str, given: Mapping[str, Any], tag: str = "", *, enabled: bool | None = None
+) -> Decide[Record]:
+    """Another name, description or expiry, and as ``set_enabled``; what is not given stays."""
 
     async def decide(state: State) -> Draft[Record]:
         before = await known_secret(state, secret_id)
-        unknown = given.keys() - {"secretName", "expiresAt"}
+        unknown = given.keys() - {"secretName", "secretDesc", "expiresAt"}
         if unknown:
             field = min(unknown)
             raise OperationError(Reason.UNKNOWN_FIELD, f"{field} is nothing that can be changed here", field)
@@ -103,6 +126,10 @@ def update_secret(secret_id: str, given: Mapping[str, Any], tag: str = "") -> De
             )
         _check_tag(before, tag)
         after = {**before, "secretName": form.secret_name}
+        if "secretDesc" in given:
+            after["secretDesc"] = form.secret_desc
+        if enabled is not None:
+            after["enabled"] = enabled
         if "expiresAt" in given:
             after["expiresAt"] = None if form.expires_at is None else round(form.expires_at * 1e6)
         return _changed(state, before, after)
@@ -111,24 +138,45 @@ def update_secret(secret_id: str, given: Mapping[str, Any], tag: str = "") -> De
 
 
 def rotate_secret(secret_id: str, given: Mapping[str, Any]) -> Decide[Record]:
-    """A new SecretKey; the old one stays valid for the overlap. The result has ``secretKey`` in clear."""
+    """A new key in the place of one of the two; the old one stays valid for the overlap, the other for good.
+
+    The result has the new one in clear, as ``secretKey`` or ``secondaryKey``.
+    """
 
     async def decide(state: State) -> Draft[Record]:
         before = await known_secret(state, secret_id)
         form = parsed(RotationForm, given)
-        key = form.secret_key or new_secret_key()
-        overlap_us = form.overlap_seconds * 1_000_000
-        # Sealed for its place: what was sealed as the key cannot pass as the previous one.
-        old = state.vault.open(secret_id, before["secretKey"])
+        field, previous_field = _ROTATED[form.which]
+        key, sealed = form.secret_key or new_secret_key(), before.get(field)
+        overlap_us = form.overlap_seconds * 1_000_000 if sealed else 0
+        previous = None
+        if sealed and overlap_us:
+            # Sealed for its place: what was sealed as the key cannot pass as the previous one.
+            previous = state.vault.seal(secret_id, state.vault.open(secret_id, sealed, field), previous_field)
         after = {
+            **(_NO_SECONDARY if form.which == "secondary" else {}),
             **before,
-            "secretKey": state.vault.seal(secret_id, key.encode()),
-            "previousKey": state.vault.seal(secret_id, old, PREVIOUS_FIELD) if overlap_us else None,
-            "previousUntil": state.now_us + overlap_us if overlap_us else None,
+            field: state.vault.seal(secret_id, key.encode(), field),
+            previous_field: previous,
+            UNTIL_FIELDS[previous_field]: state.now_us + overlap_us if overlap_us else None,
         }
         draft = _changed(state, before, after)
-        draft.result = {**draft.result, "secretKey": key}
+        draft.after = {**draft.after, "rotated": form.which}
+        draft.result = {**draft.result, field: key}
         return draft
+
+    return decide
+
+
+def drop_secondary(secret_id: str) -> Decide[None]:
+    """From now on the secondary key proves nobody, nor what it was before a rotation."""
+
+    async def decide(state: State) -> Draft[None]:
+        before = await known_secret(state, secret_id)
+        if before.get(SECONDARY_FIELD) is None:
+            return Draft(None)
+        draft = _changed(state, before, {**before, **_NO_SECONDARY})
+        return Draft(None, draft.target, draft.writes, before=draft.before, after=draft.after)
 
     return decide
 
@@ -161,13 +209,17 @@ def delete_secret(secret_id: str, tag: str = "") -> Decide[None]:
     return decide
 
 
-def reveal_key(secret_id: str) -> Decide[str]:
-    """Nothing changes but the audit log; the result is the SecretKey in clear."""
+def reveal_keys(secret_id: str) -> Decide[dict[str, str]]:
+    """Nothing changes but the audit log; the result has the keys in clear, by the names of their fields."""
 
-    async def decide(state: State) -> Draft[str]:
+    async def decide(state: State) -> Draft[dict[str, str]]:
         record = await known_secret(state, secret_id)
-        key = state.vault.open(secret_id, record["secretKey"]).decode("ascii")
-        return Draft(key, f"secret/{secret_id}", [Write("secret", secret_id, record)], after={"shown": True})
+        keys = {
+            field: state.vault.open(secret_id, record[field], field).decode("ascii")
+            for field, _ in _ROTATED.values()
+            if record.get(field)
+        }
+        return Draft(keys, f"secret/{secret_id}", [Write("secret", secret_id, record)], after={"shown": True})
 
     return decide
 
@@ -191,8 +243,8 @@ def reseal(secret_ids: Sequence[str]) -> Decide[int]:
 def _resealed(vault: Vault, secret_id: str, record: Record) -> dict[str, str]:
     return {
         name: vault.seal(secret_id, vault.open(secret_id, record[name], name), name)
-        for name in _KEPT_BACK
-        if record[name] is not None and not vault.is_current(record[name])
+        for name in SEALED_FIELDS
+        if record.get(name) is not None and not vault.is_current(record[name])
     }
 
 

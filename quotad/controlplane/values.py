@@ -75,6 +75,7 @@ class SecretForm(Section):
                     "properties": {
                         "secretId": {"type": "null"},
                         "secretKey": {"type": "null"},
+                        "secondaryKey": {"type": "null"},
                         "secretName": {"pattern": "^[A-Za-z0-9_]{1,50}$"},
                     }
                 },
@@ -88,6 +89,10 @@ class SecretForm(Section):
     """Absent with secretKey: quotad makes both."""
     secret_key: kind.SecretKey | None = None
     """Absent with secretId: quotad makes both."""
+    secondary_key: kind.SecretKey | None = None
+    """A second key, as good as the other, of a pair that is given; quotad makes one by a rotation."""
+    secret_desc: kind.Description = ""
+    """For people."""
     expires_at: kind.Expiry | None = None
     """RFC 3339; absent: never."""
 
@@ -95,10 +100,12 @@ class SecretForm(Section):
 class RotationForm(Section):
     """A new SecretKey."""
 
+    which: Literal["primary", "secondary"] = "primary"
+    """primary: secretKey; secondary: secondaryKey, which is made where there was none."""
     secret_key: kind.SecretKey | None = None
     """Absent: made by quotad."""
     overlap_seconds: Annotated[int, Field(ge=0, le=OVERLAP_AT_MOST_S), kind.WHOLE] = 0
-    """How long the old SecretKey stays valid."""
+    """How long the key in whose place it comes stays valid."""
 
 
 def _environment(value: object) -> object:

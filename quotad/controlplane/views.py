@@ -50,7 +50,7 @@ def plan_view(record: Record) -> View:
 def secret_view(record: Record) -> View:
     """Of a Secret's record, without its keys."""
     view = {name: record[name] for name in ("secretName", "enabled", "expiresAt")}
-    return {**view, "plans": set(record["plans"])}
+    return {**view, "secretDesc": record.get("secretDesc", ""), "plans": set(record["plans"])}
 
 
 def shown_place(place: Record) -> str:

@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from quotad.catalog.records import plan_fields
-from quotad.catalog.vault import Vault
+from quotad.catalog.vault import (
+    KEY_FIELD,
+    PREVIOUS_FIELD,
+    SECONDARY_FIELD,
+    SECONDARY_PREVIOUS_FIELD,
+    UNTIL_FIELDS,
+    Vault,
+)
 from quotad.controlplane.refusal import OperationError, Reason
 from quotad.controlplane.replica import Record
 from quotad.core.plans import ENVIRONMENTS, UNLIMITED, Api, Binding, Secret, Service, UsagePlan
@@ -144,31 +151,37 @@ def wanted_plan(
 
 def wanted_secret(
     secret: Secret, before: Record | None, plan_ids: Iterable[str], now_us: int, vault: Vault
-) -> tuple[dict[str, Any], bool]:
-    """A Secret's record, and whether its key is another one. Raises OperationError where there is no key."""
+) -> tuple[dict[str, Any], list[str]]:
+    """A Secret's record, and which of its keys are others. Raises OperationError where there is no key."""
     if before is None and not secret.secret_key:
         raise OperationError(
             Reason.MISSING, f"secret {secret.secret_id} is not there yet: it needs a secretKey", "secretKey"
         )
-    fresh = before is None or (
-        secret.secret_key != b"" and vault.open(secret.secret_id, before["secretKey"]) != secret.secret_key
-    )
     kept: Mapping[str, Any] = {} if before is None else before
     held = kept.get("plans", {})
+    described = secret.secret_desc or "secretDesc" in kept
     record = {
         "type": "manual",
         "created": now_us,
         **kept,
         "secretId": secret.secret_id,
         "secretName": secret.secret_name,
+        **({"secretDesc": secret.secret_desc} if described else {}),
         "enabled": secret.enabled,
         "expiresAt": None if secret.expires_at_s is None else round(secret.expires_at_s * 1e6),
         "modified": now_us,
         "plans": {plan_id: held.get(plan_id, now_us) for plan_id in sorted(plan_ids)},
     }
-    if fresh:
-        sealed = vault.seal(secret.secret_id, secret.secret_key)
-        record |= {"secretKey": sealed, "previousKey": None, "previousUntil": None}
+    fresh = []
+    for name, previous, key in (
+        (KEY_FIELD, PREVIOUS_FIELD, secret.secret_key),
+        (SECONDARY_FIELD, SECONDARY_PREVIOUS_FIELD, secret.secondary_key),
+    ):
+        sealed = kept.get(name)
+        if key and (not sealed or vault.open(secret.secret_id, sealed, name) != key):
+            record |= {name: vault.seal(secret.secret_id, key, name)}
+            record |= {previous: None, UNTIL_FIELDS[previous]: None}
+            fresh.append(name)
     return record, fresh
 
 

@@ -37,6 +37,9 @@ ABSENT_KEY = b"-" * 40
 """Compared with when there is no such Secret, so that the answer takes as long as with one; a match
 counts for nothing."""
 
+SPARE_KEYS = 3
+"""Beside the first key: a secondary one, and what each of the two was before its rotation."""
+
 _WHITE = b" \t"
 
 
@@ -121,20 +124,28 @@ def check_key_pair(
     key = ABSENT_KEY if secret is None else secret.secret_key
     matches = hmac.compare_digest(key, secret_key)
     if not matches:
-        key = previous_key(secret, now_s)
-        matches = hmac.compare_digest(key or ABSENT_KEY, secret_key) and key != b""
+        matches = proves_otherwise(secret, now_s, lambda spare: hmac.compare_digest(spare, secret_key))
     if matches and secret is not None and is_usable(secret, now_s):
         return secret
     return _INVALID
 
 
-def previous_key(secret: Secret | None, now_s: float) -> bytes:
-    """The key before a rotation while it is still good, else nothing.
+def proves_otherwise(secret: Secret | None, now_s: float, is_right: Callable[[bytes], bool]) -> bool:
+    """Whether a key other than the first is right: the secondary one, or one before a rotation.
 
-    What failed with the first key is always tried with a second one, be it ``ABSENT_KEY``: how long a
-    refusal takes says nothing of a rotation.
+    ``SPARE_KEYS`` are always tried, be it ``ABSENT_KEY``, also after one was right: how long a refusal takes
+    says nothing of how many keys there are.
     """
-    return secret.previous_key if secret is not None and now_s < secret.previous_until_s else b""
+    spares: tuple[bytes, ...] = ()
+    if secret is not None:
+        good = [key for key, until_s in secret.previous_keys if now_s < until_s]
+        spares = (secret.secondary_key, *good)
+    found = False
+    for at in range(SPARE_KEYS):
+        key = spares[at] if at < len(spares) else b""
+        right = is_right(key or ABSENT_KEY)
+        found = found or (right and key != b"")
+    return found
 
 
 def check_authorization(
@@ -305,9 +316,13 @@ def _check_signature(
     expected = b64encode(hmac.digest(key, text, signed.digest))
     matches = hmac.compare_digest(expected, signed.signature)
     if not matches:
-        key = previous_key(secret, now_s)
-        expected = b64encode(hmac.digest(key or ABSENT_KEY, text, signed.digest))
-        matches = hmac.compare_digest(expected, signed.signature) and key != b""
+        matches = proves_otherwise(
+            secret,
+            now_s,
+            lambda spare: hmac.compare_digest(
+                b64encode(hmac.digest(spare, text, signed.digest)), signed.signature
+            ),
+        )
     if secret is None or not is_usable(secret, now_s):
         return _UNVERIFIED
     if matches:

@@ -73,7 +73,7 @@ class UsagePlan:
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A caller's key pair. The key never appears in ``repr``."""
+    """A caller's key pair, or an id with two keys. No key ever appears in ``repr``."""
 
     secret_name: str
     secret_id: str
@@ -81,10 +81,12 @@ class Secret:
     enabled: bool = True
     expires_at_s: float | None = None
     """Seconds since the epoch; None: does not expire."""
-    previous_key: bytes = field(default=b"", repr=False)
-    """The key before a rotation, as good as the other while the overlap lasts; empty: none."""
-    previous_until_s: float = 0.0
-    """When the overlap ends, in seconds since the epoch."""
+    secondary_key: bytes = field(default=b"", repr=False)
+    """A second key, as good as the other and for as long; empty: none."""
+    previous_keys: tuple[tuple[bytes, float], ...] = field(default=(), repr=False)
+    """What either was before a rotation, good while the overlap lasts, and when that ends (seconds since
+    the epoch)."""
+    secret_desc: str = ""
 
 
 @dataclass(frozen=True, slots=True)

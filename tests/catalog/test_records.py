@@ -10,12 +10,11 @@ from quotad.catalog.records import (
     RecordError,
     plan_fields,
     plan_of,
-    secret_fields,
     secret_of,
     service_of,
 )
 from quotad.catalog.vault import Vault
-from quotad.core.plans import QUOTA_WINDOWS, LeaseRule, Secret, StoreFailurePolicy, UsagePlan
+from quotad.core.plans import QUOTA_WINDOWS, LeaseRule, StoreFailurePolicy, UsagePlan
 from tests.support.catalog import PLAN_ID, VAULT, key_of, plan, secret, service
 
 LIMITS = st.integers(-1, 2**53 - 1)
@@ -61,19 +60,28 @@ def test_plans_there_and_back(given_plan: UsagePlan) -> None:
     assert plan_of(record).plan == given_plan
 
 
-@given(
-    st.booleans(),
-    st.one_of(st.none(), st.integers(0, 4_000_000_000)),
-    st.sampled_from([b"", b"previous-key"]),
-)
-def test_secrets_there_and_back(enabled: bool, expires_s: float | None, previous: bytes) -> None:
-    """A Secret written as a record and read again is the same; no key stands in the record."""
-    until_s = 1_800_000_000.25 if previous else 0.0
-    said = Secret("one", "AKIDone", b"one-one-one", enabled, expires_s, previous, until_s)
-    record = json.loads(json.dumps(secret_fields(said, VAULT)))
-    assert secret_of({**record, "plans": {PLAN_ID: 1}}, VAULT) == (said, frozenset((PLAN_ID,)))
-    assert "one-one-one" not in json.dumps(record)
-    assert "previous-key" not in json.dumps(record)
+def test_a_secret_and_all_its_keys() -> None:
+    """Each key is read from its own place and with its own end; who has no use for keys reads none."""
+    sealed = {
+        name: VAULT.seal("AKIDone", key, name)
+        for name, key in (
+            ("previousKey", b"older"),
+            ("secondaryKey", b"second"),
+            ("secondaryPreviousKey", b"2nd"),
+        )
+    }
+    ends = {"previousUntil": 1_500_000, "secondaryPreviousUntil": 2_000_000, "expiresAt": 3_000_000}
+    record = {**(secret("AKIDone", key="one-one-one").record or {}), **sealed, **ends}
+    found, plan_ids = secret_of(record, VAULT)
+    assert plan_ids == frozenset((PLAN_ID,))
+    expected = (b"second", ((b"older", 1.5), (b"2nd", 2.0)))
+    assert (found.secret_key, found.expires_at_s) == (b"one-one-one", 3.0)
+    assert (found.secondary_key, found.previous_keys) == expected
+    blind, _ = secret_of(record, None)
+    assert (blind.secret_key, blind.secondary_key, blind.previous_keys) == (b"", b"", ())
+    swapped = {**record, "secondaryKey": sealed["previousKey"]}
+    with pytest.raises(RecordError, match="AKIDone"):
+        secret_of(swapped, VAULT)
 
 
 def test_what_is_absent_has_its_default() -> None:
@@ -151,7 +159,8 @@ def test_a_plan_that_cannot_be_read(change: dict[str, Any]) -> None:
         {"secretKey": "k9.AAAA.BBBB"},
         {"previousKey": 7},
         {"expiresAt": "soon"},
-        {"previousUntil": {"at": 1}},
+        {"previousKey": VAULT.seal("AKIDone", b"older", "previousKey"), "previousUntil": {"at": 1}},
+        {"secondaryKey": "k1.AAAA.BBBB"},
         {"plans": 5},
     ],
 )

@@ -31,7 +31,7 @@ def test_the_life_of_a_secret(shell: Shell) -> None:
     """Its key is shown when it is made, rotated or revealed, and not otherwise."""
     made = shell.json("secret", "create", "one")
     secret_id, key = made["secretId"], made["secretKey"]
-    assert "Keep the secretKey now" in shell.err
+    assert "Keep the key now" in shell.err
     assert key not in shell("secret", "show", secret_id) + shell("secret", "list")
     assert shell.json("secret", "reveal", secret_id)["secretKey"] == key
     rotated = shell.json("secret", "rotate", secret_id, "--overlap", "3600")
@@ -62,3 +62,30 @@ def test_a_pair_that_is_brought(shell: Shell, tmp_path: Path) -> None:
     assert rotated["secretKey"] == "another-key-of-mine"
     shell("secret", "create", "mine", "--id", "AKIDother", status=1)
     assert "secretKey is missing" in shell.err
+
+
+def test_a_second_key(shell: Shell, tmp_path: Path) -> None:
+    """One that is brought or made beside the first is shown then, replaced alone, and taken away again."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.write_text("the-first-key\n")
+    second.write_text("the-second-key\n")
+    files = ("--id", "AKIDtwo", "--key-file", str(first), "--second-key-file", str(second))
+    made = shell.json("secret", "create", "two", *files, "--desc", "has two")
+    keys = {"secretKey": "the-first-key", "secondaryKey": "the-second-key"}
+    assert {name: made[name] for name in keys} == keys
+    assert (made["secretDesc"], made["hasSecondaryKey"]) == ("has two", True)
+    turned = shell.json("secret", "rotate", "AKIDtwo", "--second", "--overlap", "60")
+    assert turned["secondaryKey"] != "the-second-key"
+    assert "secretKey" not in turned
+    assert (turned["previousUntil"], turned["secondaryPreviousUntil"] is None) == (None, False)
+    said = shell.json("secret", "reveal", "AKIDtwo")
+    assert said == {
+        "secretId": "AKIDtwo",
+        "secretKey": keys["secretKey"],
+        "secondaryKey": turned["secondaryKey"],
+    }
+    shell("secret", "modify", "AKIDtwo", "--desc", "has one")
+    alone = shell.json("secret", "drop-second", "AKIDtwo")
+    assert (alone["hasSecondaryKey"], alone["secondaryPreviousUntil"]) == (False, None)
+    assert alone["secretDesc"] == "has one"
+    assert "secondaryKey" not in shell.json("secret", "reveal", "AKIDtwo")

@@ -202,6 +202,15 @@ def test_units_ahead_and_first_periods() -> None:
     assert following.on_store_failure == StoreFailurePolicy("local", units=20)
 
 
+def test_a_second_key() -> None:
+    """A Secret may have two keys and a text; a digest of the file tells of neither key."""
+    config = everything()
+    two = config.table.secrets["AKIDtwo"]
+    assert (two.secret_key, two.secondary_key) == (b"two-two-two", b"second-of-two")
+    assert two.secret_desc == "has two keys"
+    assert "second-of-two" not in repr(config)
+
+
 def test_shadow_bindings() -> None:
     """A shadow plan stands beside the enforcing one of the same callers, on a Subject of its own."""
     table = everything().table

@@ -66,12 +66,29 @@ async def test_from_nothing_in_one_commit(desk: Operations, store_server: StoreS
     assert replica.plans_of("AKIDa").keys() == {"p"}
     _, reaches = replica.reaches("p")
     assert [(each.service_id, each.environment) for each in reaches] == [("s", "release")]
-    assert await desk.reveal_secret_key(ADMIN, "AKIDa") == KEY.decode()
+    assert (await desk.reveal_secret_keys(ADMIN, "AKIDa"))["secretKey"] == KEY.decode()
     async with control_store(store_server.url) as control:
         assert await all_members(control, "p") == {"AKIDa"}
         ((_, entry),) = [each for each in await control.audit("", 9) if each[1]["action"] == "ApplyRecords"]
     assert entry["after"]["written"] == ["plan/p", "service/s", "secret/AKIDa"]
     assert KEY.decode() not in str(entry)
+
+
+async def test_a_second_key(desk: Operations) -> None:
+    """It comes, is told to be another one, and stays where a file says none; no difference shows it."""
+    first = table()
+    given = Secret("AKIDa", "AKIDa", KEY, secondary_key=b"the-second-key", secret_desc="two")
+    other = Secret("AKIDa", "AKIDa", KEY, secondary_key=b"the-other-second", secret_desc="two")
+    await applied(desk, first)
+    for each, words in (
+        (given, "~ secret AKIDa: secretDesc none -> two, secondaryKey another one"),
+        (other, "~ secret AKIDa: secondaryKey another one"),
+        (first.secrets["AKIDa"], "~ secret AKIDa: secretDesc two -> none"),
+    ):
+        parts = first.services.values(), first.plans.values(), [each], first.bindings
+        assert list(map(str, (await applied(desk, PlanTable(*parts))).differences)) == [words]
+    keys = {"secretKey": KEY.decode(), "secondaryKey": "the-other-second"}
+    assert await desk.reveal_secret_keys(ADMIN, "AKIDa") == keys
 
 
 async def test_what_is_not_named_stays_unless_pruned(desk: Operations) -> None:

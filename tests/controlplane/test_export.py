@@ -39,7 +39,8 @@ async def made(desk: Operations) -> dict[str, str]:
     )
     half, shadow = await plan(desk, "half"), await plan(desk, "shadow")
     one = await secret(desk, "one", expiresAt="2031-01-02T03:04:05.000006Z")
-    two = await secret(desk, "two")
+    two = await secret(desk, "two", secretDesc=ODD)
+    await desk.rotate_secret(ADMIN, two, {"which": "secondary"})
     await desk.disable_secret(ADMIN, two)
     await desk.set_throttle(ADMIN, orders, ["release"], {"rateRps": 7})
     await desk.set_default_plan(ADMIN, orders, "release", gold)
@@ -60,14 +61,16 @@ async def test_what_is_written_is_nothing_new(store_server: StoreServer, tmp_pat
         assert (await desk.applier(ADMIN, load_nouns(path, {}).table, prune=True).plan()).differences == []
         path.write_text(await exported(desk, with_keys=True))
         before = contents(await desk.records())
-        key = await desk.reveal_secret_key(ADMIN, ids["one"])
+        keys = [await desk.reveal_secret_keys(ADMIN, ids[name]) for name in ("one", "two")]
+        assert [len(each) for each in keys] == [1, 2]
     with store_server.client() as client:
         client.flushall()
     async with operations(store_server.url) as desk:
         applier = desk.applier(ADMIN, load_nouns(path, {}).table, prune=True)
         await applier.apply(await applier.plan())
         after = contents(await desk.records())
-        assert await desk.reveal_secret_key(ADMIN, ids["one"]) == key
+        assert [await desk.reveal_secret_keys(ADMIN, ids[name]) for name in ("one", "two")] == keys
+        assert (await desk.secret(ids["two"])).secret_desc == ODD
     for name, columns in (("holder", 2), ("reach", 4), ("service", 2), ("secret", 5)):
         assert firsts(after[name], columns) == firsts(before[name], columns)
 

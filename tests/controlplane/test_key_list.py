@@ -73,11 +73,27 @@ async def test_it_goes_on_where_it_was(store_server: StoreServer) -> None:
         again = await desk.importer(ADMIN).run(rows(450), heard.append)
         assert (first.made, first.known, again.made, again.known) == (250, 0, 200, 250)
         assert heard == [200, 50, 200, 200, 50]
-        assert await desk.reveal_secret_key(ADMIN, "AKID0000") == "the-same-key"
+        assert (await desk.reveal_secret_keys(ADMIN, "AKID0000"))["secretKey"] == "the-same-key"
         assert (await refused(desk.importer(ADMIN).run(rows(1, "another-key"))))[0] is Reason.SECRET_EXISTS
         assert (await refused(desk.importer(ADMIN, strict=True).run(rows(1))))[0] is Reason.SECRET_EXISTS
         assert (await desk.records()).counts()["secret"] == 450
         await only_admins(desk)
+
+
+async def test_two_keys_and_a_text(store_server: StoreServer) -> None:
+    """A second key and a text come from columns of their own; one that differs is told, one absent is not."""
+    head = "secretId,secretKey,secondaryKey,secretDesc\n"
+    async with operations(store_server.url) as desk:
+        importer = desk.importer(ADMIN)
+        text = head + "AKIDone,the-first-key,the-second-key,of two\n"
+        assert (await importer.run(listed(text))).made == 1
+        both = {"secretKey": "the-first-key", "secondaryKey": "the-second-key"}
+        assert await desk.reveal_secret_keys(ADMIN, "AKIDone") == both
+        assert (await desk.secret("AKIDone")).secret_desc == "of two"
+        assert (await importer.run(listed(text))).known == 1
+        assert (await importer.run(listed(text.replace("the-second-key", "")))).known == 1
+        for wrong in (text.replace("the-second", "another-sec"), text.replace("of two", "of one")):
+            assert (await refused(importer.run(listed(wrong))))[0] is Reason.SECRET_EXISTS
 
 
 async def only_admins(desk: Operations) -> None:

@@ -15,7 +15,7 @@ async def test_roles(desk: Operations) -> None:
     await desk.create_plan(operator, {"usagePlanName": "p"})
     assert (await refused(desk.create_secret(operator, {"secretName": "s"})))[0] is Reason.FORBIDDEN
     secret_id = await secret(desk)
-    assert (await refused(desk.reveal_secret_key(operator, secret_id)))[0] is Reason.FORBIDDEN
+    assert (await refused(desk.reveal_secret_keys(operator, secret_id)))[0] is Reason.FORBIDDEN
     await desk.disable_secret(operator, secret_id)
 
 

@@ -71,7 +71,7 @@ async def test_keys_are_sealed_where_they_lie(desk: Operations, store_server: St
         kept = str([await everything(control, "secret"), await control.since(0), await control.audit("", 10)])
     assert made["secretKey"] not in kept
     assert turned["secretKey"] not in kept
-    assert await desk.reveal_secret_key(ADMIN, made["secretId"]) == turned["secretKey"]
+    assert (await desk.reveal_secret_keys(ADMIN, made["secretId"]))["secretKey"] == turned["secretKey"]
     async with control_store(store_server.url) as control:
         (_, newest), *_ = await control.audit("", 1)
     assert newest["action"] == "RevealSecretKey"
@@ -87,6 +87,23 @@ async def test_a_rotation_keeps_the_old_key_for_its_overlap(desk: Operations) ->
     assert turned["secretKey"] == "abcdefghij"
     assert 0 <= turned["previousUntil"] - now_us - 60_000_000 < 60_000_000
     assert (await desk.rotate_secret(ADMIN, made["secretId"], {}))["previousUntil"] is None
+
+
+async def test_each_of_two_keys_has_an_overlap_of_its_own(desk: Operations) -> None:
+    """Rotating one ends neither the other nor the other's overlap; a first second key replaces nothing."""
+    secret_id = (await desk.create_secret(ADMIN, {"secretName": "a"}))["secretId"]
+    made = await desk.rotate_secret(ADMIN, secret_id, {"which": "secondary", "overlapSeconds": 60})
+    assert made["secondaryPreviousUntil"] is None
+    turned = await desk.rotate_secret(ADMIN, secret_id, {"overlapSeconds": 60})
+    later = await desk.rotate_secret(ADMIN, secret_id, {"which": "secondary", "overlapSeconds": 90})
+    assert later["previousUntil"] == turned["previousUntil"]
+    assert later["secondaryPreviousUntil"] > later["previousUntil"]
+    keys = await desk.reveal_secret_keys(ADMIN, secret_id)
+    assert keys == {"secretKey": turned["secretKey"], "secondaryKey": later["secondaryKey"]}
+    assert made["secondaryKey"] not in keys.values()
+    await desk.drop_secondary_key(ADMIN, secret_id)
+    assert (await desk.secret(secret_id)).previous_until == turned["previousUntil"]
+    assert await desk.reveal_secret_keys(ADMIN, secret_id) == {"secretKey": turned["secretKey"]}
 
 
 async def test_only_a_disabled_unbound_secret_is_deleted(desk: Operations) -> None:
@@ -107,9 +124,13 @@ async def test_another_master_key_takes_over(store_server: StoreServer) -> None:
     old, new = ("m1", bytes(range(32))), ("m2", bytes(range(1, 33)))
     async with operations(store_server.url, keys=(old,)) as desk:
         made = [await desk.create_secret(ADMIN, {"secretName": "a"}) for _ in range(3)]
+        for which in ("primary", "secondary", "secondary"):
+            turned = {"which": which, "overlapSeconds": 60}
+            made[0] = {**made[0], **await desk.rotate_secret(ADMIN, made[0]["secretId"], turned)}
     async with operations(store_server.url, keys=(new, old)) as desk:
         assert await desk.reseal(ADMIN) == 3
         assert await desk.reseal(ADMIN) == 0
     async with operations(store_server.url, keys=(new,)) as desk:
         for each in made:
-            assert await desk.reveal_secret_key(ADMIN, each["secretId"]) == each["secretKey"]
+            keys = {name: each[name] for name in ("secretKey", "secondaryKey") if name in each}
+            assert await desk.reveal_secret_keys(ADMIN, each["secretId"]) == keys

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from quotad.catalog.vault import Vault
@@ -77,16 +79,30 @@ def test_a_plan() -> None:
 def test_a_secret() -> None:
     """A key is sealed anew only when it is another one; one that is not given stays."""
     made, fresh = wanted_secret(Secret("one", "AKIDa", b"the-key-of-a"), None, ["p"], NOW_US, VAULT)
-    assert fresh
+    assert fresh == ["secretKey"]
     assert VAULT.open("AKIDa", made["secretKey"]) == b"the-key-of-a"
     for key in (b"the-key-of-a", b""):
         kept, fresh = wanted_secret(Secret("one", "AKIDa", key), made, [], NOW_US, VAULT)
-        assert (fresh, kept["secretKey"], kept["plans"]) == (False, made["secretKey"], {})
+        assert (fresh, kept["secretKey"], kept["plans"]) == ([], made["secretKey"], {})
     other, fresh = wanted_secret(Secret("one", "AKIDa", b"another-key"), made, ["p"], NOW_US + 1, VAULT)
-    assert (fresh, other["plans"]) == (True, {"p": NOW_US})
+    assert (fresh, other["plans"]) == (["secretKey"], {"p": NOW_US})
     with pytest.raises(OperationError) as caught:
         wanted_secret(Secret("one", "AKIDb", b""), None, [], NOW_US, VAULT)
     assert caught.value.reason is Reason.MISSING
+
+
+def test_a_secret_with_two_keys() -> None:
+    """A second key comes, changes and stays as the first one does; each ends its own overlap only."""
+    one = Secret("one", "AKIDa", b"the-key-of-a")
+    made, _ = wanted_secret(one, None, [], NOW_US, VAULT)
+    given = replace(one, secondary_key=b"the-second-key", secret_desc="for tests")
+    both, fresh = wanted_secret(given, {**made, "previousUntil": 5}, [], NOW_US, VAULT)
+    assert (fresh, both["previousUntil"], both["secondaryPreviousUntil"]) == (["secondaryKey"], 5, None)
+    assert VAULT.open("AKIDa", both["secondaryKey"], "secondaryKey") == b"the-second-key"
+    assert (both["secretDesc"], both["secretKey"]) == ("for tests", made["secretKey"])
+    kept, fresh = wanted_secret(one, both, [], NOW_US, VAULT)
+    assert (fresh, kept["secondaryKey"], kept["secretDesc"]) == ([], both["secondaryKey"], "")
+    assert wanted_secret(given, both, [], NOW_US, VAULT)[1] == []
 
 
 def test_one_plan_each() -> None:

@@ -5,7 +5,7 @@ from base64 import b64encode
 import pytest
 
 from quotad.config.model import AuthRules
-from quotad.core.credentials import AuthRefusal, authenticate, check_key_pair, sign
+from quotad.core.credentials import SPARE_KEYS, AuthRefusal, authenticate, check_key_pair, sign
 from quotad.core.plans import Secret
 
 NOW_S = 1_521_461_320.0
@@ -15,7 +15,15 @@ Headers = list[tuple[bytes, bytes]]
 
 CALLER = Secret("caller", "AKIDcaller", b"secretexample")
 SECRETS = {"AKIDcaller": CALLER}
-ROTATED = Secret("new", "AKIDrotated", b"the-new-key", previous_key=b"the-old-key", previous_until_s=NOW_S)
+ROTATED = Secret("new", "AKIDrotated", b"the-new-key", previous_keys=((b"the-old-key", NOW_S),))
+
+TWOFOLD = Secret(
+    "two",
+    "AKIDrotated",
+    b"the-new-key",
+    secondary_key=b"the-second-key",
+    previous_keys=((b"the-old-key", NOW_S), (b"the-old-second", NOW_S - 10)),
+)
 
 
 def signed_with(key: bytes) -> Headers:
@@ -55,9 +63,34 @@ def test_no_key_is_no_key() -> None:
             assert isinstance(check_key_pair(secret_id, key, secrets, NOW_S), AuthRefusal)
 
 
+@pytest.mark.parametrize(
+    ("key", "before_end_s", "known"),
+    [
+        (b"the-new-key", 0, True),
+        (b"the-second-key", 1, True),
+        (b"the-second-key", 0, True),
+        (b"the-old-key", 1, True),
+        (b"the-old-key", 0, False),
+        (b"the-old-second", 11, True),
+        (b"the-old-second", 10, False),
+        (b"another-key", 11, False),
+    ],
+)
+def test_two_keys_hold_for_good(key: bytes, before_end_s: int, known: bool) -> None:
+    """A secondary key is as good as the first without an end; what either was ends by itself."""
+    secrets, now_s = {"AKIDrotated": TWOFOLD}, NOW_S - before_end_s
+    basic = b"Basic " + b64encode(b"AKIDrotated:" + key)
+    for headers in (
+        [(b"x-secret-id", b"AKIDrotated"), (b"x-secret-key", key)],
+        [(b"authorization", basic)],
+        signed_with(key),
+    ):
+        assert (authenticate(headers, secrets, ALL, now_s) is TWOFOLD) is known
+
+
 @pytest.mark.pure
-def test_a_refusal_tries_two_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unknown, wrong, and wrong while two keys hold: the same number of comparisons each."""
+def test_a_refusal_tries_every_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unknown, wrong, wrong with two keys, wrong while four hold: the same number of comparisons each."""
     tried: list[int] = []
 
     def compare(one: bytes, other: bytes) -> bool:
@@ -65,7 +98,8 @@ def test_a_refusal_tries_two_keys(monkeypatch: pytest.MonkeyPatch) -> None:
         return one == other
 
     monkeypatch.setattr("quotad.core.credentials.hmac.compare_digest", compare)
-    for secret_id in (b"AKIDcaller", b"AKIDrotated", b"AKIDunknown"):
+    for secret in (CALLER, ROTATED, TWOFOLD, None):
         tried.clear()
-        check_key_pair(secret_id, b"wrong-wrong", {**SECRETS, "AKIDrotated": ROTATED}, NOW_S - 1)
-        assert len(tried) == 2
+        known = {} if secret is None else {"AKIDx": secret}
+        check_key_pair(b"AKIDx", b"wrong-wrong", known, NOW_S - 11)
+        assert len(tried) == 1 + SPARE_KEYS

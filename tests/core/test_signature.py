@@ -116,6 +116,19 @@ def test_another_request(name: str, value: bytes) -> None:
     )
 
 
+def test_a_second_key_signs_as_well() -> None:
+    """Signed with the secondary key, or with what a key was until its overlap ends, it is the same caller."""
+    second, older = b"the-second-key-of-it", b"the-older-key-of-it"
+    both = replace(SECRET, secondary_key=second, previous_keys=((older, NOW_S + 1),))
+    known = {SECRET.secret_id: both}
+    for key in (second, older):
+        found = verify(signed(key=key), known, RULES, NOW_S)
+        assert isinstance(found, Proof)
+        assert found.secret is both
+    late = replace(both, previous_keys=((older, NOW_S),))
+    assert isinstance(verify(signed(key=older), {SECRET.secret_id: late}, RULES, NOW_S), AuthRefusal)
+
+
 @pytest.mark.parametrize("secret_id", ["AKIDnobody", "AKIDoff", "AKIDold"])
 def test_unknown_and_unusable_look_like_wrong(secret_id: str) -> None:
     """Who does not exist, is disabled or has expired is refused in the words for a wrong signature."""

@@ -177,6 +177,11 @@ ROWS: dict[str, tuple[str, ...]] = {
         f"{PLANS}::test_the_store_away",
         "controlplane/dialects/test_doors::test_whoever_signs_wrongly_too_often_waits",
     ),
+    "api-keys: a primary and a secondary value, regeneration of either": (
+        f"{SEED}::test_two_keys_side_by_side",
+        "controlplane/dialects/test_api_keys::test_create",
+        "controlplane/dialects/test_api_keys::test_regenerate",
+    ),
     "usage-plans: 403/230": ("integration/test_file_mode::test_the_older_formats",),
     # The documents and the whole way.
     "The way that the document on usage plans describes": (

@@ -292,3 +292,31 @@ async def test_working_with_a_usage_plan(world: World) -> None:
     told = await ask.refused(409, post, "/v1/bindings/environments", json=place)
     assert told["code"] == "environment_has_other_plan"
     assert await world.call("/shop/1", "fiver", "ten-chars_") == 200
+
+
+async def test_two_keys_side_by_side(world: World) -> None:
+    """Callers pass with either key of an api-key; one made anew at once ends the old one, and only that."""
+    admin = {"who": world.key_id, "key": world.key}
+    await world.service("service-shop", "release")
+    await world.plan(PLAN, "gold")
+    await world.place(PLAN, "service-shop", "release")
+    answer = await world.signed.plans("POST", "/api-keys", {"apiKeyName": "apiKey-001"}, **admin)
+    made = answer.json()["apiKey"]
+    key_id, primary, secondary = made["apiKeyId"], made["primaryKey"], made["secondaryKey"]
+    await world.native.done("POST", "/v1/bindings/secrets", json={"usagePlanId": PLAN, "secretIds": [key_id]})
+    await world.becomes(200, "/shop", key_id, primary)
+    assert await world.call("/shop", key_id, secondary) == 200
+    answer = await world.signed.plans("PATCH", f"/api-keys/{key_id}", {"keyType": "PRIMARY"}, **admin)
+    fresh = answer.json()["apiKey"]["primaryKey"]
+    await world.becomes(200, "/shop", key_id, fresh)
+    assert await world.call("/shop", key_id, primary) == 401
+    assert await world.call("/shop", key_id, secondary) == 200
+    overlap = {"which": "secondary", "overlapSeconds": 3600}
+    turned = await world.native.done("POST", f"/v1/secrets/{key_id}/rotate", json=overlap)
+    await world.becomes(200, "/shop", key_id, turned["secondaryKey"])
+    for key in (fresh, secondary):
+        assert await world.call("/shop", key_id, key) == 200
+    await world.native.done("DELETE", f"/v1/secrets/{key_id}/secondary-key")
+    await world.becomes(401, "/shop", key_id, turned["secondaryKey"])
+    assert await world.call("/shop", key_id, secondary) == 401
+    assert await world.call("/shop", key_id, fresh) == 200

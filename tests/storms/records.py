@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from quotad.catalog.vault import KEY_FIELD, PREVIOUS_FIELD, Vault
+from quotad.catalog.vault import SEALED_FIELDS, UNTIL_FIELDS, Vault
 from tests.support.servers import StoreServer
 
 Record = Mapping[str, Any]
@@ -167,9 +167,10 @@ def due(records: Records, secret_id: str, key: str, place: Place, vault: Vault, 
 
 def _keys(secret: Record, vault: Vault, now_s: float) -> Iterable[str]:
     secret_id = secret["secretId"]
-    yield vault.open(secret_id, secret[KEY_FIELD]).decode()
-    if secret[PREVIOUS_FIELD] is not None and not _is_past(secret["previousUntil"], now_s):
-        yield vault.open(secret_id, secret[PREVIOUS_FIELD], PREVIOUS_FIELD).decode()
+    for name in SEALED_FIELDS:
+        until = UNTIL_FIELDS.get(name)
+        if secret.get(name) is not None and not (until and _is_past(secret[until], now_s)):
+            yield vault.open(secret_id, secret[name], name).decode()
 
 
 def _is_past(time_us: int | None, now_s: float) -> bool:

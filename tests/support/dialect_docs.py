@@ -6,6 +6,7 @@ python -m tests.support.dialect_docs        # writes it anew
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from quotad.controlplane.dialects import api_keys as keys
 from quotad.controlplane.dialects import legacy_v2
 from quotad.controlplane.dialects import usage_plans_rows as plans
 from quotad.controlplane.dialects.cloud_v3 import ACTIONS
@@ -109,6 +110,10 @@ def _usage_plans() -> Iterator[str]:
         ("GET `/usage-plans/{usagePlanId}/stages`", plans.STAGES),
         ("POST `.../associate-usage-plan`, `.../disassociate-usage-plan`", plans.PLAN_ID_ONLY),
         ("GET `.../stages/{stage}/usage-plans`", plans.PAGE),
+        ("POST `/api-keys`", keys.KEY_CREATE),
+        ("GET `/api-keys`", keys.KEY_LIST),
+        ("PUT `/api-keys/{apiKeyId}`", keys.KEY_EDIT),
+        ("PATCH `/api-keys/{apiKeyId}`", keys.KEY_REGENERATE),
     ):
         yield f"### {title}"
         yield ""
@@ -116,6 +121,9 @@ def _usage_plans() -> Iterator[str]:
     yield "### The object of a plan"
     yield ""
     yield from _answer(plans.PLAN)
+    yield "### The object of an api-key"
+    yield ""
+    yield from _answer(keys.KEY)
 
 
 if __name__ == "__main__":

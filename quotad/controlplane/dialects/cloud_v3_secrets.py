@@ -72,7 +72,8 @@ async def _describe(call: Call) -> dict[str, Any]:
     await call.operations.secret(secret_id)
     if call.operations.read_only or not may(call.asker.role, "RevealSecretKey"):
         return await _shown(call, secret_id)
-    return await _shown(call, secret_id, await call.operations.reveal_secret_key(call.asker, secret_id))
+    keys = await call.operations.reveal_secret_keys(call.asker, secret_id)
+    return await _shown(call, secret_id, keys["secretKey"])
 
 
 async def _list(call: Call) -> dict[str, Any]:

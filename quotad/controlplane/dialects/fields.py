@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["text", "number", "texts", "filters", "tags"]
+Kind = Literal["text", "number", "flag", "texts", "filters", "tags"]
 Status = Literal["done", "different", "not done"]
 
 ITEMS_AT_MOST = 100
@@ -145,6 +145,9 @@ def _check(field: Field, value: Any, codes: Codes) -> None:
             _check_number(field, value, codes)
         case "text":
             _check_text(field, value, codes)
+        case "flag":
+            if not isinstance(value, bool):
+                raise DialectError(codes.kind, f"`{field.name}` must be true or false.")
         case "texts":
             _check_list(field, value, codes)
             for each in value:

@@ -1,4 +1,4 @@
-"""The ``/api/v1/usage-plans`` dialect: plans with quotas of a day and a month, and stages.
+"""The ``/api/v1`` dialect: plans with quotas of a day and a month, stages, and (``api_keys``) keys.
 
 A stage is one environment of one service; its id is ``serviceId.environment``. Product and API are both the
 service.
@@ -14,14 +14,15 @@ from aiohttp import web
 
 from quotad.controlplane.answers import RefusedError
 from quotad.controlplane.desk import Asker
+from quotad.controlplane.dialects.api_keys import ApiKeys
 from quotad.controlplane.dialects.cloud_v3_call import Backing
 from quotad.controlplane.dialects.cloud_v3_rows import by_environment
-from quotad.controlplane.dialects.fields import DialectError, Field, canonical, read
-from quotad.controlplane.dialects.parameters import json_object, pairs_of
+from quotad.controlplane.dialects.fields import DialectError, Field, canonical
 from quotad.controlplane.dialects.signed import Signer, gateway_signer
+from quotad.controlplane.dialects.usage_plans_call import BASE, Ask, Does, FailedError, Row, stage_of
 from quotad.controlplane.dialects.usage_plans_rows import (
-    CODES,
     PAGE,
+    PAGE_AT_MOST,
     PLAN_CREATE,
     PLAN_EDIT,
     PLAN_ID_ONLY,
@@ -38,17 +39,15 @@ from quotad.controlplane.dialects.usage_plans_rows import (
 from quotad.controlplane.refusal import OperationError, Reason, no_plan, no_service
 from quotad.controlplane.replica import Page, Record, Replica, Where
 from quotad.controlplane.roles import may
-from quotad.core.plans import ENVIRONMENTS
 from quotad.errors import StoreError
 
-_BASE = "/api/v1"
-PAGE_AT_MOST = 1_000
-_STAGE = _BASE + "/products/{product}/apis/{api}/stages/{stage}"
+_STAGE = BASE + "/products/{product}/apis/{api}/stages/{stage}"
 
 _FAILED: Mapping[Reason, tuple[int, int]] = {
     Reason.NO_SERVICE: (404, 300),
     Reason.NO_PLAN: (404, 300),
     Reason.NO_BINDING: (404, 300),
+    Reason.NO_SECRET: (404, 300),
     Reason.FORBIDDEN: (401, 210),
     Reason.READ_ONLY: (403, 230),
     Reason.LIMIT: (429, 400),
@@ -60,60 +59,7 @@ _FAILED: Mapping[Reason, tuple[int, int]] = {
 logger = logging.getLogger("quotad.admin")
 
 
-class _FailedError(Exception):
-    """Refused before anything was asked for."""
-
-    def __init__(self, status: int, code: int, details: str) -> None:
-        super().__init__(details)
-        self.status = status
-        self.code = code
-        self.details = details
-
-
-class _Ask:
-    """One request of a known asker."""
-
-    def __init__(self, request: web.Request, asker: Asker, body: bytes) -> None:
-        self.request = request
-        self.asker = asker
-        self._body = body
-
-    def values(self, fields: tuple[Field, ...]) -> dict[str, Any]:
-        """Of the body. Raises DialectError."""
-        if self.request.content_type != "application/json":
-            raise DialectError("kind", "The Content-Type must be application/json.")
-        return read(fields, json_object(self._body), CODES)
-
-    def query(self, fields: tuple[Field, ...]) -> dict[str, Any]:
-        """Of the query. Raises DialectError."""
-        pairs = pairs_of(self.request.raw_path.partition("?")[2])
-        return read(fields, dict(pairs), CODES, as_text=True)
-
-    @property
-    def plan_id(self) -> str:
-        """The plan that the path names."""
-        return self.request.match_info["plan"]
-
-    @property
-    def stage(self) -> tuple[str, str]:
-        """Service and environment that the path names. Raises DialectError."""
-        named = self.request.match_info
-        service_id, environment = stage_of(named["stage"], named["api"])
-        if {named["product"], named["api"]} != {service_id}:
-            raise DialectError("kind", "Product, API and stage must be of one service.")
-        return service_id, environment
-
-
-def stage_of(stage_id: str, service_id: str = "") -> tuple[str, str]:
-    """``serviceId.environment``, or the environment alone where the service is known. Raises DialectError."""
-    before, _, environment = stage_id.rpartition(".")
-    if environment not in ENVIRONMENTS or not (before or service_id):
-        raise DialectError("kind", "A stage is serviceId.release, serviceId.prepub or serviceId.test.")
-    return before or service_id, environment
-
-
 _T = TypeVar("_T")
-_Does = Callable[[_Ask], Awaitable[tuple[int, Any]]]
 
 
 class UsagePlans:
@@ -125,11 +71,11 @@ class UsagePlans:
 
     def add_to(self, app: web.Application) -> None:
         """Serve it there."""
-        plan = _BASE + "/usage-plans/{plan}"
-        rows: tuple[tuple[str, str, _Does], ...] = (
-            ("POST", _BASE + "/usage-plans", self._create),
-            ("GET", _BASE + "/usage-plans", self._for_stage),
-            ("POST", _BASE + "/usage-plans/search", self._search),
+        plan = BASE + "/usage-plans/{plan}"
+        rows: tuple[Row, ...] = (
+            ("POST", BASE + "/usage-plans", self._create),
+            ("GET", BASE + "/usage-plans", self._for_stage),
+            ("POST", BASE + "/usage-plans/search", self._search),
             ("GET", plan, self._get),
             ("PUT", plan, self._edit),
             ("DELETE", plan, self._delete),
@@ -137,15 +83,16 @@ class UsagePlans:
             ("POST", _STAGE + "/associate-usage-plan", self._associate),
             ("POST", _STAGE + "/disassociate-usage-plan", self._disassociate),
             ("GET", _STAGE + "/usage-plans", self._of_stage),
+            *ApiKeys(self._operations).rows(),
         )
         for method, path, does in rows:
             app.router.add_route(method, path, self._handler(does))
 
-    def _handler(self, does: _Does) -> Callable[[web.Request], Awaitable[web.Response]]:
+    def _handler(self, does: Does) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handle(request: web.Request) -> web.Response:
             try:
                 status, answer = await does(await self._ask(request))
-            except _FailedError as error:
+            except FailedError as error:
                 return _refused(error.status, error.code, error.details)
             except web.HTTPRequestEntityTooLarge:
                 return _refused(413, 430, "The body is too large.")
@@ -162,7 +109,7 @@ class UsagePlans:
 
         return handle
 
-    async def _ask(self, request: web.Request) -> _Ask:
+    async def _ask(self, request: web.Request) -> Ask:
         headers = {name.lower(): value for name, value in request.headers.items()}
         now_us = await self._operations.now_us()
         signer: Signer | None = await gateway_signer(
@@ -170,31 +117,31 @@ class UsagePlans:
         )
         if signer is None:
             self._backing.failed(request.remote or "")
-            raise _FailedError(401, 200, "The timestamp, access key or signature is not right.")
+            raise FailedError(401, 200, "The timestamp, access key or signature is not right.")
         if not may(signer.role, "Describe"):
-            raise _FailedError(401, 210, "This needs the role read.")
+            raise FailedError(401, 210, "This needs the role read.")
         asker = Asker(signer.key_id, signer.role, "signature", request.remote or "")
-        return _Ask(request, asker, await request.read())
+        return Ask(request, asker, await request.read())
 
-    async def _create(self, ask: _Ask) -> tuple[int, Any]:
+    async def _create(self, ask: Ask) -> tuple[int, Any]:
         given = _plan_values(ask, PLAN_CREATE)
         record = await self._operations.create_plan(ask.asker, given)
         return 201, _whole(record, 0, ask.asker, "createUsagePlan")
 
-    async def _edit(self, ask: _Ask) -> tuple[int, Any]:
+    async def _edit(self, ask: Ask) -> tuple[int, Any]:
         given = _plan_values(ask, PLAN_EDIT)
         record = await self._operations.modify_plan(ask.asker, ask.plan_id, given)
         return 200, _whole(record, _stage_count(record), ask.asker, "updateUsagePlan")
 
-    async def _get(self, ask: _Ask) -> tuple[int, Any]:
+    async def _get(self, ask: Ask) -> tuple[int, Any]:
         record = await self._operations.plan(ask.plan_id)
         return 200, _whole(record, _stage_count(record), ask.asker, "getUsagePlan")
 
-    async def _delete(self, ask: _Ask) -> tuple[int, Any]:
+    async def _delete(self, ask: Ask) -> tuple[int, Any]:
         await self._operations.delete_plan(ask.asker, ask.plan_id)
         return 204, None
 
-    async def _search(self, ask: _Ask) -> tuple[int, Any]:
+    async def _search(self, ask: Ask) -> tuple[int, Any]:
         values = ask.values(SEARCH)
         where = Where()
         if values.get("usagePlanName"):
@@ -205,7 +152,7 @@ class UsagePlans:
         views = [UsagePlanView(each, _stage_count(each), ask.asker, "getUsagePlanList") for each in found]
         return 200, {"initialCount": initial, "total": total, "usagePlans": [shown(each) for each in views]}
 
-    async def _for_stage(self, ask: _Ask) -> tuple[int, Any]:
+    async def _for_stage(self, ask: Ask) -> tuple[int, Any]:
         values = ask.query(STAGE_PLANS)
         service_id, environment = stage_of(values["stageId"])
         replica = await self._operations.records()
@@ -219,7 +166,7 @@ class UsagePlans:
         views = [UsagePlanView(each, _stage_count(each), ask.asker, "getStageUsagePlan") for each in found]
         return 200, {"total": total, "usagePlans": [brief(each) for each in views]}
 
-    async def _stages(self, ask: _Ask) -> tuple[int, Any]:
+    async def _stages(self, ask: Ask) -> tuple[int, Any]:
         values = ask.query(STAGES)
         replica = await self._operations.records()
         record = replica.plan(ask.plan_id)
@@ -234,19 +181,19 @@ class UsagePlans:
         part = _part(rows, values)
         return 200, {"total": len(rows), "stages": part, "usagePlan": limits_of(record)}
 
-    async def _associate(self, ask: _Ask) -> tuple[int, Any]:
+    async def _associate(self, ask: Ask) -> tuple[int, Any]:
         service_id, environment = ask.stage
         plan_id = ask.values(PLAN_ID_ONLY)["usagePlanId"]
         await self._operations.bind_environment(ask.asker, [plan_id], service_id, environment)
         return 204, None
 
-    async def _disassociate(self, ask: _Ask) -> tuple[int, Any]:
+    async def _disassociate(self, ask: Ask) -> tuple[int, Any]:
         service_id, environment = ask.stage
         plan_id = ask.values(PLAN_ID_ONLY)["usagePlanId"]
         await self._operations.unbind_environment(ask.asker, [plan_id], service_id, environment)
         return 204, None
 
-    async def _of_stage(self, ask: _Ask) -> tuple[int, Any]:
+    async def _of_stage(self, ask: Ask) -> tuple[int, Any]:
         values = ask.query(PAGE)
         service_id, environment = ask.stage
         replica = await self._operations.records()
@@ -265,7 +212,7 @@ class UsagePlans:
         }
 
 
-def _plan_values(ask: _Ask, fields: tuple[Field, ...]) -> dict[str, Any]:
+def _plan_values(ask: Ask, fields: tuple[Field, ...]) -> dict[str, Any]:
     values = ask.values(fields)
     check_pair(values)
     given = canonical(fields, values)

@@ -10,6 +10,7 @@ from quotad.core.plans import UNLIMITED
 CODES = Codes(*["100"] * 6)
 """This dialect has one word for whatever is wrong with a request."""
 
+PAGE_AT_MOST = 1_000
 _QUOTA_AT_MOST = 2**53 - 1
 _CLASSES = ("2xx", "3xx", "4xx", "5xx", "others")
 _READING = "quotad's own reading: no sample has it"
@@ -48,7 +49,7 @@ PAGE: tuple[Field, ...] = (
         most=2**53 - 1,
         default=20,
         status="different",
-        note="at most 1000 are answered",
+        note=f"at most {PAGE_AT_MOST} are answered",
     ),
 )
 SEARCH: tuple[Field, ...] = (*PAGE, Field("usagePlanName", most=45, note="contained in the name"))

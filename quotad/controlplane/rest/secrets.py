@@ -21,7 +21,7 @@ class Secrets:
 
     def routes(self) -> list[Route]:
         """All of them."""
-        changes = Body(SecretForm, partial=True, without=("secretId", "secretKey"))
+        changes = Body(SecretForm, partial=True, without=("secretId", "secretKey", "secondaryKey"))
         new, rotation = Body(SecretForm), Body(RotationForm, optional=True)
         return [
             Route("GET", _SECRETS, "Describe", "Key pairs, without keys", self._list, shapes.SecretList,
@@ -34,20 +34,22 @@ class Secrets:
                   shapes.NewSecrets, body=Body(forms.SecretsForm)),
             Route("GET", _ONE, "Describe", "A key pair, without its key", self._get, shapes.Secret,
                   tagged=True),
-            Route("PATCH", _ONE, "ModifyApiKey", "Another name or expiry", self._modify, shapes.Secret,
-                  body=changes, tagged=True, matched=True, current_tag=self._tag),
+            Route("PATCH", _ONE, "ModifyApiKey", "Another name, description or expiry", self._modify,
+                  shapes.Secret, body=changes, tagged=True, matched=True, current_tag=self._tag),
             Route("DELETE", _ONE, "DeleteApiKey",
                   "Take away a key pair that is disabled and bound to no plan",
                   self._delete, matched=True, current_tag=self._tag),
             Route("POST", _ONE + "/rotate", "UpdateApiKey",
-                  "A new key; the old one stays good for the overlap",
-                  self._rotate, shapes.NewSecret, body=rotation),
+                  "A new key; the old one stays good for the overlap, the other of the two for good",
+                  self._rotate, shapes.RotatedSecret, body=rotation),
+            Route("DELETE", _ONE + "/secondary-key", "UpdateApiKey",
+                  "From now on only secretKey is good", self._drop_secondary),
             Route("POST", _ONE + "/enable", "EnableApiKey", "Accept its requests", self._enable,
                   shapes.Secret, tagged=True),
             Route("POST", _ONE + "/disable", "DisableApiKey", "Refuse its requests", self._disable,
                   shapes.Secret,
                   tagged=True),
-            Route("POST", _ONE + "/reveal", "RevealSecretKey", "Show the key; the audit log says to whom",
+            Route("POST", _ONE + "/reveal", "RevealSecretKey", "Show the keys; the audit log says to whom",
                   self._reveal, shapes.Revealed),
         ]  # fmt: skip
 
@@ -67,12 +69,12 @@ class Secrets:
     async def _create(self, call: Call) -> Answer:
         made = await self._operations.create_secret(call.asker, call.body)
         shown = await self._shown(made["secretId"])
-        return Answer({**shown, "secretKey": made["secretKey"]}, location=f"{_SECRETS}/{made['secretId']}")
+        return Answer({**shown, **_in_clear(made)}, location=f"{_SECRETS}/{made['secretId']}")
 
     async def _batch(self, call: Call) -> Answer:
         parsed(forms.SecretsForm, call.body)
         made = await self._operations.import_secrets(call.asker, call.body["secrets"])
-        rows = [{**await self._shown(each["secretId"]), "secretKey": each["secretKey"]} for each in made]
+        rows = [{**await self._shown(each["secretId"]), **_in_clear(each)} for each in made]
         return Answer({"secrets": rows})
 
     async def _get(self, call: Call) -> Answer:
@@ -90,7 +92,11 @@ class Secrets:
     async def _rotate(self, call: Call) -> Answer:
         made = await self._operations.rotate_secret(call.asker, call.path["secretId"], call.body)
         shown = await self._shown(made["secretId"])
-        return Answer({**shown, "secretKey": made["secretKey"]})
+        return Answer({**shown, **_in_clear(made)})
+
+    async def _drop_secondary(self, call: Call) -> Answer:
+        await self._operations.drop_secondary_key(call.asker, call.path["secretId"])
+        return Answer()
 
     async def _enable(self, call: Call) -> Answer:
         await self._operations.enable_secret(call.asker, call.path["secretId"])
@@ -102,8 +108,8 @@ class Secrets:
 
     async def _reveal(self, call: Call) -> Answer:
         secret_id = call.path["secretId"]
-        key = await self._operations.reveal_secret_key(call.asker, secret_id)
-        return Answer({"secretId": secret_id, "secretKey": key})
+        keys = await self._operations.reveal_secret_keys(call.asker, secret_id)
+        return Answer({"secretId": secret_id, **keys})
 
     async def _answer(self, secret_id: str) -> Answer:
         replica = await self._operations.records()
@@ -117,3 +123,7 @@ class Secrets:
 
     async def _tag(self, path: Mapping[str, str]) -> str:
         return (await self._operations.secret(path["secretId"])).tag
+
+
+def _in_clear(made: Mapping[str, object]) -> dict[str, object]:
+    return {name: made[name] for name in ("secretKey", "secondaryKey") if name in made}

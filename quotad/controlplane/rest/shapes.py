@@ -183,11 +183,16 @@ class Secret(Section):
 
     secret_id: str
     secret_name: str
+    secret_desc: str
     type: Literal["auto", "manual"]
     enabled: bool
     expires_at: str | None
     previous_until: str | None
-    """Until when the key before the last rotation is good."""
+    """Until when what secretKey was before its last rotation is good."""
+    has_secondary_key: bool
+    """Whether there is a second key, as good as the other."""
+    secondary_previous_until: str | None
+    """Until when what secondaryKey was before its last rotation is good."""
     created: str
     modified: str
     usage_plan_ids: list[str]
@@ -203,6 +208,16 @@ class NewSecret(Secret):
     """A key pair with its key: keep it now, it is not shown again unasked."""
 
     secret_key: str
+    secondary_key: str = ""
+    """Absent where there is none."""
+
+
+class RotatedSecret(Secret):
+    """A key pair with the key that is new: keep it now, it is not shown again unasked."""
+
+    secret_key: str = ""
+    """Absent where the other one was rotated."""
+    secondary_key: str = ""
 
 
 class NewSecrets(Section):
@@ -212,10 +227,12 @@ class NewSecrets(Section):
 
 
 class Revealed(Section):
-    """A key in clear."""
+    """Keys in clear."""
 
     secret_id: str
     secret_key: str
+    secondary_key: str = ""
+    """Absent where there is none."""
 
 
 class SecretBinding(Section):
@@ -324,10 +341,13 @@ def secret(row: SecretRow, replica: Replica) -> dict[str, Any]:
     return {
         "secretId": row.secret_id,
         "secretName": row.secret_name,
+        "secretDesc": row.secret_desc,
         "type": row.type,
         "enabled": row.enabled,
         "expiresAt": time_of(row.expires_at),
         "previousUntil": time_of(row.previous_until),
+        "hasSecondaryKey": row.has_secondary,
+        "secondaryPreviousUntil": time_of(row.secondary_until),
         "created": rfc3339(row.created),
         "modified": rfc3339(row.modified),
         "usagePlanIds": list(replica.plans_of(row.secret_id)),

@@ -16,6 +16,10 @@ class _Named(Section):
     """Absent: the id."""
     secret_id: kind.SecretId
     """5 to 50 characters."""
+    secret_desc: kind.Description = ""
+    """For people."""
+    secondary_key: kind.SecretKey | None = None
+    """A second key, as good as the other; absent: that which is there already, if any."""
     expires_at: kind.Expiry | None = None
     """RFC 3339; from then on refused like an unknown one."""
 

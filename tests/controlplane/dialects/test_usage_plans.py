@@ -3,8 +3,6 @@ from typing import Any
 import pytest
 
 from quotad.config.tenant import Limits
-from quotad.controlplane.dialects.fields import DialectError
-from quotad.controlplane.dialects.usage_plans import stage_of
 from tests.support.desk import ADMIN, plan, secret, service
 from tests.support.dialects import DialectPort, dialect_port
 from tests.support.servers import StoreServer, running_server
@@ -169,9 +167,6 @@ async def test_stages_that_are_none(port: DialectPort) -> None:
     path = "/products/service-no/apis/service-no/stages/test/usage-plans"
     assert (await port.plans("GET", path)).status_code == 404
     assert (await port.plans("GET", "/usage-plans?stageId=service-no.test")).status_code == 404
-    assert stage_of("a.test") == ("a", "test")
-    with pytest.raises(DialectError):
-        stage_of("test")
 
 
 async def test_who_may_ask(port: DialectPort) -> None:

@@ -29,6 +29,37 @@ async def test_a_key_pair_from_its_begin_to_its_end(port: OfficePort) -> None:
     assert not [key for key in (made["secretKey"], turned["secretKey"]) if key in audit.text]
 
 
+async def test_two_keys(port: OfficePort) -> None:
+    """A second key is given or made beside the first, rotated by its name, shown with it, and dropped."""
+    pair = {"secretName": "two", "secretId": "AKIDtwofold", "secretKey": "keykeykey1"}
+    both = {**pair, "secondaryKey": "keykeykey2", "secretDesc": "of two"}
+    made = await port.done("POST", "/v1/secrets", json=both)
+    assert {name: made[name] for name in both} == both
+    one = "/v1/secrets/AKIDtwofold"
+    shown = await port.done("GET", one)
+    assert (shown["hasSecondaryKey"], shown["secretDesc"]) == (True, "of two")
+    assert "keykeykey" not in str(shown)
+    turned = await port.done("POST", f"{one}/rotate", json={"which": "secondary", "overlapSeconds": 60})
+    assert "secretKey" not in turned
+    assert (turned["previousUntil"], turned["secondaryPreviousUntil"] is None) == (None, False)
+    keys = {"secretKey": "keykeykey1", "secondaryKey": turned["secondaryKey"]}
+    assert await port.done("POST", f"{one}/reveal") == {"secretId": "AKIDtwofold", **keys}
+    later = await port.done("POST", f"{one}/rotate", json={"overlapSeconds": 60})
+    assert later["secondaryPreviousUntil"] == turned["secondaryPreviousUntil"]
+    assert (await port.done("PATCH", one, json={"secretDesc": ""}))["secretDesc"] == ""
+    for _ in range(2):
+        assert (await port.ask("DELETE", f"{one}/secondary-key")).status_code == 204
+    shown = await port.done("GET", one)
+    assert (shown["hasSecondaryKey"], shown["secondaryPreviousUntil"]) == (False, None)
+    told = await port.refused(
+        400, "POST", "/v1/secrets", json={"secretName": "c", "secondaryKey": "keykeykey2"}
+    )
+    assert (told["code"], told["field"]) == ("missing_value", "secretId")
+    audit = await port.ask("GET", "/v1/audit?limit=100")
+    assert '"rotated":"secondary"' in audit.text
+    assert not [key for key in (*keys.values(), "keykeykey2") if key in audit.text]
+
+
 async def test_several_at_once_or_none(port: OfficePort) -> None:
     """A batch is made whole; one wrong pair, and nothing of it is."""
     pair = {"secretName": "a-1", "secretId": "AKIDgiven1", "secretKey": "keykeykey1"}
