@@ -95,9 +95,9 @@ storm: ## eight writers of control records while callers come, for a minute; wri
 	@sh .ci/venv embedded,dev
 	$(BIN)/python -m tests.storms --seconds $(or $(SECONDS),60) --write
 
-bench: ## quotad and its rivals on one core; writes bench/results/ (QUICK=1: two minutes, writes nothing)
+bench: ## the table of aims against rivals on one core; writes bench/results/ (QUICK=1: two minutes, writes nothing)
 	@sh .ci/tools $(RIVALS)
-	@sh .ci/venv embedded,bench
+	@sh .ci/venv embedded,dev,bench
 	@command -v "$${CC:-cc}" >/dev/null || exit 0; $(MAKE) --no-print-directory compiled
 	$(BIN)/python -m bench
 

@@ -1,32 +1,30 @@
-"""``python -m bench``: measure, print, and write bench/results/. See bench/README.md."""
+"""``python -m bench``: the table of aims, measured and written to bench/results/. See bench/README.md."""
 
 import argparse
 import os
 import sys
-from dataclasses import replace
-from pathlib import Path
 
-from bench.cases import CASES, FULL, QUICK, Case, Effort
+from bench import budget, detail, page
+from bench.cases import CASES
 from bench.errors import BenchError
 from bench.peers.catalog import CATALOG
-from bench.peers.peer import Peer
-from bench.picture import svg
-from bench.report import Result, aims_table, disturbance, figures_table, markdown
-from bench.rounds import Sample, run
-from bench.tools import redis_version
+from bench.processes import descriptors
+from bench.rows import everything
 
-RESULTS = Path(__file__).parent / "results"
 CORES = 2
 
 
 def main() -> int:
-    """Exit status: 0 when every peer was measured, 1 when one could not be."""
+    """Exit status: 0 when all was measured, met or not; 1 when something could not be."""
     options = _options()
     try:
         if len(os.sched_getaffinity(0)) < CORES:
             raise BenchError("the bench needs two cores: one for the proxy, one for everything else")
-        for name in options.case:
-            _measure(CASES[name], _effort(options), options)
+        descriptors()
+        if options.case or options.peer:
+            detail.measure(options)
+        else:
+            return _table(options)
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -37,66 +35,24 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     quick = os.environ.get("QUICK", "") not in ("", "0")
     names = [peer.name for peer in CATALOG]
-    parser.add_argument(
-        "--quick", action="store_true", default=quick, help="two short rounds, nothing written"
-    )
-    parser.add_argument("--case", action="append", choices=CASES, help="kind of traffic (may repeat; pair)")
-    parser.add_argument("--peer", action="append", choices=names, help="only these (may repeat)")
-    parser.add_argument("--rounds", type=int, help="how often each peer is measured")
-    parser.add_argument("--seconds", type=int, help="how long each time")
-    parser.add_argument("--name", default="part1", help="of the files in bench/results/")
-    options = parser.parse_args()
-    options.case = options.case or ["pair"]
-    return options
+    parser.add_argument("--quick", action="store_true", default=quick, help="two minutes, nothing written")
+    parser.add_argument("--case", action="append", choices=CASES, help="no table: this traffic (may repeat)")
+    parser.add_argument("--peer", action="append", choices=names, help="no table: only these (may repeat)")
+    parser.add_argument("--rounds", type=int, help="with --case or --peer: how often each is measured")
+    parser.add_argument("--seconds", type=int, help="with --case or --peer: how long each time")
+    parser.add_argument("--name", help="with --case or --peer: write bench/results/NAME.md and NAME.svg")
+    return parser.parse_args()
 
 
-def _effort(options: argparse.Namespace) -> Effort:
-    effort = QUICK if options.quick else FULL
-    if options.rounds:
-        effort = replace(effort, rounds=options.rounds)
-    return replace(effort, measured_s=options.seconds) if options.seconds else effort
-
-
-def _peers(case: Case, chosen: list[str] | None) -> list[Peer]:
-    peers = [peer for peer in CATALOG if not chosen or peer.name in chosen]
-    lacks = {peer.name: peer.lack() for peer in peers}
-    for name, lack in lacks.items():
-        if lack:
-            print(f"left out: {name}: {lack}", flush=True)
-    peers = [peer for peer in peers if not lacks[peer.name] and (peer.checks_callers or not case.signed)]
-    if not peers:
-        raise BenchError("nobody is left to measure")
-    return peers
-
-
-def _measure(case: Case, effort: Effort, options: argparse.Namespace) -> None:
-    peers = _peers(case, options.peer)
-    print(f"{case.title}: {len(peers)} peers, {effort.rounds} rounds of {effort.measured_s} s", flush=True)
-    samples = []
-    for sample in run(case, effort, peers):
-        samples.append(sample)
-        _print_progress(sample)
-    command = " ".join(("python -m bench", *sys.argv[1:]))
-    result = Result(case, effort, peers, samples, command, redis_version())
-    print(f"\n{figures_table(result)}\n\n{aims_table(result)}\n\n{disturbance(result)}", flush=True)
+def _table(options: argparse.Namespace) -> int:
+    effort = budget.QUICK if options.quick else budget.FULL
+    print("the table of aims, in about", "two minutes" if options.quick else "eleven minutes", flush=True)
+    found = everything.measure(effort)
+    command = "QUICK=1 make bench" if options.quick else "make bench"
+    print(f"\n{page.text(found, effort, command)}")
     if not options.quick:
-        _write(result, options.name if case.name == "pair" else f"{options.name}-{case.name}")
-
-
-def _print_progress(sample: Sample) -> None:
-    print(
-        f"  {sample.peer:15} {sample.cpu_us:7.1f} us/request {sample.rps:8.0f} requests/s"
-        f"  Redis {sample.store_us:5.1f}  others {sample.disturbed:.2f} cores",
-        flush=True,
-    )
-
-
-def _write(result: Result, name: str) -> None:
-    picture = RESULTS / f"{name}.svg"
-    picture.write_text(svg(result))
-    page = RESULTS / f"{name}.md"
-    page.write_text(markdown(result, picture.name))
-    print(f"\nwritten: {page} and {picture.name}")
+        print(f"\nwritten: {page.write(detail.RESULTS, found, effort, command)}")
+    return 1 if found.failures else 0
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from functools import cache
 
 from quotad.core.plans import Environment
 
@@ -42,6 +43,7 @@ class Caller:
         return self.signed_headers() if signed else self.pair_headers()
 
 
+@cache
 def make(count: int) -> list[Caller]:
     """The first ``count`` callers, the same in each run."""
     return [Caller(f"AKID{_word(f'id {n}', 36)}", _word(f"key {n}", 32)) for n in range(count)]

@@ -15,6 +15,13 @@ class Case:
     """True: HMAC signatures instead of the key pair; only peers that check them take part."""
     distinct: bool = False
     """True: no two requests have the same path or the same headers, so that nothing read is met again."""
+    leases: bool = False
+    """True: the plan lets quotad take units ahead; no other peer can."""
+    workers: int = 1
+    supervised: bool = False
+    """True: quotad's worker has a supervisor over it, as with two and more."""
+    embedded: bool = False
+    """True: quotad starts a store of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,7 @@ CASES = {
         Case("distinct", "as pair, no two requests alike", 200, 32, distinct=True),
         Case("signed", "HMAC-signed, 200 callers, 32 connections", 200, 32, signed=True),
         Case("crowd", "key pair in headers, 4 callers, 128 connections", 4, 128),
+        Case("leases", "leases, 200 callers, 32 connections", 200, 32, leases=True),
     )
 }
 

@@ -18,6 +18,9 @@ PLAN = UsagePlan(
 )
 """``scope: secret``: each caller has counters of its own, so requests of two callers never share one."""
 
+LEASE = {"max": 1000, "ttlMs": 5000}
+"""Of the cases with leases: what quotad takes ahead, at most, and for how long."""
+
 POLICY = (
     f'"rate";q={PLAN.rate_rps};w=1, "day";q={PLAN.day_quota_request};w=86400, '
     f'"month";q={PLAN.month_quota_request};w=2678400, "total";q={PLAN.max_request_num}'

@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import random
+import resource
 import signal
 import socket
 import subprocess
@@ -13,9 +15,11 @@ from pathlib import Path
 from bench.errors import BenchError
 
 ROOT = Path(__file__).resolve().parent.parent
-START_S = 15.0
+START_S = 60.0
+_PORTS = (15_000, 32_000)
 STOP_S = 5.0
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_CPU_CLOCK = 2
+"""CPUCLOCK_SCHED of the kernel: what the scheduler saw of a process, see clock_getcpuclockid(3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +42,36 @@ class Process:
 
     def cpu_s(self) -> float:
         """User and system time that all its threads and descendants have used so far."""
-        wanted = set(self.pids())
-        return sum(int(f[11]) + int(f[12]) for pid, f in _stats() if pid in wanted) / _TICKS_PER_S
+        return sum(cpu_s(pid) for pid in self.pids())
+
+    def memory_mb(self) -> list[float]:
+        """Resident memory of each process: its own first, then its descendants', largest first."""
+        own, *others = [resident_mb(pid) for pid in self.pids()]
+        return [own, *sorted(others, reverse=True)]
 
     def said(self) -> str:
         """The last lines of its output."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-12:])
+
+
+def cpu_s(pid: int) -> float:
+    """User and system time of a process and all its threads, also of those that ended; 0 when it is gone.
+
+    Its CPU clock, to the nanosecond: /proc counts in hundredths of a second, and a store that is hardly asked
+    uses less than that while it is watched.
+    """
+    with contextlib.suppress(OSError):
+        return time.clock_gettime((~pid << 3) | _CPU_CLOCK)
+    return 0.0
+
+
+def resident_mb(pid: int) -> float:
+    """Resident memory of a process now; 0 when it is gone."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) / 1024
+    return 0.0
 
 
 def _stats() -> Iterator[tuple[int, list[str]]]:
@@ -55,12 +83,12 @@ def _stats() -> Iterator[tuple[int, list[str]]]:
 
 
 @contextlib.contextmanager
-def running(name: str, command: list[str], core: int, folder: Path) -> Iterator[Process]:
-    """A program pinned to one core; ended, with all that it started, when the block ends."""
+def running(name: str, command: list[str], cores: int | str, folder: Path) -> Iterator[Process]:
+    """A program pinned to a core, or to some (``"0,1"``); ended with the block, and all that it started."""
     log = folder / f"{name}.log"
     with log.open("wb") as output:
         popen = subprocess.Popen(
-            ["taskset", "-c", str(core), *command],
+            ["taskset", "-c", str(cores), *command],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -86,11 +114,12 @@ def _stop(process: Process) -> None:
 
 
 def free_port() -> int:
-    """A loopback port that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback port that nobody uses at this moment, nor is it one that the system gives to connections."""
+    while True:
+        port = random.randrange(*_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until_open(process: Process, address: int | Path) -> None:
@@ -110,3 +139,10 @@ def _takes_connections(address: int | Path) -> bool:
     with socket.socket(family) as probe:
         target = ("127.0.0.1", address) if isinstance(address, int) else str(address)
         return probe.connect_ex(target) == 0
+
+
+def descriptors() -> int:
+    """How many files a process may have open: as many as the system allows, from now on."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return most

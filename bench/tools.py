@@ -52,6 +52,11 @@ def redis_server() -> str:
     return program("redis-server", "Debian's redis-server (apt-get install redis-server)")
 
 
+def program_version(name: str, asked: str, pattern: str) -> str:
+    """Name and version of a program, by what it answers."""
+    return f"{name} {output_of([program(name, name), asked], pattern)}"
+
+
 def redis_version() -> str:
     """Name and version of the Redis server."""
     return "Redis " + output_of([redis_server(), "--version"], r"v=(\S+)")

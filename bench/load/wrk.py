@@ -1,4 +1,4 @@
-"""Runs wrk and reads what it measured."""
+"""Runs wrk and reads what it measured: one thread, closed loop."""
 
 import json
 import re
@@ -7,11 +7,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import tools
-from bench.callers import Caller
-from bench.cases import OTHER_CORE, Case
+from bench.cases import OTHER_CORE
 from bench.errors import BenchError
 
 SCRIPT = Path(__file__).with_name("callers.lua")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What wrk is to do."""
+
+    port: int
+    requests: Path
+    """The file that ``bench.load.requests`` wrote; sent in turn."""
+    connections: int
+    seconds: int
+    begin: int = 0
+    """How many of the requests were sent before."""
+    pause_ms: int = 0
+    """Between an answer and the connection's next request, on average."""
+    distinct: bool = False
+    cores: str = str(OTHER_CORE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,34 +48,38 @@ class Load:
     broken: int
     """Connections and reads that failed, and time-outs."""
 
+    @property
+    def rps(self) -> float:
+        """Requests per second."""
+        return self.requests / self.duration_us * 1e6
 
-def run(port: int, case: Case, callers: list[Caller], seconds: int, folder: Path) -> Load:
+
+def run(order: Order) -> Load:
     """Load the port for that long. Raises BenchError when wrk fails."""
-    wrk = tools.program("wrk", "Debian's wrk (apt-get install wrk)")
-    headers = _write_headers(callers, case, folder)
-    shape = ["-t1", f"-c{case.connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(SCRIPT)]
-    url = f"http://127.0.0.1:{port}"
-    told = [str(headers), "distinct" if case.distinct else "same"]
-    done = subprocess.run(
-        ["taskset", "-c", str(OTHER_CORE), wrk, *shape, url, "--", *told],
-        capture_output=True,
+    return result(start(order), order)
+
+
+def start(order: Order) -> "subprocess.Popen[str]":
+    """Begin; ``result`` waits for the end."""
+    return subprocess.Popen(
+        ["taskset", "-c", order.cores, *_command(order)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        timeout=seconds + 30,
     )
-    found = re.search(r"^result (\{.*\})$", done.stdout, re.MULTILINE)
+
+
+def result(wrk: "subprocess.Popen[str]", order: Order) -> Load:
+    """What it found. Raises BenchError when it failed."""
+    out, errors = wrk.communicate(timeout=order.seconds + 60)
+    found = re.search(r"^result (\{.*\})$", out, re.MULTILINE)
     if found is None:
-        raise BenchError(f"wrk failed: {done.stdout}{done.stderr}")
-    return Load(connections=case.connections, **json.loads(found.group(1)))
+        raise BenchError(f"wrk failed: {out}{errors}")
+    return Load(connections=order.connections, **json.loads(found.group(1)))
 
 
-def _write_headers(callers: list[Caller], case: Case, folder: Path) -> Path:
-    """A Lua list of header tables. What JSON escapes in these strings, Lua escapes alike."""
-    common = {"Host": "bench.example", "User-Agent": "bench", "Accept": "*/*"}
-    rows = []
-    for caller in callers:
-        pairs = (common | caller.headers(signed=case.signed)).items()
-        rows.append("{" + ", ".join(f"[{json.dumps(k)}] = {json.dumps(v)}" for k, v in pairs) + "},")
-    path = folder / f"callers-{case.name}.lua"
-    path.write_text("return {\n" + "\n".join(rows) + "\n}\n")
-    return path
+def _command(order: Order) -> list[str]:
+    wrk = tools.program("wrk", "Debian's wrk (apt-get install wrk)")
+    shape = ["-t1", f"-c{order.connections}", f"-d{order.seconds}s", "--timeout", "10s", "-s", str(SCRIPT)]
+    told = [str(order.begin), str(order.pause_ms), "distinct" if order.distinct else "same"]
+    return [wrk, *shape, f"http://127.0.0.1:{order.port}", "--", str(order.requests), *told]

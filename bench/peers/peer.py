@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from bench.callers import Caller
-from bench.cases import POOL_SIZE
+from bench.cases import POOL_SIZE, Case
 from bench.errors import BenchError
 
 PEERS = Path(__file__).parent
@@ -36,8 +36,12 @@ class Site:
     script_sha: str
     """The SHA1 of the assembled reserve script, loaded in the store."""
     callers: list[Caller]
-    signed: bool
-    """True: the callers sign; False: they send their key pair."""
+    case: Case
+
+    @property
+    def signed(self) -> bool:
+        """True: the callers sign; False: they send their key pair."""
+        return self.case.signed
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 -- The access phase: who calls, one script call, limit headers. Reads settings.lua, which bench writes.
--- The arguments and the reply of the script are those of quotad (lua/README.md); numbers are packed
--- with the FFI, which LuaJIT compiles.
+-- The arguments and the reply of the script are those of quotad (lua/README.md), where each number stands is
+-- in the settings; numbers are packed with the FFI, which LuaJIT compiles.
 
 local ffi = require "ffi"
 local redis = require "nginx.redis"
@@ -14,10 +14,19 @@ local HEAD = settings.head
 local POOL = {pool_size = settings.pool_size}
 local DAY_S = 86400
 
-local terms_buffer = ffi.new("double[14]")
-local call_buffer = ffi.new("double[10]")
-local answer = ffi.new("int64_t[27]")
-local ANSWER_BYTES = ffi.sizeof(answer)
+-- What never changes is in them from the start.
+local TERMS, CALL, FIELD = settings.terms, settings.call, settings.answer
+local terms_buffer = ffi.new("double[?]", #TERMS.numbers, TERMS.numbers)
+local call_buffer = ffi.new("double[?]", #CALL.numbers, CALL.numbers)
+local TERMS_BYTES, CALL_BYTES = #TERMS.numbers * 8, #CALL.numbers * 8
+local answer = ffi.new("int64_t[?]", FIELD.count)
+local ANSWER_BYTES = FIELD.count * 8
+local EDGES_AT = TERMS.edges_at
+local GENERATION_AT, NUMBER_AT = CALL.generation_at, CALL.number_at
+local STATUS, NOW, GRANTED, RETRY, GENERATION = FIELD.status, FIELD.now_us, FIELD.granted, FIELD.retry_us, FIELD.generation
+local RATE, TOKENS, FULL = FIELD.rate_limit, FIELD.tokens, FIELD.full_us
+local DAY, DAY_END, MONTH, MONTH_END = FIELD.day_limit, FIELD.day_end_us, FIELD.month_limit, FIELD.month_end_us
+local TOTAL = FIELD.total_limit
 local DECIDED = 0
 
 local function number(i)
@@ -36,14 +45,11 @@ local function make_terms(now_s)
     local day = now_s - now_s % DAY_S
     local month = day - (os.date("!*t", now_s).day - 1) * DAY_S
     local month_end = next_month(month)
-    local limits = settings.limits
     local edges = {day, day + DAY_S, day + 2 * DAY_S, month, month_end, next_month(month_end)}
     for i = 1, 6 do
-        terms_buffer[i - 1] = limits[i]
-        terms_buffer[i + 5] = edges[i] * 1e6
+        terms_buffer[EDGES_AT + i - 1] = edges[i] * 1e6
     end
-    terms_buffer[12], terms_buffer[13] = 0, 0
-    terms = ffi.string(terms_buffer, 14 * 8)
+    terms = ffi.string(terms_buffer, TERMS_BYTES)
     terms_end_s = day + DAY_S
 end
 
@@ -74,9 +80,8 @@ local function reserve(caller)
     end
     local entry = take_entry(caller)
     entry.number = entry.number + 1
-    call_buffer[0], call_buffer[1] = 1, 1
-    call_buffer[2], call_buffer[3] = entry.generation, entry.number
-    local call = ffi.string(call_buffer, 80)
+    call_buffer[GENERATION_AT], call_buffer[NUMBER_AT] = entry.generation, entry.number
+    local call = ffi.string(call_buffer, CALL_BYTES)
     local link = redis:new()
     link:set_timeout(1000)
     local ok = link:connect(settings.store, POOL)
@@ -91,9 +96,9 @@ local function reserve(caller)
     end
     link:set_keepalive(60000, settings.pool_size)
     ffi.copy(answer, packed, ANSWER_BYTES)
-    entry.generation = number(6)
+    entry.generation = number(GENERATION)
     caller.free[#caller.free + 1] = entry
-    return number(0) == DECIDED
+    return number(STATUS) == DECIDED
 end
 
 -- What is left of a quota whose limit, charged and open stand from ``i`` on.
@@ -108,22 +113,22 @@ end
 -- The fields of ``core.quota.Answer``. No yield may come between filling ``answer`` and this: the
 -- buffer is shared by all requests of the worker.
 local function write_limit_headers()
-    local now = number(1)
-    local rate_left, rate_reset = number(15), seconds(number(16))
-    local day_left, day_reset = quota_left(17), seconds(number(7) - now)
-    local month_left, month_reset = quota_left(21), seconds(number(20) - now)
-    local total_left = quota_left(24)
+    local now = number(NOW)
+    local rate_left, rate_reset = number(TOKENS), seconds(number(FULL))
+    local day_left, day_reset = quota_left(DAY), seconds(number(DAY_END) - now)
+    local month_left, month_reset = quota_left(MONTH), seconds(number(MONTH_END) - now)
+    local total_left = quota_left(TOTAL)
 
-    local limit, left, reset = number(14), rate_left, rate_reset
+    local limit, left, reset = number(RATE), rate_left, rate_reset
     -- Of equal shares the longer window binds, as in quotad.
-    if day_left / number(17) <= left / limit then
-        limit, left, reset = number(17), day_left, day_reset
+    if day_left / number(DAY) <= left / limit then
+        limit, left, reset = number(DAY), day_left, day_reset
     end
-    if month_left / number(21) <= left / limit then
-        limit, left, reset = number(21), month_left, month_reset
+    if month_left / number(MONTH) <= left / limit then
+        limit, left, reset = number(MONTH), month_left, month_reset
     end
-    if total_left / number(24) <= left / limit then
-        limit, left, reset = number(24), total_left, nil
+    if total_left / number(TOTAL) <= left / limit then
+        limit, left, reset = number(TOTAL), total_left, nil
     end
 
     local header = ngx.header
@@ -157,7 +162,7 @@ local function admit(caller, id)
     if not reserve(caller) then
         return refuse(503, "The store did not answer.", {["Retry-After"] = "1"})
     end
-    local refused, retry_us = number(2) < 1, number(5)
+    local refused, retry_us = number(GRANTED) < 1, number(RETRY)
     local var = ngx.var
     write_limit_headers()
     ngx.header["X-Request-Id"] = var.request_id

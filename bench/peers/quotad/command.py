@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.callers import ENVIRONMENT, PLAN_ID, SERVICE_ID
 from bench.peers.peer import Site, fill
-from bench.plan import NAMESPACE, PLAN
+from bench.plan import LEASE, NAMESPACE, PLAN
 from bench.processes import ROOT, free_port
 from bench.tools import output_of
 from quotad import __version__
@@ -32,19 +32,40 @@ def _serve(site: Site) -> list[str]:
         {"secretName": f"caller_{n}", "secretId": caller.secret_id, "secretKey": caller.secret_key}
         for n, caller in enumerate(site.callers)
     ]
-    config = fill(
-        HERE / "quotad.yaml",
-        site,
-        TELEMETRY_PORT=free_port(),
-        NAMESPACE=NAMESPACE,
-        SERVICE=SERVICE_ID,
-        ENVIRONMENT=ENVIRONMENT,
-        PLAN_ID=PLAN_ID,
-        PLAN=json.dumps(_plan()),
-        SECRETS=json.dumps(secrets),
-        SECRET_IDS=json.dumps([caller.secret_id for caller in site.callers]),
-    )
-    return ["-m", "quotad", "serve", "-c", str(config)]
+    plan = {"usagePlanId": PLAN.usage_plan_id, "usagePlanName": PLAN.usage_plan_name, **plan_limits()}
+    if site.case.leases:
+        plan["lease"] = LEASE
+    values = common(site) | {
+        "WORKERS": site.case.workers,
+        "PLAN_ID": PLAN_ID,
+        "PLAN": json.dumps(plan),
+        "SECRETS": json.dumps(secrets),
+        "SECRET_IDS": json.dumps([caller.secret_id for caller in site.callers]),
+    }
+    return ["-m", "quotad", "serve", "-c", str(fill(HERE / "quotad.yaml", site, **values))]
+
+
+def common(site: Site) -> dict[str, object]:
+    """What every configuration of quotad is filled with."""
+    return {
+        "TELEMETRY_PORT": free_port(),
+        "SUPERVISED": json.dumps(site.case.supervised),
+        "STORE_SETTINGS": json.dumps(_store(site)),
+        "SERVICE": SERVICE_ID,
+        "ENVIRONMENT": ENVIRONMENT,
+    }
+
+
+def plan_limits() -> dict[str, object]:
+    """Of the bench's plan, as configuration and control records write them."""
+    return {
+        "rateRps": PLAN.rate_rps,
+        "burst": PLAN.burst,
+        "dayQuotaRequest": PLAN.day_quota_request,
+        "monthQuotaRequest": PLAN.month_quota_request,
+        "maxRequestNum": PLAN.max_request_num,
+        "scope": PLAN.scope,
+    }
 
 
 def version() -> str:
@@ -65,14 +86,11 @@ def compiled_lack() -> str:
     return "what .venv-compiled holds is not compiled" if module == "?" else ""
 
 
-def _plan() -> dict[str, object]:
-    return {
-        "usagePlanId": PLAN.usage_plan_id,
-        "usagePlanName": PLAN.usage_plan_name,
-        "rateRps": PLAN.rate_rps,
-        "burst": PLAN.burst,
-        "dayQuotaRequest": PLAN.day_quota_request,
-        "monthQuotaRequest": PLAN.month_quota_request,
-        "maxRequestNum": PLAN.max_request_num,
-        "scope": PLAN.scope,
-    }
+def _store(site: Site) -> dict[str, object]:
+    """Where it counts.
+
+    The load tool drives everything to its limit, so queues are as long as they get: a deadline of 50 ms would
+    measure how often the machine stalls.
+    """
+    where = {"embedded": {"dir": "store"}} if site.case.embedded else {"url": f"unix://{site.store_socket}"}
+    return {**where, "namespace": NAMESPACE, "deadlineMs": 5000}

@@ -1,0 +1,106 @@
+"""Row 13: what a request costs when there is much of something, against when there is little of it."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from statistics import median
+
+from bench.cases import CASES, Case
+from bench.findings import Aim, Finding, shown
+from bench.processes import descriptors
+from bench.rows.fleet import in_control
+from bench.rows.ground import OURS, Ground, peer
+from bench.stage import Act, Stage
+
+SUBJECTS = Aim(13, "CPU: 100,000 Subjects / 10", 1.3, "x")
+PLANS = Aim(13, "CPU: 1,000 plans / 1", 1.3, "x")
+CONNECTIONS = Aim(13, "CPU: 10,000 connections / 1", 1.3, "x")
+
+_RATE = 5_000
+"""Requests per second over many connections: about what one connection gets when it asks all the time."""
+_SPARE = 2_000
+"""Descriptors that a process needs for other things than its callers' connections, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """One aim, and the sizes at which CPU per request was measured."""
+
+    aim: Aim
+    sizes: tuple[int, int]
+    costs: list[tuple[float, float]]
+    """Microseconds per request at either size, of each round."""
+    note: str = ""
+
+    def finding(self, ground: Ground) -> Finding:
+        """As a line of the table."""
+        little, much = (shown(median(each)) for each in zip(*self.costs, strict=True))
+        words = f"{self.sizes[0]:,}: {little} us/request; {self.sizes[1]:,}: {much}"
+        return Finding(self.aim, ground.main, [b / a for a, b in self.costs], words + self.note)
+
+
+Measure = Callable[[], float]
+
+
+def _rounds(ground: Ground, little: Measure, much: Measure) -> list[tuple[float, float]]:
+    return [(little(), much()) for _ in range(ground.budget.small.rounds)]
+
+
+def subjects(ground: Ground, few: Stage, many: Stage) -> Grown:
+    """Ten Secrets, each a Subject, in one store; and as many as the budget says in the other."""
+    count = ground.budget.secrets
+    ours = in_control(ground.main)
+    cases = [Case(f"subjects-{n}", f"{n} Subjects", n, 32) for n in (10, count)]
+    costs = _rounds(
+        ground,
+        lambda: _cost(ground, few.serving(ours, cases[0], keep=True)),
+        lambda: _cost(ground, many.serving(ours, cases[1], keep=True), asked_at_least=count),
+    )
+    return Grown(SUBJECTS, (10, count), costs, ", each asked about once before")
+
+
+def plans(ground: Ground, one: Stage, many: Stage) -> Grown:
+    """A thousand Secrets on one plan, and on a plan of its own each."""
+    ours = in_control(ground.main)
+    case = Case("plans", "1,000 Secrets", 1_000, 32)
+    costs = _rounds(
+        ground,
+        lambda: _cost(ground, one.serving(ours, case, keep=True)),
+        lambda: _cost(ground, many.serving(ours, case, keep=True)),
+    )
+    return Grown(PLANS, (1, 1_000), costs, ", 1,000 Secrets either way")
+
+
+def connections(ground: Ground) -> Grown:
+    """One connection that asks all the time, and very many that ask as often together."""
+    count = min(ground.budget.connections, descriptors() - _SPARE)
+    costs = _rounds(ground, lambda: _steady(ground, 1), lambda: _steady(ground, count))
+    return Grown(CONNECTIONS, (1, count), costs, f", about {_RATE:,} requests/s either way")
+
+
+def _cost(ground: Ground, serving: AbstractContextManager[Act], asked_at_least: int = 0) -> float:
+    """CPU microseconds per request, driven to the limit."""
+    effort = ground.budget.small
+    with serving as act:
+        act.load(effort.warm_s)
+        while sum(load.requests for load in act.loads) < asked_at_least:
+            act.load(effort.warm_s)
+        before = act.used()
+        load = act.load(effort.measured_s)
+        used = act.used().since(before)
+    cost_us = used.proxy_s / load.requests * 1e6
+    ground.say(f"growth  {act.site.case.title}: {cost_us:.1f} us/request, {load.rps:.0f} requests/s")
+    return cost_us
+
+
+def _steady(ground: Ground, connections: int) -> float:
+    """CPU microseconds per request at about the same rate, however many connections there are."""
+    effort = ground.budget.small
+    pause_ms = connections * 1000 // _RATE if connections > 1 else 0
+    settle_s = 1 + pause_ms // 1000
+    with ground.stage.serving(peer(OURS[ground.main]), CASES["pair"]) as act:
+        cost_us = act.steady_us(settle_s + 1, effort.measured_s, connections, pause_ms)
+    ground.say(
+        f"growth  {connections} connections: {cost_us:.1f} us/request, {act.loads[0].rps:.0f} requests/s"
+    )
+    return cost_us
