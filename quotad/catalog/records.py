@@ -64,14 +64,14 @@ class BoundPlan(NamedTuple):
 def service_of(record: Record) -> Service:
     """Raises RecordError."""
     try:
-        environments = record["environments"]
+        environments, version = record["environments"], _whole(record, "modified", 0) // 1000
         return Service(
             str(record["serviceId"]),
             str(record["serviceName"]),
             str(record.get("serviceDesc", "")),
             tuple(name for name in ENVIRONMENTS if environments.get(name, {}).get("published") is True),
-            tuple(_rules(environments, _whole(record, "modified", 0) // 1000)),
-            tuple(map(_api, record.get("apis") or ())),
+            tuple(_rules(environments, version)),
+            tuple(_api(said, version) for said in record.get("apis") or ()),
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise _unreadable("service", record.get("serviceId"), error) from None
@@ -130,11 +130,15 @@ def _previous_keys(secret_id: str, record: Record, vault: Vault) -> tuple[tuple[
     )
 
 
-def _api(said: Record) -> Api:
+def _api(said: Record, version: int) -> Api:
     if said["method"] not in METHODS:
         raise ValueError("method")
     pattern_of(said["path"])
-    return Api(str(said["apiId"]), str(said["apiName"]), str(said["method"]), str(said["path"]))
+    throttles = said.get("throttles") or {}
+    rules = tuple(
+        _throttled(name, throttles[name], version) for name in ENVIRONMENTS if throttles.get(name) is not None
+    )
+    return Api(str(said["apiId"]), str(said["apiName"]), str(said["method"]), str(said["path"]), rules)
 
 
 def plan_fields(plan: UsagePlan) -> dict[str, Any]:
@@ -176,11 +180,15 @@ def _rules(environments: Record, version: int) -> Iterator[EnvironmentRule]:
         place = environments.get(name, {})
         throttle, default = place.get("throttle"), str(place.get("defaultPlan") or "")
         if throttle is not None:
-            rate = _whole(throttle, "rateRps", UNLIMITED)
-            burst = _whole(throttle, "burst", UNLIMITED)
-            yield EnvironmentRule(name, rate, rate if burst == UNLIMITED else burst, version, default)
+            yield _throttled(name, throttle, version, default)
         elif default:
             yield EnvironmentRule(name, default_plan_id=default)
+
+
+def _throttled(name: Environment, throttle: Record, version: int, default: str = "") -> EnvironmentRule:
+    rate = _whole(throttle, "rateRps", UNLIMITED)
+    burst = _whole(throttle, "burst", UNLIMITED)
+    return EnvironmentRule(name, rate, rate if burst == UNLIMITED else burst, version, default)
 
 
 def _plan(record: Record, journal: bool) -> UsagePlan:

@@ -89,6 +89,27 @@ def modify(reach: Reach, output: str, service_id: str, api_id: str, **more: Any)
 @on_records
 @_SERVICE
 @_ID
+@click.argument("environment", metavar="ENVIRONMENT")
+@click.option(
+    "--rate", type=int, required=True, metavar="N", help="Requests a second of all callers; -1: none."
+)
+@click.option("--burst", type=int, metavar="N", help="Requests at one instant (default: --rate).")
+def throttle(reach: Reach, output: str, service_id: str, api_id: str, **more: Any) -> None:
+    """Bound all callers of an Api together, in one environment.
+
+    \b
+    Example:
+      quotad api throttle service-orders01 api-ab12cd34 release --rate 50
+    """
+    path = one(SERVICES, service_id, "apis", api_id, "environments", more["environment"], "throttle")
+    values = given(rateRps=more["rate"], burst=more["burst"])
+    tell(asked(reach, lambda port: port.put(path, values)), output)
+
+
+@api.command()
+@on_records
+@_SERVICE
+@_ID
 def delete(reach: Reach, output: str, service_id: str, api_id: str) -> None:
     """Take away an Api that no plan is bound to.
 

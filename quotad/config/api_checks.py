@@ -25,6 +25,21 @@ def apis_differ(services: Mapping[int, service_schema.ServiceSection], document:
                 document.refuse((*path, "path"), f"{api.method} {api.path} is what apis[{before}] has")
 
 
+def throttles_have_places(services: Mapping[int, service_schema.ServiceSection], document: Document) -> None:
+    """An Api says once what holds in an environment, and only of those in which its service is published."""
+    for at, service in services.items():
+        published = {place.environment for place in service.environments}
+        for number, api in enumerate(service.apis):
+            first: dict[str, int] = {}
+            for place, section in enumerate(api.environments):
+                path: Path_ = ("services", at, "apis", number, "environments", place)
+                before = first.setdefault(section.environment, place)
+                if before != place:
+                    document.refuse(path, f"{section.environment} stands in environments[{before}] too")
+                if section.environment not in published:
+                    document.refuse(path, f"{service.service_id} is not published in {section.environment}")
+
+
 def apis_are_known(
     bindings: _Bindings, services: Mapping[str, service_schema.ServiceSection], document: Document
 ) -> None:

@@ -1,6 +1,6 @@
 """Sections that are each valid -> one Config: what spans several of them, and every number derived."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from quotad.config import (
@@ -34,7 +34,16 @@ from quotad.config.model import (
 )
 from quotad.config.tenant import Limits
 from quotad.config.upstream_schema import HealthSection
-from quotad.core.plans import Api, Binding, EnvironmentRule, LeaseRule, Secret, Service, UsagePlan
+from quotad.core.plans import (
+    Api,
+    Binding,
+    Environment,
+    EnvironmentRule,
+    LeaseRule,
+    Secret,
+    Service,
+    UsagePlan,
+)
 
 
 def listen_of(section: schema.ListenSection, folder: Path) -> Listen:
@@ -288,8 +297,20 @@ def service_of(section: service_schema.ServiceSection) -> Service:
         section.service_desc,
         tuple(dict.fromkeys(place.environment for place in section.environments)),
         tuple(rule for rule in dict.fromkeys(rules) if rule != EnvironmentRule(rule.environment)),
-        tuple(Api(api.api_id, api.api_name or api.api_id, api.method, api.path) for api in section.apis),
+        tuple(api_of(api, [place.environment for place in section.environments]) for api in section.apis),
     )
+
+
+def api_of(section: service_schema.ApiSection, published: Iterable[Environment]) -> Api:
+    """An Api; its own throttle is that of each environment in which nothing else is said."""
+    said = {place.environment: place.throttle for place in section.environments}
+    found = {environment: said.get(environment, section.throttle) for environment in published}
+    rules = tuple(
+        EnvironmentRule(environment, throttle.rate_rps, throttle.bucket, throttle.version)
+        for environment, throttle in found.items()
+        if throttle is not None
+    )
+    return Api(section.api_id, section.api_name or section.api_id, section.method, section.path, rules)
 
 
 def environment_rule_of(

@@ -128,6 +128,7 @@ class Linker:
         for section, field in (("services", "serviceId"), ("plans", "usagePlanId"), ("secrets", "secretId")):
             checks.unique(section, field, self._given(section, field), self._document)
         api_checks.apis_differ(services, self._document)
+        api_checks.throttles_have_places(services, self._document)
         checks.environments_have_rules(services, self._named("plans", "usagePlanId"), self._document)
         linked = self._linked_routes(routes, names)
         bindings = self._linked_bindings(names)

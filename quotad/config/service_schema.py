@@ -42,6 +42,15 @@ ApiPath = Annotated[str, Field(max_length=PATH_LENGTH), kind.Matches(PATH_PATTER
 ApiMethod = Literal["ANY", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
+class ApiEnvironmentSection(Section):
+    """What holds for all callers of one Api in an environment."""
+
+    environment: EnvironmentName
+    """release, prepub or test; the service is published there."""
+    throttle: ThrottleSection
+    """In place of the Api's."""
+
+
 class ApiSection(Section):
     """One operation of a service, to which a plan can be bound instead of an environment."""
 
@@ -53,6 +62,12 @@ class ApiSection(Section):
     """ANY: every one that no other Api of the same path has."""
     path: ApiPath
     """As the backend is asked for it; {name} stands for one segment, a last /* for whatever follows."""
+    throttle: ThrottleSection | None = None
+    """Of the Api's callers alone, in each environment; each counts for itself."""
+    environments: Annotated[list[ApiEnvironmentSection], Field(max_length=len(ENVIRONMENTS))] = Field(
+        default=[]
+    )
+    """Where something else holds for them."""
 
 
 class ServiceSection(Section):

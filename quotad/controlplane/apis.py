@@ -7,8 +7,8 @@ from quotad.controlplane.desk import Decide, Draft, State
 from quotad.controlplane.plans import check_tag, known_plan, published
 from quotad.controlplane.refusal import OperationError, Reason, invalid, no_api
 from quotad.controlplane.replica import Reach, Record
-from quotad.controlplane.services import known_service
-from quotad.controlplane.values import ApiForm, new_id, parsed
+from quotad.controlplane.services import known_service, throttle_values
+from quotad.controlplane.values import ApiForm, environment, new_id, parsed
 from quotad.core.api_paths import APIS_AT_MOST, pattern_of
 from quotad.store.control import Write
 
@@ -45,7 +45,7 @@ def modify_api(service_id: str, api_id: str, given: Mapping[str, Any], tag: str 
         if given.get("apiId", api_id) != api_id:
             raise invalid("apiId", "cannot be changed: it names the counters")
         said = {name: value for name, value in given.items() if value is not None}
-        form = parsed(ApiForm, {**old, **said, "apiId": api_id})
+        form = parsed(ApiForm, {**_said_of(old), **said, "apiId": api_id})
         check_tag(old, tag)
         api = {**old, **_said(api_id, form)}
         if api == old:
@@ -74,6 +74,41 @@ def delete_api(service_id: str, api_id: str, tag: str = "") -> Decide[None]:
         return Draft(None, draft.target, draft.writes, before=old)
 
     return decide
+
+
+def set_throttle(
+    service_id: str, api_ids: Sequence[str], place: str, given: Mapping[str, Any] | None
+) -> Decide[list[Record]]:
+    """Bound all callers of each of these Apis in an environment; None takes the bound away.
+
+    The result has the Apis as they are now, in the order in which they were named.
+    """
+
+    async def decide(state: State) -> Draft[list[Record]]:
+        before = known_service(state, service_id)
+        where, throttle = environment(place), None if given is None else throttle_values(given)
+        old = {api_id: known_api(before, api_id) for api_id in api_ids}
+        new = {api_id: _held_to(throttle, where, api) for api_id, api in old.items()}
+        found = list(new.values())
+        if new == old:
+            return Draft(found)
+        after = [new.get(each["apiId"], each) for each in apis_of(before)]
+        if len(old) == 1:
+            draft: Draft[Any] = _changed(state, before, after, *old.values(), *found)
+        else:
+            draft = _changed(state, before, after, {"apis": list(old.values())}, {"apis": found})
+        return Draft(found, draft.target, draft.writes, before=draft.before, after=draft.after)
+
+    return decide
+
+
+def _held_to(throttle: Record | None, where: str, api: Record) -> Record:
+    """With this throttle in this environment; one that has none there has no word of it."""
+    throttles = {name: each for name, each in (api.get("throttles") or {}).items() if name != where}
+    if throttle is not None:
+        throttles[where] = throttle
+    others = {name: value for name, value in api.items() if name != "throttles"}
+    return {**others, "throttles": throttles} if throttles else others
 
 
 def demote(
@@ -143,6 +178,10 @@ def known_api(service: Record, api_id: str) -> Record:
         if api["apiId"] == api_id:
             return api
     raise no_api(service["serviceId"], api_id)
+
+
+def _said_of(api: Record) -> dict[str, Any]:
+    return {name: api[name] for name in ("apiName", "method", "path")}
 
 
 def _said(api_id: str, form: ApiForm) -> dict[str, Any]:

@@ -30,6 +30,7 @@ TEXTS = {
     "unpublished": "The service is not published in this environment.",
     "not_bound": "No enforcing plan is bound for this Secret there: its requests get 403.",
     "throttle": "The throttle of the environment admits nothing: its requests get 429.",
+    "api_throttle": "The throttle of the Api admits nothing: its requests get 429.",
     "plan_disabled": "The plan is disabled: requests under it get 403.",
     "quota": "A request would be refused with 429 by this limit.",
     "in_flight": "All that is left is held by requests in flight, or ahead by sidecars: 429 may come.",
@@ -171,17 +172,22 @@ def explanation(table: Table, finding: Finding, usages: Sequence[Usage]) -> Row:
             place.service_id, place.environment, place.secret_id, finding.subject.api_id or place.api_id
         ),
         "throttle": None,
+        "apiThrottle": None,
         "shadow": None,
     }
     if finding.subject is not None:
         told["plan"] = _plan(table, finding.subject, found[finding.subject.tag])
         if not finding.reason:
             told |= _limits(told["plan"])
-    throttle = table.throttle(place.service_id, place.environment)
-    if throttle is not None:
-        told["throttle"] = {"rateRps": throttle.plan.rate_rps, "burst": throttle.plan.burst}
-        if told["admitted"] and 0 in told["throttle"].values():
-            told |= {**_verdict("throttle", "rate", None), "admitted": False}
+    throttles = {"throttle": table.throttle(place.service_id, place.environment)}
+    if place.api_id:
+        api_throttle = table.throttle(place.service_id, place.environment, place.api_id)
+        throttles = {"apiThrottle": api_throttle, **throttles}
+    for name, throttle in throttles.items():
+        if throttle is not None:
+            told[name] = {"rateRps": throttle.plan.rate_rps, "burst": throttle.plan.burst}
+            if told["admitted"] and 0 in told[name].values():
+                told |= _verdict("api_throttle" if throttle.api_id else "throttle", "rate", None)
     if finding.shadow is not None:
         shadow = _plan(table, finding.shadow, found[finding.shadow.tag])
         told["shadow"] = {**shadow, **_limits(shadow)}

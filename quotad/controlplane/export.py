@@ -67,8 +67,20 @@ def _service(record: Record) -> dict[str, Any]:
         rules = {rule: place[rule] for rule in ("throttle", "defaultPlan") if place[rule] is not None}
         if place["published"]:
             places.append({"environment": name, **rules} if rules else name)
-    apis = {"apis": [dict(api) for api in record["apis"]]} if record.get("apis") else {}
-    return {**said, "environments": places, **apis}
+    apis = [_api(api, record["environments"]) for api in record.get("apis") or ()]
+    return {**said, "environments": places, **({"apis": apis} if apis else {})}
+
+
+def _api(api: Record, environments: Record) -> dict[str, Any]:
+    """Its throttles are said where the service is published, as a file says them."""
+    said = {name: value for name, value in api.items() if name != "throttles"}
+    throttles = api.get("throttles") or {}
+    places = [
+        {"environment": name, "throttle": throttles[name]}
+        for name in ENVIRONMENTS
+        if name in throttles and environments[name]["published"]
+    ]
+    return {**said, "environments": places} if places else said
 
 
 def _plan(record: Record) -> dict[str, Any]:

@@ -122,6 +122,18 @@ class Operations:
         """Only one that no plan is bound to."""
         await self._change(asker, "DeleteApi", apis.delete_api(service_id, api_id, tag))
 
+    async def set_api_throttle(
+        self,
+        asker: Asker,
+        service_id: str,
+        api_ids: Sequence[str],
+        environment: str,
+        given: Mapping[str, Any] | None,
+    ) -> list[Record]:
+        """All or none; as they are now."""
+        decide = apis.set_throttle(service_id, api_ids, environment, given)
+        return await self._change(asker, "ModifyApiEnvironmentStrategy", decide)
+
     async def api(self, service_id: str, api_id: str) -> Record:
         """As the service's record has it."""
         return apis.known_api(await self.service(service_id), api_id)

@@ -16,6 +16,7 @@ NEEDED: dict[str, Role] = {
     "UnReleaseService": "operate",
     "ModifyServiceEnvironmentStrategy": "operate",
     "SetDefaultPlan": "operate",
+    "ModifyApiEnvironmentStrategy": "operate",
     "CreateApi": "operate",
     "ModifyApi": "operate",
     "DeleteApi": "operate",

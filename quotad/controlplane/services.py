@@ -119,7 +119,7 @@ def set_throttle(service_id: str, places: Sequence[str], given: Mapping[str, Any
 
     async def decide(state: State) -> Draft[Record]:
         before = known_service(state, service_id)
-        throttle = None if given is None else _throttle(given)
+        throttle = None if given is None else throttle_values(given)
         environments = dict(before["environments"])
         for place in places:
             where = environment(place)
@@ -129,7 +129,8 @@ def set_throttle(service_id: str, places: Sequence[str], given: Mapping[str, Any
     return decide
 
 
-def _throttle(given: Mapping[str, Any]) -> dict[str, int] | None:
+def throttle_values(given: Mapping[str, Any]) -> dict[str, int] | None:
+    """A throttle as a record has it; None: unlimited is none. Raises OperationError."""
     form = parsed(ThrottleForm, given)
     if form.rate_rps == UNLIMITED:
         return None

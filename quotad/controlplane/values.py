@@ -53,7 +53,7 @@ class ApiForm(Section):
 
 
 class ThrottleForm(Section):
-    """Requests of all callers together, in one environment of one service."""
+    """Requests of all callers together, in one environment of one service, or of one Api there."""
 
     rate_rps: kind.Rate
     """Requests a second."""

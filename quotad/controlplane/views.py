@@ -30,14 +30,20 @@ def service_view(record: Record) -> View:
         if not place["published"]:
             continue
         view[name] = "published"
-        throttle = place["throttle"]
-        if throttle is not None:
-            view[f"{name}.throttle"] = f"{throttle['rateRps']}/s, burst {throttle['burst']}"
+        if place["throttle"] is not None:
+            view[f"{name}.throttle"] = _throttle_words(place["throttle"])
         if place["defaultPlan"]:
             view[f"{name}.defaultPlan"] = place["defaultPlan"]
     for api in record.get("apis") or ():
         view[f"api {api['apiId']}"] = f"{api['method']} {api['path']} ({api['apiName']})"
+        for name, throttle in (api.get("throttles") or {}).items():
+            if record["environments"][name]["published"]:
+                view[f"api {api['apiId']}.{name}.throttle"] = _throttle_words(throttle)
     return view
+
+
+def _throttle_words(throttle: Record) -> str:
+    return f"{throttle['rateRps']}/s, burst {throttle['burst']}"
 
 
 def plan_view(record: Record) -> View:

@@ -115,13 +115,33 @@ def wanted_service(
         "created": now_us if before is None else before["created"],
         "modified": now_us,
         "environments": environments,
-        "apis": [api_fields(api) for api in service.apis],
+        "apis": _wanted_apis(service, before),
     }
 
 
-def api_fields(api: Api) -> dict[str, str]:
+def _wanted_apis(service: Service, before: Record | None) -> list[dict[str, Any]]:
+    """A throttle of an environment in which the service is not published stays, as the service's own does."""
+    old = (
+        {}
+        if before is None
+        else {each["apiId"]: each.get("throttles") or {} for each in before.get("apis") or ()}
+    )
+    wanted = []
+    for api in service.apis:
+        fields = api_fields(api)
+        kept = {
+            name: each for name, each in old.get(api.api_id, {}).items() if name not in service.environments
+        }
+        throttles = {**kept, **fields.pop("throttles", {})}
+        wanted.append({**fields, "throttles": throttles} if throttles else fields)
+    return wanted
+
+
+def api_fields(api: Api) -> dict[str, Any]:
     """An Api as a service's record has it."""
-    return {"apiId": api.api_id, "apiName": api.api_name, "method": api.method, "path": api.path}
+    fields = {"apiId": api.api_id, "apiName": api.api_name, "method": api.method, "path": api.path}
+    throttles = {rule.environment: {"rateRps": rule.rate_rps, "burst": rule.burst} for rule in api.rules}
+    return {**fields, "throttles": throttles} if throttles else fields
 
 
 def wanted_plan(

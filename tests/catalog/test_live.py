@@ -27,6 +27,9 @@ PLACES = st.sets(
     ),
     max_size=3,
 )
+THROTTLED: list[dict[str, Any]] = [
+    {}, {"throttles": {"release": {"rateRps": 3, "burst": 4}}}, {"throttles": {"test": {"rateRps": 2}}},
+]  # fmt: skip
 APIS = [{"apiId": name, "apiName": name, "method": "ANY", "path": f"/{name}"} for name in ("api-a", "api-b")]
 WRITES = st.one_of(
     st.builds(
@@ -42,7 +45,11 @@ WRITES = st.one_of(
                 }
             ),
         ),
-        apis=st.sampled_from([[], APIS[:1], APIS]),
+        apis=st.builds(
+            lambda count, said: [{**api, **more} for api, more in zip(APIS[:count], said, strict=False)],
+            st.integers(0, 2),
+            st.tuples(st.sampled_from(THROTTLED), st.sampled_from(THROTTLED)),
+        ),
     ),
     st.builds(
         lambda name, places, scope, rate: plan(name, places, scope=scope, rateRps=rate),
@@ -139,15 +146,16 @@ def test_it_equals_a_table_built_anew(commits: list[list[Write]], adopted: bool)
     assert table.secrets == expected.secrets
     for service_id in SERVICES:
         for environment in ENVIRONMENTS:
-            assert table.throttle(service_id, environment) == expected.throttle(service_id, environment)
+            for api in ("", "api-a", "api-b"):
+                place = service_id, environment, api
+                assert table.throttle(*place) == expected.throttle(*place)
+                assert dict(table.bound_shadows(*place)) == dict(expected.bound_shadows(*place))
             assert [table.has_default(service_id, environment, each) for each in SECRETS] == [
                 expected.has_default(service_id, environment, each) for each in SECRETS
             ]
-            for api in ("", "api-a", "api-b"):
-                place = service_id, environment, api
-                assert dict(table.bound_shadows(*place)) == dict(expected.bound_shadows(*place))
-            matchers = [each.apis(service_id, environment) for each in (table, expected)]
-            assert len({None if each is None else each.ids for each in matchers}) == 1
+            for matcher in (attrgetter("apis"), attrgetter("throttled_apis")):
+                matchers = [matcher(each)(service_id, environment) for each in (table, expected)]
+                assert len({None if each is None else each.ids for each in matchers}) == 1
             for found, wanted in (
                 (lookup(table)(service_id, environment, api), lookup(expected)(service_id, environment, api))
                 for api in ("", "api-a", "api-b")

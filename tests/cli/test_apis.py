@@ -2,7 +2,7 @@ from tests.support.desks import Shell
 
 
 def test_the_life_of_an_api(shell: Shell) -> None:
-    """Made, listed, changed, bound and unbound, demoted to, deleted."""
+    """Made, listed, changed, throttled, bound and unbound, demoted to, deleted."""
     service = shell.json("service", "create", "orders")["serviceId"]
     shell("service", "publish", service, "release")
     made = shell.json("api", "create", service, "/orders/{id}", "--method", "GET", "--name", "one")
@@ -13,6 +13,10 @@ def test_the_life_of_an_api(shell: Shell) -> None:
     assert shell("api", "list", service).splitlines()[1].split() == [api, "one", "GET", "/orders/{id}"]
     shell("api", "modify", service, api, "--path", "/v2/{id}")
     assert shell.json("api", "show", service, api)["path"] == "/v2/{id}"
+    bounded = shell.json("api", "throttle", service, api, "release", "--rate", "5", "--burst", "9")
+    assert bounded["environments"][0]["throttle"] == {"rateRps": 5, "burst": 9}
+    shell("api", "throttle", service, api, "release", "--rate", "-1")
+    assert shell.json("api", "show", service, api)["environments"][0]["throttle"] is None
     plan, place = shell.json("plan", "create", "free")["usagePlanId"], f"{service}/release"
     shell("bind", plan, "--at", place, "--api", api)
     assert shell("api", "delete", service, api, status=1) == ""

@@ -53,6 +53,28 @@ def test_a_throttle_of_the_service_is_that_of_each_environment() -> None:
     )
 
 
+def test_a_throttle_of_an_api_is_that_of_each_environment() -> None:
+    """Where its service is published, unless the Api says something else there; else it has none."""
+    section = service_schema.ServiceSection.model_validate(
+        {
+            "serviceId": "service-a",
+            "environments": ["test", "release"],
+            "apis": [
+                {
+                    "apiId": "api-a",
+                    "path": "/a",
+                    "throttle": {"rateRps": 5},
+                    "environments": [{"environment": "release", "throttle": {"rateRps": 1, "burst": 2}}],
+                },
+                {"apiId": "api-b", "path": "/b"},
+            ],
+        }
+    )
+    apis = build.service_of(section).apis
+    assert apis[0].rules == (EnvironmentRule("test", 5, 5), EnvironmentRule("release", 1, 2))
+    assert apis[1].rules == ()
+
+
 def test_only_environments_with_rules_have_some() -> None:
     """An environment that is only named says nothing more, in either form."""
     section = service_schema.ServiceSection.model_validate(

@@ -195,3 +195,50 @@ async def apply(desk: Operations, path: Path, *, prune: bool = True) -> list[str
     shown = await applier.plan()
     await applier.apply(shown)
     return list(map(str, shown.differences))
+
+
+async def test_an_api_s_throttle(desk: Operations) -> None:
+    """Of several Apis at once or of none; it stays when the Api changes, and goes with its last number."""
+    service_id = await service(desk, "release")
+    ids = [await api(desk, service_id, path) for path in ("/a", "/b")]
+    bounded = await desk.set_api_throttle(ADMIN, service_id, ids, "release", {"rateRps": 5})
+    assert [each["throttles"] for each in bounded] == [{"release": {"rateRps": 5, "burst": 5}}] * 2
+    (again,) = await desk.set_api_throttle(ADMIN, service_id, ids[:1], "test", {"rateRps": 1, "burst": 3})
+    assert again["throttles"] == {**bounded[0]["throttles"], "test": {"rateRps": 1, "burst": 3}}
+    changed = await desk.modify_api(ADMIN, service_id, ids[0], {"path": "/c"})
+    assert changed == {**again, "path": "/c"}
+    throttle = RecordTable(await desk.records()).throttle(service_id, "test", ids[0])
+    assert throttle is not None
+    assert (throttle.plan.rate_rps, throttle.plan.burst) == (1, 3)
+    for given in (None, {"rateRps": -1}):
+        for place in ("release", "test"):
+            await desk.set_api_throttle(ADMIN, service_id, ids, place, given)
+    assert [each.get("throttles") for each in await desk.apis(service_id)] == [None, None]
+    written = [entry for _, entry in await desk.audit(ADMIN, "", 9)]
+    named = [entry for entry in written if entry["action"] == "ModifyApiEnvironmentStrategy"]
+    assert named[-1]["target"] == f"service/{service_id}"
+    assert [each["apiId"] for each in named[-1]["after"]["apis"]] == ids
+    assert (named[-2]["target"], named[-2]["after"]) == (f"service/{service_id}/{ids[0]}", again)
+    assert len(named) == 4
+
+
+@pytest.mark.parametrize(
+    ("ids", "place", "given", "reason"),
+    [
+        (["api-none"], "release", {"rateRps": 5}, Reason.NO_API),
+        (["api-a", "api-none"], "release", {"rateRps": 5}, Reason.NO_API),
+        (["api-a"], "prod", {"rateRps": 5}, Reason.INVALID),
+        (["api-a"], "release", {}, Reason.MISSING),
+        (["api-a"], "release", {"rateRps": -2}, Reason.INVALID),
+        (["api-a"], "release", {"rateRps": 5, "dayQuotaRequest": 5}, Reason.UNKNOWN_FIELD),
+    ],
+)
+async def test_what_is_no_throttle_of_an_api(
+    desk: Operations, ids: list[str], place: str, given: dict[str, Any], reason: Reason
+) -> None:
+    """An unknown Api or environment, and what is no rate, is refused; no Api is changed."""
+    service_id = await service(desk, "release")
+    await api(desk, service_id, apiId="api-a")
+    wrong = desk.set_api_throttle(ADMIN, service_id, ids, place, given)
+    assert (await refused(wrong))[0] is reason
+    assert "throttles" not in await desk.api(service_id, "api-a")

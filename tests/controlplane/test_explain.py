@@ -12,7 +12,7 @@ from quotad.controlplane.explain import (
     parse_question,
 )
 from quotad.controlplane.usage import QueryError
-from quotad.core.plans import Binding, EnvironmentRule, Service, UsagePlan
+from quotad.core.plans import Api, Binding, EnvironmentRule, Service, UsagePlan
 from quotad.core.quota import Usage
 from quotad.core.table import PlanTable
 from tests.support.samples import NOW_US, OWN, SECRETS, SERVICE, SHARED, TABLE
@@ -192,6 +192,17 @@ def test_the_throttle_and_the_default_are_told() -> None:
     assert (told["admitted"], told["throttle"]) == (True, {"rateRps": 5, "burst": 10})
     told = ruled(EnvironmentRule("release", 0, 0))
     assert (told["admitted"], told["reason"], told["limit"]) == (False, "throttle", "rate")
+    own = replace(SERVICE, apis=(Api("api-a", "a", "GET", "/a", (EnvironmentRule("release", 0, 0),)),))
+    single = PlanTable(
+        [own],
+        [SHARED],
+        [SECRETS[0]],
+        [Binding(SHARED.usage_plan_id, ("AKIDa",), ((SERVICE.service_id, PLACE.environment),))],
+    )
+    assert explained(single, used(0))["apiThrottle"] is None
+    told = explained(single, used(0), place=replace(PLACE, api_id="api-a"))
+    assert (told["admitted"], told["reason"], told["limit"]) == (False, "api_throttle", "rate")
+    assert (told["throttle"], told["apiThrottle"]) == (None, {"rateRps": 0, "burst": 0})
     told = ruled(EnvironmentRule("release", default_plan_id=SHARED.usage_plan_id), bound=False)
     assert (told["admitted"], told["byDefault"]) == (True, True)
     assert told["plan"]["usagePlanId"] == SHARED.usage_plan_id

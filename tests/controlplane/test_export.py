@@ -44,6 +44,9 @@ async def made(desk: Operations) -> dict[str, str]:
     await desk.disable_secret(ADMIN, two)
     await desk.set_throttle(ADMIN, orders, ["release"], {"rateRps": 7})
     await desk.set_default_plan(ADMIN, orders, "release", gold)
+    api = await desk.create_api(ADMIN, orders, {"apiName": "a", "path": "/a/{id}"})
+    for where in ("release", "test"):
+        await desk.set_api_throttle(ADMIN, orders, [api["apiId"]], where, {"rateRps": 3, "burst": 4})
     await desk.bind_secrets(ADMIN, gold, [one, two])
     await desk.bind_secrets(ADMIN, shadow, [one])
     await desk.bind_secrets(ADMIN, half, [two])
@@ -63,6 +66,7 @@ async def test_what_is_written_is_nothing_new(store_server: StoreServer, tmp_pat
         before = contents(await desk.records())
         keys = [await desk.reveal_secret_keys(ADMIN, ids[name]) for name in ("one", "two")]
         assert [len(each) for each in keys] == [1, 2]
+        apis = await desk.apis(ids["orders"])
     with store_server.client() as client:
         client.flushall()
     async with operations(store_server.url) as desk:
@@ -71,6 +75,7 @@ async def test_what_is_written_is_nothing_new(store_server: StoreServer, tmp_pat
         after = contents(await desk.records())
         assert [await desk.reveal_secret_keys(ADMIN, ids[name]) for name in ("one", "two")] == keys
         assert (await desk.secret(ids["two"])).secret_desc == ODD
+        assert await desk.apis(ids["orders"]) == apis
     for name, columns in (("holder", 2), ("reach", 4), ("service", 2), ("secret", 5)):
         assert firsts(after[name], columns) == firsts(before[name], columns)
 

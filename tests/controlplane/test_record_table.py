@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from quotad.controlplane.record_table import RecentTable, RecordTable
 from quotad.controlplane.replica import Replica
 from quotad.controlplane.subjects import Sought, find
-from quotad.core.plans import ENVIRONMENTS, Binding, EnvironmentRule, Secret, Service, UsagePlan
+from quotad.core.plans import ENVIRONMENTS, Api, Binding, EnvironmentRule, Secret, Service, UsagePlan
 from quotad.core.table import PlanTable
 from quotad.store.control import Head
 
@@ -135,15 +135,25 @@ def test_what_is_not_there() -> None:
 
 
 def test_a_throttle() -> None:
-    """What holds for all callers of an environment is as a file's table has it; a default plan is none."""
+    """What holds for all callers of an environment or Api is as a file's table has it."""
     made = replica({}, {}, None)
     environments = {name: place(True, None, {"rateRps": 5, "burst": 9}) for name in ("release", "prepub")}
     environments["test"] = place(True, "shared")
     record = {"serviceId": "service-c", "serviceName": "c", "serviceDesc": "", "created": 0, "modified": 7000}
-    made.put("service", [("service-c", {**record, "environments": environments})])
+    api = {"apiId": "api-c", "apiName": "c", "method": "ANY", "path": "/c"}
+    apis = [{**api, "throttles": {"prepub": {"rateRps": 2, "burst": 2}}}]
+    made.put("service", [("service-c", {**record, "environments": environments, "apis": apis})])
     rule = EnvironmentRule("prepub", 5, 9, 7)
-    file = PlanTable([Service("service-c", "c", rules=(rule,))], [], [], [])
+    own = Api("api-c", "c", "ANY", "/c", (EnvironmentRule("prepub", 2, 2, 7),))
+    file = PlanTable([Service("service-c", "c", rules=(rule,), apis=(own,))], [], [], [])
     records = RecordTable(made)
+    assert records.throttle("service-c", "prepub", "api-c") == file.throttle("service-c", "prepub", "api-c")
+    assert records.throttle("service-c", "release", "api-c") is None
+    matcher = records.throttled_apis("service-c", "prepub")
+    assert matcher is not None
+    assert matcher.find(b"GET", b"/c") == "api-c"
+    assert records.throttled_apis("service-c", "release") is None
+    assert records.throttled_apis("service-none", "release") is None
     assert records.throttle("service-c", "prepub") == file.throttle("service-c", "prepub")
     assert records.throttle("service-c", "test") is None
 

@@ -23,6 +23,15 @@ def test_services() -> None:
     )
 
 
+def test_apis() -> None:
+    """One is told by what it is asked for and by its throttles; an unpublished environment says nothing."""
+    api = {"apiId": "a", "apiName": "n", "method": "GET", "path": "/a"}
+    throttle = {"rateRps": 5, "burst": 9}
+    after = {**SERVICE, "apis": [{**api, "throttles": {"release": throttle, "test": throttle}}]}
+    told = str(difference("service", "s", service_view({**SERVICE, "apis": [api]}), service_view(after)))
+    assert told == "~ service s: api a.release.throttle 5/s, burst 9"
+
+
 def test_plans() -> None:
     """A limit at its default is none; a burst that is the rate is none of its own."""
     assert plan_view(PLAN) == plan_view({**PLAN, "burst": 10, "version": 8, "dayQuotaRequest": -1})

@@ -65,6 +65,19 @@ def test_a_service() -> None:
     assert gone["environments"]["release"]["defaultPlan"] is None
 
 
+def test_the_throttles_of_apis() -> None:
+    """They are the file's where it publishes the service; elsewhere they stay, as the service's own do."""
+    api = Api("a", "a", "GET", "/a", (EnvironmentRule("release", 5, 9), EnvironmentRule("test", 1, 1)))
+    made = wanted_service(Service("s", "orders", "", ("release", "test"), apis=(api,)), None, [], NOW_US)
+    throttles = {"release": {"rateRps": 5, "burst": 9}, "test": {"rateRps": 1, "burst": 1}}
+    assert made["apis"][0]["throttles"] == throttles
+    bare = Api("a", "a", "GET", "/a")
+    later = wanted_service(Service("s", "orders", "", ("test",), apis=(bare,)), made, [], NOW_US)
+    assert later["apis"][0]["throttles"] == {"release": throttles["release"]}
+    none = wanted_service(Service("s", "orders", "", ("release", "test"), apis=(bare,)), made, [], NOW_US)
+    assert "throttles" not in none["apis"][0]
+
+
 def test_a_plan() -> None:
     """Its version grows with each change; a binding that stays keeps its time."""
     made = wanted_plan(UsagePlan("p", "gold"), None, [(*HERE, False, "")], NOW_US, "me")

@@ -97,6 +97,63 @@ async def test_a_throttle_is_one_for_all_callers_and_processes(
         assert await charged(store_server.url, throttle) == [passed]
 
 
+async def test_an_api_s_throttle_is_exact_beside_that_of_its_environment(
+    tmp_path: Path, store_server: StoreServer
+) -> None:
+    """Three callers, two of them of one Api, three processes: the Api gets its rate, all together theirs.
+
+    What either throttle refused is charged to no plan and to no throttle.
+    """
+    whole, single = EnvironmentRule("release", 20, 50), EnvironmentRule("release", 10, 20)
+    rest = Subject(UsagePlan("usagePlan-rest0001", "rest"), "service-orders01", "release")
+    seen: dict[bool, list[float]] = {True: [], False: []}
+
+    def reply(request: Seen) -> bytes:
+        seen[b"/lines" not in request.line].append(monotonic_s())
+        return OK
+
+    async with running_backend(reply) as backend:
+        path = configured(
+            tmp_path / "q.yaml", store_server.url, backend.port, {"rateRps": 20, "burst": 50}, "process"
+        )
+        config = json.loads(path.read_text())
+        throttle = {"rateRps": single.rate_rps, "burst": single.burst}
+        config["services"][0]["apis"] = [{"apiId": "api-order", "path": "/orders/{id}", "throttle": throttle}]
+        path.write_text(json.dumps(config))
+        async with running_quotad(path, count=3) as running:
+            own: dict[str, Counter[int]] = {}
+
+            async def counted(secret_id: str, target: bytes) -> None:
+                def enough(statuses: Counter[int]) -> bool:
+                    own[secret_id] = statuses
+                    # Beside endless others the Api's requests, which ask once more, hardly come first.
+                    return len(seen[b"/lines" not in target]) >= 35
+
+                request = request_of(secret_id).replace(b"/orders/1", target)
+                await storm(ports(running), request, 2, enough)
+
+            targets = (b"/orders/1", b"/orders/2?a=b", b"/orders/1/lines")
+            await asyncio.gather(*map(counted, CALLERS, targets))
+        passed = {name: each[200] for name, each in own.items()}
+        assert {status for each in own.values() for status in each} == {200, 429}
+        assert [len(seen[True]), len(seen[False])] == [
+            passed["AKIDcaller"] + passed["AKIDsecond"],
+            passed["AKIDthird0"],
+        ]
+        for rule, times in ((single, seen[True]), (whole, sorted(seen[True] + seen[False]))):
+            for place, at in enumerate(times):
+                assert place + 1 <= rule.burst + rule.rate_rps * (at - times[0] + 1)
+        throttles = [
+            throttle_of("service-orders01", rule, api) for rule, api in ((single, "api-order"), (whole, ""))
+        ]
+        assert await charged(store_server.url, SUBJECT, rest, *throttles) == [
+            passed["AKIDcaller"],
+            passed["AKIDsecond"] + passed["AKIDthird0"],
+            len(seen[True]),
+            sum(passed.values()),
+        ]
+
+
 async def test_a_nonce_passes_once_in_the_whole_fleet(tmp_path: Path, store_server: StoreServer) -> None:
     """The same signed request, sent to three processes at once and again later, reaches the backend once."""
     async with running_backend() as backend:

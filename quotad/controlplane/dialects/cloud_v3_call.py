@@ -103,9 +103,9 @@ def environment(name: str) -> Field:
     return Field(name, required=True, options=tuple(ENVIRONMENTS), code=_INVALID_ENV)
 
 
-def environments(name: str) -> Field:
-    """The same for several."""
-    return Field(name, "texts", required=True, most=3, options=tuple(ENVIRONMENTS), code=_INVALID_ENV)
+def environments(name: str, *, required: bool = True) -> Field:
+    """The same for several; absent where not ``required``: all of them."""
+    return Field(name, "texts", required=required, most=3, options=tuple(ENVIRONMENTS), code=_INVALID_ENV)
 
 
 def filters(names: tuple[str, ...], missing: str = "") -> Field:

@@ -95,6 +95,11 @@ def service_view(replica: Replica, service: Record) -> ServiceView:
     return ServiceView(service, bound)
 
 
+def rate_of(throttle: Record | None) -> int:
+    """What a throttle admits a second; -1 without one."""
+    return UNLIMITED if throttle is None else int(throttle["rateRps"])
+
+
 def published(service: Record) -> list[str]:
     """The environments that can be called."""
     return [each for each in ENVIRONMENTS if service["environments"][each]["published"]]
@@ -245,9 +250,22 @@ STRATEGY: tuple[Shown, ...] = (
     *ENVIRONMENT,
     Shown(
         "Strategy",
-        lambda each: each[1]["throttle"]["rateRps"] if each[1]["throttle"] else UNLIMITED,
+        lambda each: rate_of(each[1]["throttle"]),
         "different",
         "-1 where the environment has no throttle",
     ),
     Shown("MaxStrategy", lambda _: RATE_AT_MOST, "different", "quotad's own bound"),
+)
+
+API_STRATEGY: tuple[Shown, ...] = (
+    *through(lambda each: each[0], API_STATUS),
+    Shown(
+        "EnvironmentStrategySet",
+        lambda each: [
+            {"EnvironmentName": name, "Quota": rate_of((each[0].get("throttles") or {}).get(name))}
+            for name in each[1]
+        ],
+        "different",
+        "of each environment EnvironmentName and Quota, which is -1 where the Api has no throttle",
+    ),
 )

@@ -100,11 +100,32 @@ async def _unrelease(call: Call) -> bool:
 
 
 async def _throttle(call: Call) -> bool:
-    rate = call.values["Strategy"]
-    given = None if rate == UNLIMITED else {"rateRps": rate}
     places = call.values["EnvironmentNames"]
-    await call.operations.set_throttle(call.asker, call.record["serviceId"], places, given)
+    await call.operations.set_throttle(call.asker, call.record["serviceId"], places, _given(call))
     return True
+
+
+def _given(call: Call) -> dict[str, int] | None:
+    rate = call.values["Strategy"]
+    return None if rate == UNLIMITED else {"rateRps": rate}
+
+
+async def _api_throttle(call: Call) -> bool:
+    api_ids, place = call.values["ApiIds"], call.values["EnvironmentName"]
+    await call.operations.set_api_throttle(call.asker, call.record["serviceId"], api_ids, place, _given(call))
+    return True
+
+
+async def _api_strategies(call: Call) -> dict[str, Any]:
+    service_id, api_id = call.record["serviceId"], call.values.get("ApiId")
+    if api_id:
+        found = [await call.operations.api(service_id, api_id)]
+    else:
+        found = await call.operations.apis(service_id)
+    named, page = call.values.get("EnvironmentNames") or ENVIRONMENTS, call.page
+    places = [each for each in ENVIRONMENTS if each in named]
+    shown = [shape(rows.API_STRATEGY, (api, places)) for api in found[page.offset : page.offset + page.limit]]
+    return {"TotalCount": len(found), "ApiEnvironmentStrategySet": shown}
 
 
 async def _environments(call: Call) -> dict[str, Any]:
@@ -193,6 +214,25 @@ SERVICE_ACTIONS: tuple[Action, ...] = (
         _strategies,
         rows.STRATEGY,
         ("TotalCount", "EnvironmentList"),
+        reads=True,
+    ),
+    Action(
+        "ModifyApiEnvironmentStrategy",
+        (SERVICE_ID, _STRATEGY, _ENVIRONMENT, Field("ApiIds", "texts", required=True)),
+        _api_throttle,
+        note="-1 takes the throttle away; all Apis or none",
+    ),
+    Action(
+        "DescribeApiEnvironmentStrategy",
+        (
+            SERVICE_ID,
+            environments("EnvironmentNames", required=False),
+            Field("ApiId", note="this one only"),
+            *PAGING,
+        ),
+        _api_strategies,
+        rows.API_STRATEGY,
+        ("TotalCount", "ApiEnvironmentStrategySet"),
         reads=True,
     ),
 )

@@ -6,11 +6,13 @@ from quotad.controlplane.operations import Operations
 from quotad.controlplane.replica import Record, tag_of
 from quotad.controlplane.rest import forms, shapes
 from quotad.controlplane.rest.route import Answer, Body, Call, Route
-from quotad.controlplane.values import ApiForm
+from quotad.controlplane.values import ApiForm, ThrottleForm
 
 _APIS = "/v1/services/{serviceId}/apis"
 _ONE = _APIS + "/{apiId}"
 _SEARCHED = ("apiId", "apiName", "path")
+_THROTTLE = _ONE + "/environments/{environment}/throttle"
+_STRATEGY = "ModifyApiEnvironmentStrategy"
 
 
 class Apis:
@@ -32,6 +34,10 @@ class Apis:
                   body=changes, tagged=True, matched=True, current_tag=self._tag),
             Route("DELETE", _ONE, "DeleteApi", "Take away an Api that no plan is bound to", self._delete,
                   matched=True, current_tag=self._tag),
+            Route("PUT", _THROTTLE, _STRATEGY, "Bound all callers of an Api together", self._throttle,
+                  shapes.Api, body=Body(ThrottleForm), tagged=True),
+            Route("DELETE", _THROTTLE, _STRATEGY, "Take that bound away", self._unthrottle, shapes.Api,
+                  tagged=True),
         ]  # fmt: skip
 
     async def _list(self, call: Call) -> Answer:
@@ -57,6 +63,17 @@ class Apis:
         named = call.path["serviceId"], call.path["apiId"]
         await self._operations.delete_api(call.asker, *named, call.tag)
         return Answer()
+
+    async def _throttle(self, call: Call) -> Answer:
+        return await self._set_throttle(call, call.body)
+
+    async def _unthrottle(self, call: Call) -> Answer:
+        return await self._set_throttle(call, None)
+
+    async def _set_throttle(self, call: Call, given: Mapping[str, object] | None) -> Answer:
+        service_id, api_id, environment = (call.path[name] for name in ("serviceId", "apiId", "environment"))
+        found = await self._operations.set_api_throttle(call.asker, service_id, [api_id], environment, given)
+        return _answer(found[0])
 
     async def _tag(self, path: Mapping[str, str]) -> str:
         return tag_of(await self._operations.api(path["serviceId"], path["apiId"]))

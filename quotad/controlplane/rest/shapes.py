@@ -37,7 +37,7 @@ class Listed(Section):
 
 
 class Throttle(Section):
-    """A bound on all callers of an environment together."""
+    """A bound on all callers of an environment together, or of one Api there."""
 
     rate_rps: int
     burst: int
@@ -55,6 +55,13 @@ class EnvironmentState(Section):
     default_plan: str | None
 
 
+class ApiEnvironment(Section):
+    """What holds for the callers of an Api in one environment."""
+
+    environment: EnvironmentName
+    throttle: Throttle | None
+
+
 class Api(Section):
     """One operation of a service."""
 
@@ -62,6 +69,7 @@ class Api(Section):
     api_name: str
     method: Literal["ANY", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
     path: str
+    environments: list[ApiEnvironment]
 
 
 class ApiList(Listed):
@@ -298,7 +306,11 @@ def service(record: Record) -> dict[str, Any]:
 
 def api(record: Record) -> dict[str, Any]:
     """See ``Api``."""
-    return {name: record[name] for name in ("apiId", "apiName", "method", "path")}
+    throttles = record.get("throttles") or {}
+    return {
+        **{name: record[name] for name in ("apiId", "apiName", "method", "path")},
+        "environments": [{"environment": name, "throttle": throttles.get(name)} for name in ENVIRONMENTS],
+    }
 
 
 def _environment(name: str, state: Record) -> dict[str, Any]:

@@ -188,6 +188,8 @@ class PlaceExplanation(Verdict):
     plan: PlanNow | None
     throttle: Rate | None
     """What all callers of the environment together are held to."""
+    api_throttle: Rate | None
+    """The same of the Api that was asked for."""
     shadow_plan: Annotated[ShadowNow | None, Field(alias="shadow")]
 
 

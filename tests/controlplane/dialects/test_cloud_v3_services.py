@@ -1,5 +1,9 @@
 """Every action on services and environments, through the cloud's own client."""
 
+from typing import Any
+
+import pytest
+
 from tests.support.desk import ADMIN, plan
 from tests.support.dialects import Cloud, DialectPort
 
@@ -91,6 +95,72 @@ async def test_throttles(cloud: Cloud) -> None:
     assert code == "InvalidParameterValue.RangeExceeded"
     code = await cloud.code(modify, ServiceId=service_id, Strategy=5, EnvironmentNames=["prod"])
     assert code == "InvalidParameterValue.InvalidEnv"
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_throttles_of_apis(port: DialectPort, asynchronous: bool) -> None:
+    """Set for several Apis at once or for none, shown by Api and environment, and taken away with -1."""
+    cloud = port.cloud(asynchronous=asynchronous)
+    service_id = await made(cloud)
+    ids = []
+    for name in ("a", "b", "c"):
+        given = {"apiName": name, "path": f"/{name}/{{id}}", "method": "GET"}
+        ids.append((await port.desk.create_api(ADMIN, service_id, given))["apiId"])
+    modify = {"ServiceId": service_id, "EnvironmentName": "release", "Strategy": 50, "ApiIds": ids[:2]}
+    assert await cloud.result("ModifyApiEnvironmentStrategy", **modify) is True
+
+    async def shown(**more: Any) -> dict[str, dict[str, int]]:
+        page = await cloud.result("DescribeApiEnvironmentStrategy", ServiceId=service_id, **more)
+        return {
+            row["ApiId"]: {each["EnvironmentName"]: each["Quota"] for each in row["EnvironmentStrategySet"]}
+            for row in page["ApiEnvironmentStrategySet"]
+        }
+
+    bounded, free = ({"release": rate, "prepub": -1, "test": -1} for rate in (50, -1))
+    assert await shown() == {ids[0]: bounded, ids[1]: bounded, ids[2]: free}
+    assert await shown(EnvironmentNames=["test", "release"], ApiId=ids[1]) == {
+        ids[1]: {"release": 50, "test": -1}
+    }
+    page = await cloud.result("DescribeApiEnvironmentStrategy", ServiceId=service_id, Limit=1, Offset=1)
+    (row,) = page["ApiEnvironmentStrategySet"]
+    assert (page["TotalCount"], row["ApiId"], row["ApiName"]) == (3, ids[1], "b")
+    assert (row["Path"], row["Method"]) == ("/b/{id}", "GET")
+    assert (await port.desk.api(service_id, ids[0]))["throttles"] == {"release": {"rateRps": 50, "burst": 50}}
+    assert await cloud.result("ModifyApiEnvironmentStrategy", **{**modify, "Strategy": -1}) is True
+    assert await shown(ApiId=ids[0]) == {ids[0]: free}
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_what_is_no_throttle_of_an_api(port: DialectPort, asynchronous: bool) -> None:
+    """Each thing that can be wrong has its code, and changes no Api."""
+    cloud = port.cloud(asynchronous=asynchronous)
+    service_id = await made(cloud)
+    api_id = (await port.desk.create_api(ADMIN, service_id, {"apiName": "a", "path": "/a"}))["apiId"]
+    right = {"ServiceId": service_id, "EnvironmentName": "test", "Strategy": 5, "ApiIds": [api_id]}
+    for wrong, code in (
+        ({"ServiceId": "service-no"}, "ResourceNotFound.InvalidService"),
+        ({"ApiIds": [api_id, "api-no"]}, "ResourceNotFound.InvalidApi"),
+        ({"ApiIds": []}, "MissingParameter"),
+        ({"EnvironmentName": "prod"}, "InvalidParameterValue.InvalidEnv"),
+        ({"Strategy": 0}, "InvalidParameterValue.RangeExceeded"),
+        ({"Strategy": 2**31}, "InvalidParameterValue.RangeExceeded"),
+        ({"Strategy": "fast"}, "InvalidParameter"),
+        ({"Strategy": None}, "MissingParameter"),
+    ):
+        assert await cloud.code("ModifyApiEnvironmentStrategy", **{**right, **wrong}) == code
+    asked = {"ServiceId": service_id}
+    for wrong, code in (
+        ({"ServiceId": "service-no"}, "ResourceNotFound.InvalidService"),
+        ({"ApiId": "api-no"}, "ResourceNotFound.InvalidApi"),
+        ({"EnvironmentNames": ["Release"]}, "InvalidParameterValue.InvalidEnv"),
+        ({"Limit": 101}, "InvalidParameterValue.LimitExceeded"),
+        ({"ServiceId": None}, "MissingParameter"),
+    ):
+        assert await cloud.code("DescribeApiEnvironmentStrategy", **{**asked, **wrong}) == code
+    reader = port.cloud("AKIDread", asynchronous=asynchronous)
+    assert await reader.code("ModifyApiEnvironmentStrategy", **right) == "UnauthorizedOperation"
+    assert await reader.result("DescribeApiEnvironmentStrategy", **asked)
+    assert "throttles" not in await port.desk.api(service_id, api_id)
 
 
 async def test_lists(cloud: Cloud) -> None:

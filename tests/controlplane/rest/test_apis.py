@@ -62,3 +62,32 @@ async def test_plans_are_bound_to_apis(port: OfficePort) -> None:
     assert done == {"usagePlanIds": [plan]}
     rows = (await port.done("GET", f"{bind}?serviceId={service}"))["bindings"]
     assert sorted(each["apiId"] for each in rows) == sorted(ids)
+
+
+async def test_an_api_is_throttled(port: OfficePort) -> None:
+    """In one environment, until it is taken away; what is no rate and who is no Api is refused."""
+    service = (await made(port, "services", serviceName="s"))["serviceId"]
+    api = (await made(port, f"services/{service}/apis", apiName="a", path="/a"))["apiId"]
+    path = f"/v1/services/{service}/apis/{api}/environments/release/throttle"
+    answer = await port.ask("PUT", path, json={"rateRps": 5})
+    states = [
+        {"environment": "release", "throttle": {"rateRps": 5, "burst": 5}},
+        {"environment": "prepub", "throttle": None},
+        {"environment": "test", "throttle": None},
+    ]
+    assert (answer.status_code, answer.json()["environments"]) == (200, states)
+    assert answer.json() == await port.done("GET", f"/v1/services/{service}/apis/{api}")
+    renamed = await port.ask(
+        "PATCH", path.partition("/environments")[0],
+        headers={"If-Match": answer.headers["ETag"]}, json={"apiName": "b"},
+    )  # fmt: skip
+    assert (renamed.json()["apiName"], renamed.json()["environments"]) == ("b", states)
+    place = {"serviceId": service, "environment": "release", "secretId": "AKIDnobody", "apiId": api}
+    told = await port.done("GET", "/v1/explain", params=place)
+    assert (told["throttle"], told["apiThrottle"]) == (None, {"rateRps": 5, "burst": 5})
+    for wrong in ({}, {"rateRps": -2}, {"rateRps": 5, "burst": "x"}, {"rps": 5}):
+        await port.refused(400, "PUT", path, json=wrong)
+    other = path.replace(api, "api-none")
+    assert (await port.refused(404, "PUT", other, json={"rateRps": 5}))["code"] == "unknown_api"
+    assert (await port.done("DELETE", path))["environments"][0]["throttle"] is None
+    await port.refused(404, "DELETE", other)
