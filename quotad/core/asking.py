@@ -45,7 +45,9 @@ def knows_token(fields: RequestFields, token: str) -> bool:
 
 
 def asked(line: RequestLine, fields: RequestFields, rules: Authorize) -> Asked:
-    """Which request is asked about. Raises HeadError: it is not said, or said twice."""
+    """Which request is asked about. Raises HeadError: it is not said, or said twice, or carries a forgery."""
+    if b"_" in fields.block and any(_is_forged(name) for name, _ in fields.pairs()):
+        raise HeadError("bad_request")
     rest = line.target.removeprefix(ASK)
     if rest == line.target:
         raise HeadError("asked_badly")
@@ -58,6 +60,14 @@ def asked(line: RequestLine, fields: RequestFields, rules: Authorize) -> Asked:
     if rules.host_header:
         host = _said(fields, rules.host_header)
     return Asked(b"%b %b HTTP/1.1" % (method, target), host)
+
+
+def _is_forged(name: bytes) -> bool:
+    """Whether a backend behind CGI or WSGI would take this field for one that is ours.
+
+    On the callers' port such a field is dropped; the proxy would pass it on, so here it is refused.
+    """
+    return b"_" in name and name.replace(b"_", b"-").startswith((b"x-quotad-", b"x-request-id"))
 
 
 def _said(fields: RequestFields, name: str) -> bytes:

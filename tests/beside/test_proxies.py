@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 from pathlib import Path
@@ -35,6 +35,8 @@ TELLING = [KINDS[0], KINDS[3]]
 """Those that can say how a request ended."""
 
 AT_ONCE = 12
+Changes = Sequence[tuple[str, str]]
+"""What stands otherwise in the file, and how."""
 
 
 @dataclass
@@ -73,19 +75,22 @@ class Beside:
         return usage.day_charged, usage.day_open
 
 
-def configuration(folder: Path, shape: str, store_url: str, plan: str, more: str = "") -> Path:
+def configuration(
+    folder: Path, shape: str, store_url: str, plan: str, more: str = "", changes: Changes = ()
+) -> Path:
     """docs/beside/quotad.yaml on free ports, with a plan of the test's."""
     text = (BESIDE / "quotad.yaml").read_text(encoding="utf-8")
+    text += 'listen: {address: "127.0.0.1:0"}\ntelemetry: {accessLog: ""}\n'
     for said, meant in (
         ("127.0.0.1:8081", "127.0.0.1:0"),
         ("${SHAPE}", f"{shape}{more}"),
         ("redis://127.0.0.1:6379/0", store_url),
         ("${ACME_SECRET_KEY}", SECRET.secret_key.decode()),
         ("dayQuotaRequest: 1000", plan),
+        *changes,
     ):
         assert said in text
         text = text.replace(said, meant)
-    text += 'listen: {address: "127.0.0.1:0"}\ntelemetry: {accessLog: ""}\n'
     path = folder / "quotad.yaml"
     path.write_text(text.replace("store: {url", "store: {deadlineMs: 5000, url"), encoding="utf-8")
     return path
@@ -93,7 +98,7 @@ def configuration(folder: Path, shape: str, store_url: str, plan: str, more: str
 
 @contextlib.asynccontextmanager
 async def beside(
-    kind: Kind, folder: Path, store_url: str, plan: str, more: str = ""
+    kind: Kind, folder: Path, store_url: str, plan: str, more: str = "", changes: Changes = ()
 ) -> AsyncIterator[Beside]:
     """All three, running; the backend answers what a path's end says: /orders/503, else 200."""
 
@@ -101,7 +106,7 @@ async def beside(
         status = seen.line.split(b" ")[1][-3:]
         return OK.replace(b"200 OK", status + b" As Asked") if status.isdigit() else OK
 
-    config = configuration(folder, kind.shape, store_url, plan, more)
+    config = configuration(folder, kind.shape, store_url, plan, more, changes)
     async with (
         running_backend(reply) as backend,
         running_quotad(config) as (quotad,),

@@ -140,3 +140,12 @@ def test_refusals_for_others() -> None:
         made = refusal_for(answer, shape)
         assert made.replace(b"X-Quotad-Status: 429\r\n", b"") == answer
     assert refusal_for(b"no answer", "nginx") == b"no answer"
+
+
+@pytest.mark.parametrize("name", ["X_Quotad_Secret_Id", "x-quotad_plan-id", "X_Request_Id", "X-Request_Id"])
+def test_what_some_backends_take_for_ours_is_refused(name: str) -> None:
+    """A proxy would pass it on; fields with other underscores are the caller's own business."""
+    assert asked(*question(b"GET /authorize/ HTTP/1.1", b"X_Own: a\r\n"), ENVOY).host == b"api.test"
+    with pytest.raises(HeadError) as raised:
+        asked(*question(b"GET /authorize/ HTTP/1.1", f"{name}: a\r\n".encode()), ENVOY)
+    assert raised.value.key == "bad_request"
