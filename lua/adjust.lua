@@ -12,12 +12,16 @@
 
 --@include layout
 --@include clock
+--@include calls
+--@include terms
+--@include total
 --@include subject
 --@include past
 --@rare keep
 --@include save
 --@include windows
 --@include adjusted
+--@include rules
 --@include bucket
 --@include entry
 --@include present
@@ -97,10 +101,10 @@ end
 local function adjust(key, total_key, packed, plans, hold, time)
   local plan, kind, version, window, amount, stop = decode(ADJUSTMENT, packed)
   local terms = plans[plan]
-  local state = load(key, total_key, 'a', terms[RELEASE], time)
+  local state = load(key, total_key, call('HGET', key, 'a'), terms[RELEASE], time)
   local now = math.max(time, state[LAST])
   local limits = limits_of(state, key, terms)
-  refill(state, bounds_of(state, total_key, limits, now), now)
+  fill(state, bounds_of(state, total_key, limits, now), now)
   if not roll(state, terms, now) then error('ERR quotad: the windows sent do not contain the present', 0) end
   end_hour(state, now)
   local adjusted, changed = read_adjusted(total_key), nil

@@ -44,11 +44,10 @@ end
 -- Units of the current day that its Sidecar may still spend.
 local function outstanding(state, entry)
   if entry[CURRENT + SHARE_DAY_END] ~= state[DAY_END] then return 0 end
-  return entry[AHEAD] - math.max(entry[SPENT] + entry[RETURNED], entry[ENDED])
+  return leased_of(entry[AHEAD], entry[SPENT], entry[RETURNED], entry[ENDED])
 end
 
--- Records the numbers sent for one day, if it is a kept one. Numbers only grow, and never above what
--- there is to close or to give back.
+-- Records the numbers sent for one day, if it is a kept one.
 local function settle(state, entry, day_end, closed, given_back)
   if closed == 0 and given_back == 0 then return end
   local share
@@ -59,13 +58,9 @@ local function settle(state, entry, day_end, closed, given_back)
   else
     return
   end
-  local at_once = entry[share + SHARE_AT_ONCE]
   local old_closed, old_given_back = entry[share + SHARE_CLOSED], entry[share + SHARE_GIVEN_BACK]
-  local holds = entry[share + SHARE_GRANTED] - at_once
-  if closed > holds then closed = holds end
-  if closed < old_closed then closed = old_closed end
-  if given_back > at_once + closed then given_back = at_once + closed end
-  if given_back < old_given_back then given_back = old_given_back end
+  closed, given_back = settled(entry[share + SHARE_GRANTED], entry[share + SHARE_AT_ONCE],
+    old_closed, old_given_back, closed, given_back)
   local d_closed, d_given_back = closed - old_closed, given_back - old_given_back
   if d_closed == 0 and d_given_back == 0 then return end
   entry[share + SHARE_CLOSED], entry[share + SHARE_GIVEN_BACK] = closed, given_back
@@ -78,20 +73,17 @@ local function end_lease(state, entry)
   entry[ENDED] = entry[AHEAD]
 end
 
--- Records what became of leased units. What is told first is told of those whose lease has ended: they
--- are as good as spent, and free no token.
+-- Records what became of leased units.
 local function settle_lease(state, entry, limits, spent, returned, now)
   if entry[AHEAD] == 0 then return end
   if entry[LEASE_END] <= now then end_lease(state, entry) end
   local before = outstanding(state, entry)
-  local untold = math.max(0, entry[ENDED] - entry[SPENT] - entry[RETURNED])
-  spent = math.min(math.max(spent, entry[SPENT]), entry[AHEAD] - entry[RETURNED])
-  returned = math.min(math.max(returned, entry[RETURNED]), entry[AHEAD] - spent)
-  local came_back = returned - entry[RETURNED] - untold
-  entry[SPENT], entry[RETURNED] = spent, returned
+  local came_back
+  entry[SPENT], entry[RETURNED], came_back =
+    told(entry[AHEAD], entry[ENDED], entry[SPENT], entry[RETURNED], spent, returned)
   state[LEASED] = state[LEASED] + outstanding(state, entry) - before
   if came_back > 0 and state[TOKENS] >= 0 then
-    state[TOKENS] = math.min(state[TOKENS] + came_back * TOKEN_U, capacity(state, limits))
+    state[TOKENS] = math.min(state[TOKENS] + came_back * TOKEN_U, capacity(limits[BURST], state[LEASED]))
   end
 end
 

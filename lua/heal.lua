@@ -79,7 +79,7 @@ local function restore_lease(state, entry, terms, bounds, day_end, ahead, spent,
   returned = math.min(math.max(returned, entry[RETURNED]), ahead - spent)
   entry[AHEAD], entry[SPENT], entry[RETURNED] = ahead, spent, returned
   state[LEASED] = state[LEASED] + outstanding(state, entry) - before
-  if state[TOKENS] > 0 then state[TOKENS] = math.min(state[TOKENS], capacity(state, bounds)) end
+  if state[TOKENS] > 0 then state[TOKENS] = math.min(state[TOKENS], capacity(bounds[BURST], state[LEASED])) end
   if outstanding(state, entry) == 0 then return end
   entry[LEASE_END] = now + terms[LEASE_TTL]
   if state[LEASES_END] == 0 then state[LEASES_END] = entry[LEASE_END] end

@@ -8,6 +8,7 @@
 
 --@include layout
 --@include clock
+--@include calls
 --@include subject
 --@include past
 --@include failure

@@ -46,6 +46,7 @@ local ENTRY = '<ddddddddddddd'
 local ENTRY_BYTES = 104
 local ENTRY_STORED = 13
 local LEASED_ENTRY = '<dddddddddddddddddd'
+local LEASED_ENTRY_BYTES = 144
 local LEASED_ENTRY_STORED = 18
 local OWN_GENERATION = 1
 local OWN_NUMBER = 2
@@ -122,7 +123,7 @@ local SEEN_DAY_USED = 7
 local SEEN_MONTH_END = 8
 local SEEN_MONTH_USED = 9
 local SEEN_TOTAL_USED = 10
-local ANSWER = '<i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8'
+local ANSWER = '<lllllllllllllllllllllllllllll'
 local USAGE = '<i8i8i8i8i8i8i8i8i8i8i8i8i8'
 
 -- core.quota.AnswerStatus and core.quota.Limit.

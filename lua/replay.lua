@@ -11,12 +11,16 @@
 
 --@include layout
 --@include clock
+--@include calls
+--@include terms
+--@include total
 --@include subject
 --@include past
 --@rare keep
 --@include save
 --@include windows
 --@include adjusted
+--@include rules
 --@include bucket
 --@include entry
 --@include present
@@ -53,14 +57,14 @@ end
 local function replay(key, total_key, id, packed, plans, hold, time)
   local plan, day_end, total = decode(RECORD, packed)
   local terms = plans[plan]
-  local state = load(key, total_key, id, terms[RELEASE], time)
+  local state = load(key, total_key, call('HGET', key, 'a'), terms[RELEASE], time)
   local now = math.max(time, state[LAST])
   local mark, field = mark_key(total_key), id .. encode('<d', day_end)
   local known = call('HGET', mark, field)
   local units = total - (known and decode('<d', known) or 0)
   if units > 0 then
     local limits = limits_of(state, key, terms)
-    refill(state, bounds_of(state, total_key, limits, now), now)
+    fill(state, bounds_of(state, total_key, limits, now), now)
     if not roll(state, terms, now) then
       error('ERR quotad: the windows sent do not contain the present', 0)
     end

@@ -9,19 +9,13 @@
 -- Order, units and meaning of every number: README.md.
 
 --@include layout
+--@include calls
 --@include clock
---@include subject
---@include past
---@rare keep
---@include save
---@include windows
---@include adjusted
+--@include terms
+--@include total
+--@include rules
 --@include bucket
---@include entry
---@include forgotten
---@rare heal
---@include decide
---@include failure
+--@rare refusal
+--@rare serve
+local deciding = true
 --@include batch
-
-return run(true)

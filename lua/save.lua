@@ -1,14 +1,5 @@
 -- How a Subject is written.
 
-local function save_total(state, total_key, now)
-  local packed = encode(TOTAL_FORMAT, unpack(state, TOTAL, TOTAL + GIVEN_BACK))
-  if state[TOTAL_KEPT] == 1 then
-    call('SET', total_key, packed)
-  else
-    call('SET', total_key, packed, 'PXAT', milliseconds(now + TOTAL_LIFE_US))
-  end
-end
-
 local function in_portions(command, key, items)
   for i = 1, #items, 1000 do call(command, key, unpack(items, i, math.min(i + 999, #items))) end
 end
@@ -34,6 +25,6 @@ local function save(state, entry, key, total_key, id, limits, hold, now)
   if month_rolled then
     call('PEXPIREAT', key, milliseconds(state[MONTH_END] + hold + DAY_US))
   end
-  if writes_total then save_total(state, total_key, now) end
+  if writes_total then keep_total(total_key, kept, now, unpack(state, TOTAL, TOTAL + GIVEN_BACK)) end
   if noted then keep(total_key, now) end
 end

@@ -4,18 +4,13 @@
 -- KEYS, ARGV and reply as in reserve.lua. A Subject without a hash answers generation 0.
 
 --@include layout
+--@include calls
 --@include clock
---@include subject
---@include past
---@rare keep
---@include save
---@include windows
---@include adjusted
+--@include terms
+--@include total
+--@include rules
 --@include bucket
---@include entry
---@include forgotten
---@rare heal
---@include failure
+--@rare refusal
+--@rare serve
+local deciding = false
 --@include batch
-
-return run(false)

@@ -1,7 +1,5 @@
 -- What a Subject's keys hold: how they are read and how they are written.
 
-local call, encode, decode = redis.call, struct.pack, struct.unpack
-
 -- What the present Subject's save has to do beyond the usual.
 local found, month_rolled, total_moved, gone, overdue, healed, noted
 
@@ -48,16 +46,12 @@ local function read_state(packed, key)
   error('ERR quotad: unknown format of ' .. key, 0)
 end
 
--- The Subject's state, and the Entry of this name as stored or false.
-local function load(key, total_key, id, release, now)
-  local stored = call('HMGET', key, 'a', id)
+-- The Subject's state, of what its hash holds.
+local function load(key, total_key, packed, release, now)
   month_rolled, total_moved, gone, overdue, healed, noted = false, false, false, false, false, false
-  if not stored[1] then
-    found = false
-    return begin(total_key, release, now), false
-  end
-  found = true
-  return read_state(stored[1], key), stored[2]
+  found = packed and true
+  if not found then return begin(total_key, release, now) end
+  return read_state(packed, key)
 end
 
 -- The limits of the plan that decides: the caller's own, or the stored ones of a higher plan version.
@@ -66,17 +60,7 @@ local function limits_of(state, key, terms)
   return {decode(LIMITS, call('HGET', key, 'p'))}
 end
 
-local function milliseconds(us)
-  return string.format('%.0f', math.floor(us / 1000))
-end
-
 local function pack_entry(entry)
   if entry[AHEAD] == 0 then return encode(ENTRY, unpack(entry, 1, ENTRY_STORED)) end
   return encode(LEASED_ENTRY, unpack(entry, 1, LEASED_ENTRY_STORED))
-end
-
-local function read_terms(packed)
-  local terms = {decode(TERMS, packed)}
-  if terms[BURST] < 0 then terms[BURST] = terms[RATE] end
-  return terms
 end

@@ -6,6 +6,7 @@
 
 --@include layout
 --@include clock
+--@include calls
 --@include subject
 --@include adjusted
 --@include present

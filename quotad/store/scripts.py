@@ -3,8 +3,9 @@
 A verb is one file of ``lua/``; a line ``--@include name`` in it is replaced by ``name.lua``, and then
 each constant (``local NAME = literal``, upper case, at the start of a line) by its value: a constant
 that functions share would be made anew, and caught by each of them, at every script call (15,000 of
-230,000 instructions of a call for one Subject). For the same reason ``--@rare name`` puts the file into a
-function of that name, which makes the file's functions when it is called, and calls the one of that name.
+230,000 instructions of a call for one Subject). For the same reason ``--@rare name`` stands for a function of
+that name, which makes the file's functions when it is first called, and calls the one of that name. What is
+included may include.
 """
 
 import re
@@ -23,6 +24,14 @@ CONTROL_VERBS = ("commit", "tally")
 _INCLUDE = re.compile(r"^--@(include|rare) ([a-z]+)$", re.MULTILINE)
 _CONSTANT = re.compile(r"^local ([A-Z][A-Z_]*) = ('[^']*'|\d+)\n", re.MULTILINE)
 _NAME = re.compile(r"\b[A-Z][A-Z_]*\b(?!')")
+_RARE = """\
+local made_{name}
+local function {name}(...)
+if not made_{name} then made_{name} = (function()
+{text}return {name}
+end)() end
+return made_{name}(...)
+end"""
 _PACKAGE = Path(__file__).resolve().parent.parent
 _PLACES = (_PACKAGE / "_lua", _PACKAGE.parent / "lua")
 """Inside an installed wheel, and beside the package in a checkout (which editable installs use)."""
@@ -57,10 +66,8 @@ def load(name: str, clock_text: str | None = None) -> Script:
         kind, part = match.groups()
         if part == "clock" and clock_text is not None:
             return clock_text
-        text = _read(root / f"{part}.lua")
-        if kind == "include":
-            return text
-        return f"local function {part}(...)\n{text}return {part}(...)\nend"
+        text = _INCLUDE.sub(included, _read(root / f"{part}.lua"))
+        return text if kind == "include" else _RARE.format(name=part, text=text)
 
     text = _inline(_INCLUDE.sub(included, _read(root / f"{name}.lua")))
     return Script(name, text, sha1(text.encode(), usedforsecurity=False).hexdigest().encode())
