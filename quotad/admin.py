@@ -39,6 +39,7 @@ class AdminProcess:
             store_durations=lambda: store.stats.durations,
             store_errors=lambda: store.stats.errors,
             following=ground.follower,
+            log_dropped=lambda: ground.log_dropped,
         )
         scrape = Scrape(sources.figures, config_version=lambda: ground.version(self._config))
         await ground.open_telemetry(scrape, self._readiness)
@@ -46,10 +47,7 @@ class AdminProcess:
         return ground.bound
 
     def reload(self) -> None:
-        """In file mode read the file again, whole or not at all; control records are followed anyway."""
-        if self._config.control is not None:
-            log.info("SIGHUP: an admin process has nothing to read again")
-            return
+        """Read the file again, whole or not at all, and open the access log again under its name."""
         from quotad.config.reread import reread
 
         try:
@@ -58,6 +56,7 @@ class AdminProcess:
             log.error("reload refused: %s", "; ".join(map(str, error.problems)))  # noqa: TRY400 - no trace
             return
         lifetime.log_level(self._config.telemetry.log_level)
+        self._ground.reopen_log(self._config)
         log.info("reloaded: version %s", self._config.version)
 
     def swap(self) -> None:

@@ -19,6 +19,7 @@ import uvloop
 
 from quotad import clock, lifetime, sockets
 from quotad.config.model import Address, Config, Tracing
+from quotad.core.outcome import Outcome
 from quotad.dataplane.decision import listen_for_askers
 from quotad.dataplane.fleet import Upstreams
 from quotad.dataplane.listener import Listener
@@ -32,6 +33,7 @@ from quotad.errors import ConfigError, QuotadError
 from quotad.ground import Ground
 from quotad.store.redis_store import RedisStore
 from quotad.telemetry.access_log import AccessLog
+from quotad.telemetry.log_line import LineMaker
 from quotad.telemetry.loop_lag import LoopLag
 from quotad.telemetry.metrics import Recorder
 from quotad.telemetry.presence import Presence, Self
@@ -53,11 +55,10 @@ class App:
         self.config = config
         self._draining = False
         self._ground = Ground(config)
-        self._access_log: AccessLog | None = None
+        self._access_log: AccessLog[Outcome] | None = None
         if config.telemetry.access_log:
-            self._access_log = AccessLog(
-                config.telemetry.access_log, clock.wall_s, clock.monotonic_s, log_lock
-            )
+            lines = LineMaker(clock.wall_s, clock.monotonic_s)
+            self._access_log = AccessLog(config.telemetry.access_log, lines, log_lock)
         self.refusals = RefusalBook(self._ground.sidecar_id[:6].hex(), clock.wall_s, clock.monotonic_s)
         log_line = self._access_log.record if self._access_log else None
         self.recorder = Recorder(log_line, self.refusals.keep)
@@ -232,7 +233,7 @@ class App:
             store_errors=lambda: store.stats.errors,
             unaccounted=lambda: limiter.outage.unaccounted,
             settle_age_s=limiter.settle_age_s,
-            log_dropped=lambda: access_log.dropped if access_log else 0,
+            log_dropped=lambda: self._ground.log_dropped + (access_log.dropped if access_log else 0),
             connections=lambda: listener.connections if (listener := self._listener) else 0,
             statuses_told=lambda: askers.statuses_told if (askers := self._askers) else {},
             connections_refused=lambda: listener.refused if (listener := self._listener) else {},
@@ -266,6 +267,7 @@ class App:
         self._set_logging()
         if self._access_log is not None:
             self._access_log.reopen()
+        self._ground.reopen_log(config)
 
     def _start_tracing(self, tracing: Tracing) -> Sampler:
         # Only a process that makes spans carries OpenTelemetry.

@@ -10,6 +10,8 @@ from quotad.config.model import Config
 from quotad.core.table import PlanTable, Table
 from quotad.store.embedded import EmbeddedServer
 from quotad.store.redis_store import RedisStore
+from quotad.telemetry.access_log import AccessLog
+from quotad.telemetry.admin_line import AdminLineMaker, Ended
 from quotad.telemetry.metrics import Recorder
 from quotad.telemetry.server import Readiness, TelemetryServer
 from quotad.telemetry.sources import Scrape
@@ -29,8 +31,11 @@ log = logging.getLogger("quotad")
 class Ground:
     """Opens the parts that a configuration names, and closes them in reverse."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, log_lock: int | None = None) -> None:
+        """``log_lock``: of the admin port's access log, see ``AccessLog``."""
         self._config = config
+        self._log_lock = log_lock
+        self._log: AccessLog[Ended] | None = None
         self._url = ""
         self.sidecar_id = os.urandom(8)
         """Names this process start in the store, and at the head of its request ids."""
@@ -133,9 +138,28 @@ class Ground:
         from quotad.controlplane.office import Office, Parts
 
         backstage = await self.open_operations()
-        office = Office(Parts(self._config, table, store, self.forget, find_refusal, backstage), admin)
+        if admin.access_log:
+            lines = AdminLineMaker(clock.wall_s, clock.monotonic_s)
+            self._log = AccessLog(admin.access_log, lines, self._log_lock)
+            self._log.one_in = admin.access_log_one_in
+            self._log.start()
+            self.closers.append(self._log.close)
+        tell = None if self._log is None else self._log.record
+        parts = Parts(self._config, table, store, self.forget, find_refusal, backstage, tell)
+        office = Office(parts, admin)
         self.bound["admin"] = f"{admin.address.host}:{await office.start()}"
         self.closers.append(office.close)
+
+    def reopen_log(self, config: Config) -> None:
+        """The admin port's access log is opened again under its name, and samples as ``config`` says."""
+        if self._log is not None and config.admin is not None:
+            self._log.one_in = config.admin.access_log_one_in
+            self._log.reopen()
+
+    @property
+    def log_dropped(self) -> int:
+        """Lines of the admin port's access log that were lost."""
+        return 0 if self._log is None else self._log.dropped
 
     async def open_operations(self) -> "Backstage | None":
         """What changes control records, and erases what they doom; None in file mode. Raises QuotadError."""

@@ -13,6 +13,7 @@ from quotad.errors import QuotadError
 from tests.support.processes import start_quotad
 from tests.support.servers import StoreServer
 from tests.support.shell import control_file, file_of
+from tests.support.waiting import until
 
 
 async def test_it_serves_the_admin_port_alone(store_server: StoreServer, tmp_path: Path) -> None:
@@ -31,7 +32,7 @@ async def test_it_serves_the_admin_port_alone(store_server: StoreServer, tmp_pat
             metrics = await client.get(f"http://127.0.0.1:{process.ports['telemetry']}/metrics")
             assert "quotad_control_age_seconds" in metrics.text
         process.process.send_signal(signal.SIGHUP)
-        await process.until_said("nothing to read again")
+        await process.until_said("reloaded: version")
     finally:
         assert await process.stop() == 0
 
@@ -69,5 +70,29 @@ async def test_in_file_mode_it_shows_the_file(store_server: StoreServer, tmp_pat
             assert (answer.status_code, answer.json()["code"]) == (409, "read_only")
             ready = await client.get(f"http://127.0.0.1:{process.ports['telemetry']}/readyz")
             assert ready.status_code == 200
+    finally:
+        assert await process.stop() == 0
+
+
+async def test_its_access_log_follows_rotation(store_server: StoreServer, tmp_path: Path) -> None:
+    """After a rename and SIGHUP new lines go to a new file, and as many as the file says by then."""
+    path = control_file(tmp_path, store_server.url)
+    members = yaml.safe_load(path.read_text())
+    admin = {"address": "127.0.0.1:0", "unauthenticatedLoopback": True, "accessLog": "admin.log"}
+    path.write_text(yaml.safe_dump({**members, "admin": admin}))
+    log, old = tmp_path / "admin.log", tmp_path / "admin.log.1"
+    process = await start_quotad(path, command="admin")
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{process.ports['admin']}") as client:
+            await client.get("/v1/plans")
+            await until(lambda: '"path":"/v1/plans"' in log.read_text())
+            log.rename(old)
+            path.write_text(yaml.safe_dump({**members, "admin": {**admin, "accessLogOneIn": 1000}}))
+            process.process.send_signal(signal.SIGHUP)
+            await process.until_said("reloaded: version")
+            await client.get("/v1/plans")
+            await client.get("/v1/plans/none")
+            await until(lambda: log.exists() and "none" in log.read_text())
+            assert (log.read_text().count("\n"), old.read_text().count("\n")) == (1, 1)
     finally:
         assert await process.stop() == 0

@@ -64,3 +64,7 @@ class AdminSection(Section):
     """false: the web console is not served."""
     session_ms: Annotated[int, Field(ge=60_000, le=2_592_000_000), kind.WHOLE] = 28_800_000
     """How long a browser stays signed in to the console."""
+    access_log: Annotated[str, kind.Matches(r"[^\x00]{0,1024}", "must be at most 1024 characters")] = ""
+    """A line for each request: - is standard output, else a file's path; empty: none."""
+    access_log_one_in: Annotated[int, Field(ge=1, le=1_000_000), kind.WHOLE] = 1
+    """Of so many requests that were answered below 400 one has a line; all others have theirs."""

@@ -12,11 +12,10 @@ from quotad.config import (
     tls_schema,
     tracing_schema,
 )
+from quotad.config.admin_model import AdminKeyPair, AdminTls
 from quotad.config.health_model import CheckRules, HealthRules, RetryRules
 from quotad.config.model import (
     Admin,
-    AdminKeyPair,
-    AdminTls,
     AuthFailureRule,
     Authorize,
     AuthRules,
@@ -141,13 +140,16 @@ def tracing_of(section: tracing_schema.TracingSection) -> Tracing:
 
 def telemetry_of(section: schema.TelemetrySection, folder: Path) -> Telemetry:
     """Probes, metrics, access log; a relative path starts from the configuration's folder."""
-    log = section.access_log
     return Telemetry(
         section.address,
-        log if log in ("", "-") else str(folder / log),
+        _log_of(section.access_log, folder),
         section.access_log_one_in,
         section.log_level,
     )
+
+
+def _log_of(target: str, folder: Path) -> str:
+    return target if target in ("", "-") else str(folder / target)
 
 
 def admin_of(section: admin_schema.AdminSection, folder: Path) -> Admin:
@@ -165,6 +167,8 @@ def admin_of(section: admin_schema.AdminSection, folder: Path) -> Admin:
         section.console,
         section.session_ms / 1000,
         section.unauthenticated_loopback,
+        _log_of(section.access_log, folder),
+        section.access_log_one_in,
     )
 
 

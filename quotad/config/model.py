@@ -5,13 +5,11 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 
+from quotad.config.admin_model import AdminKeyPair, AdminTls
 from quotad.config.health_model import HealthRules, RetryRules
 from quotad.config.tenant import UNLIMITED, Limits
 from quotad.core.plans import Environment
 from quotad.core.table import PlanTable
-
-Role = Literal["read", "operate", "admin"]
-"""What somebody may do on the management port, see ``controlplane.roles``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,28 +291,6 @@ class Tracing:
 
 
 @dataclass(frozen=True, slots=True)
-class AdminTls:
-    """TLS on the management port."""
-
-    certificate: Path
-    key: Path
-    client_ca: Path | None = None
-    """Whose certificates clients may show; each must show one when there is no token."""
-    clients: tuple[tuple[str, Role], ...] = ()
-    """Names in a certificate, and what whoever shows it may do."""
-
-
-@dataclass(frozen=True, slots=True)
-class AdminKeyPair:
-    """Signs requests of the clouds' formats."""
-
-    name: str
-    role: Role
-    key_id: str
-    key: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class Admin:
     """The management port."""
 
@@ -335,6 +311,10 @@ class Admin:
     """How long a browser stays signed in."""
     unauthenticated: bool = False
     """Whether nobody need prove anything; only on loopback, when the file asks for it."""
+    access_log: str = ""
+    """``-`` standard output, a file's path, or empty for none."""
+    access_log_one_in: int = 1
+    """Of so many requests that were answered below 400 one has a line."""
 
     @property
     def requires_certificates(self) -> bool:

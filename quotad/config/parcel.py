@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from quotad.config import health_model, model, tenant
+from quotad.config import admin_model, health_model, model, tenant
 from quotad.core import plans
 from quotad.core.table import PlanTable
 
@@ -19,8 +19,8 @@ _CLASSES = (
     *(
         model.Address,
         model.Admin,
-        model.AdminKeyPair,
-        model.AdminTls,
+        admin_model.AdminKeyPair,
+        admin_model.AdminTls,
         model.AuthFailureRule,
         model.Authorize,
         model.AuthRules,

@@ -1,11 +1,12 @@
 """A configuration read again while it is in force."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic.alias_generators import to_camel
 
 from quotad.config.file import load
-from quotad.config.model import Config
+from quotad.config.model import Admin, Config
 from quotad.errors import ConfigError, Problem
 
 FIXED = (
@@ -33,8 +34,8 @@ def reread(path: Path, current: Config, fixed: tuple[str, ...] = FIXED) -> Confi
 
 
 def _part(config: Config, name: str) -> object:
-    """What ``name`` leads to; None where a section on the way is absent."""
+    """What ``name`` leads to, but for what can change in it; None where a section on the way is absent."""
     part: object = config
     for key in name.split("."):
         part = getattr(part, key, None)
-    return part
+    return replace(part, access_log_one_in=1) if isinstance(part, Admin) else part

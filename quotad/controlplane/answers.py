@@ -2,7 +2,6 @@
 
 import http
 import json
-import secrets
 from collections.abc import Mapping
 
 from aiohttp import web
@@ -88,9 +87,9 @@ def problem(
     headers: Mapping[str, str] | None = None,
     code: str = "",
     field: str = "",
+    request_id: str = "",
 ) -> web.Response:
-    """An error with a request id of its own. ``field``: the name of what is wrong; empty: no one field is."""
-    request_id = secrets.token_hex(12)
+    """An error. ``field``: the name of what is wrong; empty: no one field is."""
     members = {
         "type": "about:blank",
         "title": http.HTTPStatus(status).phrase,
@@ -102,32 +101,35 @@ def problem(
         "requestId": request_id,
     }
     response = as_json(status, members, "application/problem+json")
-    response.headers["X-Request-Id"] = request_id
     response.headers.update(headers or {})
     return response
 
 
-def problem_of(error: Exception) -> web.Response:
+def problem_of(error: Exception, request_id: str) -> web.Response:
     """What an error that came out of a handler is answered with."""
+    return problem(*_described(error), request_id=request_id)
+
+
+def _described(error: Exception) -> tuple[int, str, Mapping[str, str], str, str]:
+    """Status, detail, headers, code and field."""
     match error:
         case web.HTTPException():
             allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-            return problem(error.status, error.reason, allow)
+            return error.status, error.reason, allow, "", ""
         case RefusedError():
-            return problem(
-                error.status, str(error), {**_AGAIN.get(error.status, {}), **error.headers}, error.code
-            )
+            headers = {**_AGAIN.get(error.status, {}), **error.headers}
+            return error.status, str(error), headers, error.code, ""
         case OperationError():
             status = STATUS[error.reason]
             detail = f"{error.detail[:1].upper()}{error.detail[1:]}."
-            return problem(status, detail, _AGAIN.get(status), error.reason.value, error.field)
+            return status, detail, _AGAIN.get(status, {}), error.reason.value, error.field
         case StoreError(kind="noperm"):
             detail = "The store's user may not do that: docs/operations.md names the rights of an admin's."
-            return problem(403, detail, code="store_user_forbidden")
+            return 403, detail, {}, "store_user_forbidden", ""
         case StoreError() | TimeoutError():
-            return problem(503, "The quota store did not answer.", _AGAIN[503])
+            return 503, "The quota store did not answer.", _AGAIN[503], "", ""
         case _:
-            return problem(500, "An error inside quotad ended this request.")
+            return 500, "An error inside quotad ended this request.", {}, "", ""
 
 
 def is_foreseen(error: Exception) -> bool:

@@ -124,7 +124,7 @@ def told(event: str, members: Mapping[str, Any]) -> Record:
         "role": str(who.get("role", "")),
         "means": str(who.get("means", "")),
         "address": str(who.get("peer", "")),
-        "requestId": "",
+        "requestId": str(who.get("requestId", "")),
         "action": _ACTIONS.get(str(members.get("action")), str(members.get("action", ""))),
         "target": f"usage/{members.get('subject') or named}",
         "reason": str(members.get("reason", "")),

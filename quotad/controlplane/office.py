@@ -27,6 +27,7 @@ from quotad.controlplane.rest.routes import all_routes
 from quotad.controlplane.rest.use import Tables, Use
 from quotad.controlplane.server import AdminServer, Door
 from quotad.controlplane.sessions import Sessions
+from quotad.controlplane.visits import Tell
 from quotad.core.table import PlanTable, Table
 
 
@@ -54,6 +55,8 @@ class Parts:
     """None: no request id is known here."""
     backstage: Backstage | None = None
     """In control mode: the records, and what changes them."""
+    tell: Tell | None = None
+    """Hears of each request of the admin port."""
 
 
 class Office:
@@ -72,7 +75,8 @@ class Office:
         if admin.console:
             doors.insert(0, ConsoleDoor())
             home = CONSOLE
-        self._server = AdminServer(admin, doors, None if tls is None else server_context(tls), home=home)
+        context = None if tls is None else server_context(tls)
+        self._server = AdminServer(admin, doors, context, home=home, tell=parts.tell)
 
     async def start(self) -> int:
         """Answers the port. Raises QuotadError."""

@@ -11,9 +11,11 @@ from typing import Protocol
 
 from aiohttp import web, web_response
 
+from quotad.clock import monotonic_s
 from quotad.config.model import Admin
 from quotad.controlplane.answers import is_foreseen
 from quotad.controlplane.guard import Guard
+from quotad.controlplane.visits import Tell, ended, visit_of
 from quotad.errors import QuotadError
 
 BODY_BYTES = 256 * 1024
@@ -39,7 +41,7 @@ class Door(Protocol):
     async def admit(self, request: web.Request) -> None:
         """Find out who asks, as far as that is not done later. Raises what ``refused`` takes."""
 
-    def refused(self, error: Exception) -> web.StreamResponse:
+    def refused(self, error: Exception, request_id: str) -> web.StreamResponse:
         """How it says what went wrong."""
 
 
@@ -53,12 +55,14 @@ class AdminServer:
         tls: ssl.SSLContext | None = None,
         socket: str = "",
         home: str = "",
+        tell: Tell | None = None,
     ) -> None:
         """``socket``: the path of one to listen on instead; ``home``: where a browser is sent from ``/``.
 
-        Raises QuotadError, see ``Guard``.
+        ``tell`` hears of each request. Raises QuotadError, see ``Guard``.
         """
         self._home = home
+        self._tell = tell
         self._address = admin.address
         self._guard = Guard(admin)
         self._doors = doors
@@ -100,22 +104,33 @@ class AdminServer:
 
     @web.middleware
     async def _middleware(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        started_s, status = monotonic_s(), 0
+        try:
+            response = await self._answer(request, handler)
+            status = response.status
+            response.headers.setdefault("Cache-Control", "no-store")
+            response.headers.setdefault("X-Request-Id", visit_of(request).request_id)
+            response.headers["X-Content-Type-Options"] = "nosniff"
+            return response
+        finally:
+            if self._tell is not None:
+                self._tell(ended(request, status, started_s, monotonic_s()))
+
+    async def _answer(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         door = next((door for door in self._doors if door.has(request.path)), self._doors[-1])
         try:
             self._guard.check(request.headers.getall("Host", []), request.headers.get("Origin"))
             if self._home and _is_visit(request):
                 raise web.HTTPSeeOther(self._home)
             await door.admit(request)
-            response = await handler(request)
+            return await handler(request)
         except web.HTTPSeeOther as found:
-            response = web.Response(status=found.status, headers={"Location": str(found.location)})
+            return web.Response(status=found.status, headers={"Location": str(found.location)})
         except Exception as error:
+            request_id = visit_of(request).request_id
             if not is_foreseen(error):
-                logger.exception("an admin request failed")
-            response = door.refused(error)
-        response.headers.setdefault("Cache-Control", "no-store")
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        return response
+                logger.exception("an admin request failed (%s)", request_id)
+            return door.refused(error, request_id)
 
 
 def _is_visit(request: web.Request) -> bool:

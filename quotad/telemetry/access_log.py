@@ -7,6 +7,7 @@ Both queues are bounded; what does not fit is dropped and counted.
 """
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import queue
@@ -14,11 +15,9 @@ import select
 import threading
 from collections import deque
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
-from quotad.clock import MonotonicClock, WallClock
-from quotad.core.outcome import Outcome
 from quotad.errors import QuotadError
-from quotad.telemetry.log_line import LineMaker
 
 FLUSH_S = 0.1
 """How long a line may wait to be made."""
@@ -33,20 +32,44 @@ _RETRY_S = 0.01
 _FILE_MODE = 0o640
 
 
-class AccessLog:
-    """Writes Outcomes to ``target``: ``-`` for standard output, else a file that is appended to."""
+_stdout_turn = threading.Lock()
+"""The callers' and the admin port's log may both go to standard output, and a pipe mixes what is long."""
 
-    def __init__(
-        self, target: str, wall_s: WallClock, monotonic_s: MonotonicClock, lock: int | None = None
-    ) -> None:
+
+class HasStatus(Protocol):
+    """A request that has ended."""
+
+    @property
+    def status(self) -> int:
+        """That was answered; 0: none was."""
+
+
+_Ended = TypeVar("_Ended", bound=HasStatus)
+_Said_contra = TypeVar("_Said_contra", contravariant=True)
+
+
+class Lines(Protocol[_Said_contra]):
+    """Makes lines of requests that have ended."""
+
+    def begin(self) -> None:
+        """Once per batch of lines."""
+
+    def line(self, ended: _Said_contra, /) -> str:
+        """One request's line, newline included, ASCII only."""
+
+
+class AccessLog(Generic[_Ended]):
+    """Writes requests to ``target``: ``-`` for standard output, else a file that is appended to."""
+
+    def __init__(self, target: str, lines: Lines[_Ended], lock: int | None = None) -> None:
         """Open the target. Raises QuotadError when the file cannot be opened.
 
         ``lock``: a descriptor to lock while writing, where several processes write to one target: a pipe
         takes only 4 KB at once without mixing them.
         """
         self._writer = _Writer(target, lock)
-        self._maker = LineMaker(wall_s, monotonic_s)
-        self._waiting: deque[Outcome] = deque()
+        self._maker = lines
+        self._waiting: deque[_Ended] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.Handle | None = None
         self._dropped = 0
@@ -64,8 +87,8 @@ class AccessLog:
         self._loop = asyncio.get_running_loop()
         self._writer.start()
 
-    def record(self, outcome: Outcome) -> None:
-        """Take one ended request; its Outcome must not change any more."""
+    def record(self, outcome: _Ended) -> None:
+        """Take one ended request, which must not change any more."""
         if self.one_in > 1 and 0 < outcome.status < 400:
             self._passed += 1
             if self._passed % self.one_in:
@@ -168,15 +191,16 @@ class _Writer:
                 self.error = error.strerror or str(error)
 
     def _write_locked(self, chunk: bytes) -> None:
-        if self._lock is None:
-            _write_all(self._fd, chunk)
-            return
-        # A record lock: it belongs to the process, and ends with it.
-        fcntl.lockf(self._lock, fcntl.LOCK_EX)
-        try:
-            _write_all(self._fd, chunk)
-        finally:
-            fcntl.lockf(self._lock, fcntl.LOCK_UN)
+        with _stdout_turn if self._path is None else contextlib.nullcontext():
+            if self._lock is None:
+                _write_all(self._fd, chunk)
+                return
+            # A record lock: it belongs to the process, and ends with it.
+            fcntl.lockf(self._lock, fcntl.LOCK_EX)
+            try:
+                _write_all(self._fd, chunk)
+            finally:
+                fcntl.lockf(self._lock, fcntl.LOCK_UN)
 
     def _swap_file(self) -> None:
         if self._path is None:

@@ -38,7 +38,8 @@ class Supervisor:
     def __init__(self, path: Path, config: Config) -> None:
         self._path = path
         self._config = config
-        self._ground = Ground(config)
+        self._log_lock = tempfile.TemporaryFile(prefix="quotad-")  # noqa: SIM115 - closed in stop
+        self._ground = Ground(config, self._log_lock.fileno())
         self._recorder = Recorder()
         self._on_change(places_too=True)
         self._sources = Sources(self._recorder)
@@ -46,7 +47,6 @@ class Supervisor:
         self._asking_port: SharedPort | None = None
         self._store_url = config.store.url
         self._crew: Crew | None = None
-        self._log_lock = tempfile.TemporaryFile(prefix="quotad-")  # noqa: SIM115 - closed in stop
         self._draining = False
         self._renewing: asyncio.Task[None] | None = None
         self._asked: dict[str, Renew] = {}
@@ -83,6 +83,7 @@ class Supervisor:
             store_errors=lambda: store.stats.errors,
             loop_lag=loop_lag,
             following=ground.follower,
+            log_dropped=lambda: ground.log_dropped,
         )
         loop_lag.start()
         stock = ground.stock(store, self._recorder)
@@ -146,6 +147,7 @@ class Supervisor:
         self._config = config
         lifetime.log_level(config.telemetry.log_level)
         self._ground.serve(config, keys=False)
+        self._ground.reopen_log(config)
         self._on_change(places_too=True)
 
     def _on_change(self, places_too: bool) -> None:

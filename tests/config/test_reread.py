@@ -37,6 +37,22 @@ def test_what_needs_a_restart_is_named(tmp_path: Path) -> None:
     assert set(FIXED) == sections | {"tracing.endpoint", "telemetry.address", "telemetry.access_log"}
 
 
+def test_how_much_of_the_admin_port_is_logged_may_change(tmp_path: Path) -> None:
+    """The sampling of its log is taken at once; anything else of it needs a restart."""
+    path = written(tmp_path / "q.yaml")
+    document = json.loads(path.read_text())
+    admin = {"address": "127.0.0.1:9", "token": "a-token-of-twenty-characters", "accessLog": "-"}
+    path.write_text(json.dumps({**document, "admin": admin}))
+    current = load(path)
+    path.write_text(json.dumps({**document, "admin": {**admin, "accessLogOneIn": 7}}))
+    taken = reread(path, current).admin
+    assert taken is not None
+    assert taken.access_log_one_in == 7
+    path.write_text(json.dumps({**document, "admin": {**admin, "accessLog": "other"}}))
+    with pytest.raises(ConfigError, match="admin: changing this needs a restart"):
+        reread(path, current)
+
+
 def test_how_much_is_logged_may_change(tmp_path: Path) -> None:
     """Level and sampling are taken at once; where lines go needs a restart, and is named as in the file."""
     path = written(tmp_path / "q.yaml")

@@ -7,21 +7,23 @@ from pathlib import Path
 import pytest
 
 from quotad import clock
+from quotad.core.outcome import Outcome
 from quotad.errors import QuotadError
 from quotad.telemetry import access_log
 from quotad.telemetry.access_log import AccessLog
+from quotad.telemetry.log_line import LineMaker
 from tests.support.samples import outcome
 from tests.support.waiting import until
 
 
-def make(target: Path | str) -> AccessLog:
+def make(target: Path | str) -> AccessLog[Outcome]:
     """A started log."""
-    log = AccessLog(str(target), clock.wall_s, clock.monotonic_s)
+    log = AccessLog(str(target), LineMaker(clock.wall_s, clock.monotonic_s))
     log.start()
     return log
 
 
-def record(log: AccessLog, count: int, prefix: str = "") -> None:
+def record(log: AccessLog[Outcome], count: int, prefix: str = "") -> None:
     """Requests with numbered ids."""
     for number in range(count):
         ended = outcome()
@@ -110,7 +112,7 @@ async def test_a_failing_write_is_counted() -> None:
 def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     """The error at start names the file and the reason."""
     with pytest.raises(QuotadError, match=r"access log .*nowhere/access.log: No such file"):
-        AccessLog(str(tmp_path / "nowhere" / "access.log"), clock.wall_s, clock.monotonic_s)
+        AccessLog(str(tmp_path / "nowhere" / "access.log"), LineMaker(clock.wall_s, clock.monotonic_s))
 
 
 async def test_a_non_blocking_pipe_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,11 +137,12 @@ WRITING = """
 import asyncio, sys
 from quotad import clock
 from quotad.telemetry.access_log import AccessLog
+from quotad.telemetry.log_line import LineMaker
 from tests.support.samples import outcome
 
 async def write():
     lock = int(sys.argv[1])
-    log = AccessLog("-", clock.wall_s, clock.monotonic_s, lock if lock else None)
+    log = AccessLog("-", LineMaker(clock.wall_s, clock.monotonic_s), lock if lock else None)
     log.start()
     for number in range(3000):
         ended = outcome()

@@ -52,9 +52,9 @@ class ConsoleDoor:
     async def admit(self, request: web.Request) -> None:
         """See ``server.Door``. Anybody may look."""
 
-    def refused(self, error: Exception) -> web.Response:
+    def refused(self, error: Exception, request_id: str) -> web.Response:
         """See ``server.Door``."""
-        return problem_of(error)
+        return problem_of(error, request_id)
 
 
 async def _redirect(_: web.Request) -> web.Response:

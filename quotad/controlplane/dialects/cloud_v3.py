@@ -9,7 +9,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 from aiohttp import web
 
@@ -26,6 +25,7 @@ from quotad.controlplane.dialects.signatures import Signed
 from quotad.controlplane.dialects.signed import Signer, old_signer, tc3_signer
 from quotad.controlplane.refusal import OperationError
 from quotad.controlplane.roles import may
+from quotad.controlplane.visits import visit_of
 from quotad.errors import StoreError
 
 VERSION = "2018-08-08"
@@ -78,12 +78,15 @@ class CloudV3:
         app.router.add_get("/", self._answer, allow_head=False)
 
     async def _answer(self, request: web.Request) -> web.Response:
-        request_id, action = str(uuid4()), ""
+        visit = visit_of(request)
+        request_id, action = visit.request_id, ""
         try:
             body = await request.read()
             asked = await self._read(request, body)
-            action = asked.action
-            members = await self._run(asked, request.remote or "", request_id)
+            action = visit.action = asked.action
+            signer = asked.signer
+            visit.asker = Asker(signer.key_id, signer.role, "signature", request.remote or "", request_id)
+            members = await self._run(asked, visit.asker)
         except web.HTTPRequestEntityTooLarge:
             return _refused(Word("RequestSizeLimitExceeded", "The body is too large."), request_id)
         except DialectError as error:
@@ -120,19 +123,18 @@ class CloudV3:
         given = nested([pair for pair in pairs if pair[0] not in _COMMON])
         return _Request(action, version, common.get("Region", ""), given, True, signer)
 
-    async def _run(self, asked: _Request, address: str, request_id: str) -> dict[str, Any]:
-        action, signer = ACTIONS.get(asked.action), asked.signer
+    async def _run(self, asked: _Request, asker: Asker) -> dict[str, Any]:
+        action = ACTIONS.get(asked.action)
         if action is None:
             raise DialectError("InvalidAction", "There is no such action here.")
         if asked.version != VERSION:
             raise DialectError("NoSuchVersion", f"The version is {VERSION}.")
-        if await is_too_often(self._backing.control, signer.key_id, action.name):
+        if await is_too_often(self._backing.control, asker.name, action.name):
             raise DialectError(*TOO_OFTEN)
         _needed("Region", asked.region)
-        if action.reads and not may(signer.role, "Describe"):
+        if action.reads and not may(asker.role, "Describe"):
             raise DialectError("UnauthorizedOperation", "This needs the role read.")
         values = read(action.fields, asked.given, CODES, as_text=asked.as_text)
-        asker = Asker(signer.key_id, signer.role, "signature", address, request_id)
         call = Call(self._backing, asker, values, canonical(action.fields, values))
         result = await action.run(call)
         return dict(result) if action.flat else {"Result": result}
@@ -160,11 +162,11 @@ def _needed(name: str, value: str | None) -> str:
     return value
 
 
-def refused(error: Exception) -> web.Response:
+def refused(error: Exception, request_id: str) -> web.Response:
     """What went wrong before any action: too many failed logins, else nothing that its client would send."""
     if isinstance(error, RefusedError) and error.status == 429:
-        return _refused(Word(TOO_OFTEN.code, str(error)), str(uuid4()))
-    return problem_of(error)
+        return _refused(Word(TOO_OFTEN.code, str(error)), request_id)
+    return problem_of(error, request_id)
 
 
 def _refused(word: Word, request_id: str) -> web.Response:

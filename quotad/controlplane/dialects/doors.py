@@ -23,7 +23,7 @@ class CloudDoor:
         dialect: _Dialect,
         access: Access,
         has: Callable[[str], bool],
-        refused: Callable[[Exception], web.Response],
+        refused: Callable[[Exception, str], web.Response],
     ) -> None:
         self._dialect = dialect
         self._access = access
@@ -42,9 +42,9 @@ class CloudDoor:
         """See ``server.Door``."""
         self._access.check(request.remote or "")
 
-    def refused(self, error: Exception) -> web.Response:
+    def refused(self, error: Exception, request_id: str) -> web.Response:
         """See ``server.Door``."""
-        return self._refused(error)
+        return self._refused(error, request_id)
 
 
 def cloud_doors(backing: Backing, access: Access) -> list[CloudDoor]:

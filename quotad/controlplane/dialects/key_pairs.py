@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from quotad.catalog.vault import Vault
-from quotad.config.model import AdminKeyPair
+from quotad.config.admin_model import AdminKeyPair
 from quotad.controlplane.dialects.signed import KeyPair, KeyPairs
 from quotad.controlplane.operations import Operations
 

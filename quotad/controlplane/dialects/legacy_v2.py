@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from quotad.controlplane.answers import RefusedError, problem_of
+from quotad.controlplane.desk import Asker
 from quotad.controlplane.dialects import in_use
 from quotad.controlplane.dialects.cloud_v3_call import Backing, is_too_often
 from quotad.controlplane.dialects.cloud_v3_errors import BROKEN, STORE_AWAY, TOO_OFTEN, Word, word_of
@@ -18,6 +19,7 @@ from quotad.controlplane.dialects.parameters import pairs_of
 from quotad.controlplane.dialects.signed import old_signer
 from quotad.controlplane.refusal import OperationError, no_service
 from quotad.controlplane.roles import may
+from quotad.controlplane.visits import visit_of
 from quotad.errors import StoreError
 
 PATH = "/v2/index.php"
@@ -119,6 +121,9 @@ class LegacyV2:
         now_us = await self._backing.operations.now_us()
         place = f"GET{request.headers.get('Host', '')}{PATH}"
         signer = await old_signer(self._backing.keys, place, pairs, now_us)
+        visit = visit_of(request)
+        visit.asker = Asker(signer.key_id, signer.role, "signature", request.remote or "", visit.request_id)
+        visit.action = dict(pairs).get("Action", "")
         if not may(signer.role, "Describe"):
             raise DialectError("UnauthorizedOperation", "This needs the role read.")
         given = dict(pairs)
@@ -143,11 +148,11 @@ class LegacyV2:
         return shape(ANSWER, (len(reaches), await in_use.rows(replica, self._backing.store, page)))
 
 
-def refused(error: Exception) -> web.Response:
+def refused(error: Exception, request_id: str) -> web.Response:
     """What went wrong before it was asked: too many failed logins, else what no client of it sends."""
     if isinstance(error, RefusedError) and error.status == 429:
         return _refused(Word(TOO_OFTEN.code, str(error)))
-    return problem_of(error)
+    return problem_of(error, request_id)
 
 
 def _refused(word: Word) -> web.Response:

@@ -39,6 +39,7 @@ from quotad.controlplane.dialects.usage_plans_rows import (
 from quotad.controlplane.refusal import OperationError, Reason, no_plan, no_service
 from quotad.controlplane.replica import Page, Record, Replica, Where
 from quotad.controlplane.roles import may
+from quotad.controlplane.visits import visit_of
 from quotad.errors import StoreError
 
 _STAGE = BASE + "/products/{product}/apis/{api}/stages/{stage}"
@@ -118,9 +119,11 @@ class UsagePlans:
         if signer is None:
             self._backing.failed(request.remote or "")
             raise FailedError(401, 200, "The timestamp, access key or signature is not right.")
+        visit = visit_of(request)
+        asker = Asker(signer.key_id, signer.role, "signature", request.remote or "", visit.request_id)
+        visit.asker = asker
         if not may(signer.role, "Describe"):
             raise FailedError(401, 210, "This needs the role read.")
-        asker = Asker(signer.key_id, signer.role, "signature", request.remote or "")
         return Ask(request, asker, await request.read())
 
     async def _create(self, ask: Ask) -> tuple[int, Any]:
@@ -257,7 +260,7 @@ def _whole(record: Record, count: int, asker: Asker, action: str) -> dict[str, A
     return {"usagePlan": shown(UsagePlanView(record, count, asker, action))}
 
 
-def refused(error: Exception) -> web.Response:
+def refused(error: Exception, _request_id: str) -> web.Response:
     """What went wrong before, or beside, any of its routes."""
     match error:
         case web.HTTPNotFound():

@@ -18,6 +18,7 @@ from quotad.controlplane.rest.openapi import body_schema
 from quotad.controlplane.rest.route import Answer, Call, Route
 from quotad.controlplane.roles import NEEDED, may
 from quotad.controlplane.strict_json import json_object
+from quotad.controlplane.visits import visit_of
 
 ASKER = web.RequestKey("asker", Asker)
 
@@ -49,16 +50,19 @@ class RestDoor:
 
     async def admit(self, request: web.Request) -> None:
         """See ``server.Door``. Whoever proves nothing learns not even which paths there are."""
-        request[ASKER] = await self._access.asker(request)
+        visit = visit_of(request)
+        visit.asker = replace(await self._access.asker(request), request_id=visit.request_id)
+        request[ASKER] = visit.asker
 
-    def refused(self, error: Exception) -> web.Response:
+    def refused(self, error: Exception, request_id: str) -> web.Response:
         """See ``server.Door``."""
-        return problem_of(error)
+        return problem_of(error, request_id)
 
 
 def _handler(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handle(request: web.Request) -> web.StreamResponse:
         asker = request[ASKER]
+        visit_of(request).action = route.action
         if not may(asker.role, route.action):
             raise OperationError(Reason.FORBIDDEN, f"this needs the role {NEEDED[route.action]}")
         strict.check_accept(request.headers.getall("Accept", []))

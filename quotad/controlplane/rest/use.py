@@ -140,4 +140,10 @@ class Use:
 
 def _who(call: Call) -> Mapping[str, str]:
     asker = call.asker
-    return {"peer": asker.address, "name": asker.name, "role": asker.role, "means": asker.means}
+    return {
+        "peer": asker.address,
+        "name": asker.name,
+        "role": asker.role,
+        "means": asker.means,
+        "requestId": asker.request_id,
+    }

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from quotad.catalog.vault import Vault
-from quotad.config.model import AdminKeyPair
+from quotad.config.admin_model import AdminKeyPair
 from quotad.controlplane.dialects.key_pairs import ConfiguredKeyPairs, StoredKeyPairs
 from quotad.controlplane.dialects.signed import KeyPair
 from quotad.controlplane.operations import Operations
