@@ -1,11 +1,13 @@
 """The console's files, read once: what is served is looked up by its whole name, never on the disk."""
 
 import gzip
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from posixpath import dirname, normpath
 
 ROOT = Path(__file__).with_name("static")
 PAGE = "index.html"
@@ -18,10 +20,8 @@ TYPES = {
     ".svg": "image/svg+xml",
     ".txt": "text/plain",
 }
-_EAGER = ("js/",)
-"""Modules that the page names at its top, so that the browser asks for all of them at once."""
-_LATER = ("js/charts.js",)
-"""Only some pages need them."""
+_FIRST = "js/main.js"
+_IMPORT = re.compile(rb'(?:from|import) ?"(\.[^"]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,23 @@ def files() -> Mapping[str, File]:
     found = {name: path.read_bytes() for name, path in _paths()}
     page = found.pop(PAGE).decode()
     digest = _digest(found, page)
-    modules = [name for name in sorted(found) if name.startswith(_EAGER) and name not in _LATER]
-    modules += ["vendor/lit-html/lit-html.js"]
-    links = "\n".join(f'<link rel="modulepreload" href="{digest}/{name}">' for name in modules)
+    # Named at the page's top, so that the browser asks for all of them at once.
+    links = "\n".join(f'<link rel="modulepreload" href="{digest}/{name}">' for name in _needed(found))
     filled = page.replace("{{digest}}", digest).replace("<!-- modules -->", links)
     shown = {f"{digest}/{name}": _file(name, content) for name, content in found.items()}
     return {**shown, PAGE: _file(PAGE, filled.encode())}
+
+
+def _needed(found: Mapping[str, bytes]) -> list[str]:
+    """The modules without which nothing is shown; what they fetch later is not among them."""
+    needed, asked = set[str](), [_FIRST]
+    while asked:
+        name = asked.pop()
+        if name in needed or name not in found:
+            continue
+        needed.add(name)
+        asked += [normpath(f"{dirname(name)}/{other.decode()}") for other in _IMPORT.findall(found[name])]
+    return sorted(needed)
 
 
 def _paths() -> Iterator[tuple[str, Path]]:

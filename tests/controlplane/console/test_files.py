@@ -70,6 +70,19 @@ def test_modules_find_each_other() -> None:
             assert (path.parent / name).is_file(), (path, name)
 
 
+def test_little_is_needed_before_something_is_shown() -> None:
+    """The page names what its first module imports, at once; pages and charts come later. It is small."""
+    found = files()
+    page = found[PAGE].content.decode()
+    named = set(re.findall(r'<link rel="(?:modulepreload|stylesheet)" href="[^/]+/([^"]+)"', page))
+    assert {"console.css", "js/main.js", "js/ui.js", "vendor/lit-html/lit-html.js"} <= named
+    assert not [name for name in named if name.startswith("js/pages/") or "chart" in name.lower()]
+    (digest,) = {name.partition("/")[0] for name in found if name != PAGE}
+    sizes = [len(file.packed or file.content) for file in (found[f"{digest}/{name}"] for name in named)]
+    assert len(sizes) <= 18
+    assert sum(sizes) <= 32_000
+
+
 def test_packed_is_the_same() -> None:
     """What goes out by gzip unpacks to what stands there."""
     for file in files().values():

@@ -1,6 +1,16 @@
 // <quotad-chart>: bars over time. The library that draws them is fetched when the first one is shown.
 import { number } from "./format.js";
 
+let style = null;
+
+/** The library's own style sheet is there. */
+const styled = () =>
+  (style ??= new Promise((done) => {
+    const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: new URL("../vendor/uplot/uPlot.min.css", import.meta.url).href });
+    link.onload = link.onerror = done;
+    document.head.append(link);
+  }));
+
 class Chart extends HTMLElement {
   #data = null;
   #drawn = null;
@@ -35,7 +45,7 @@ class Chart extends HTMLElement {
     this.setAttribute("role", "img");
     const sums = data.series.map((each) => `${each.name} ${number(each.values.reduce((sum, value) => sum + value, 0))}`);
     this.setAttribute("aria-label", `${data.title}: ${sums.join(", ")}`);
-    const { draw } = await import("./charts.js");
+    const [{ draw }] = await Promise.all([import("./charts.js"), styled()]);
     if (!this.isConnected || data !== this.#data) return;
     this.#drawn?.destroy();
     this.#drawn = draw(this, data);

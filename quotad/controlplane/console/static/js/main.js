@@ -5,19 +5,6 @@ import { Api } from "./api.js";
 import { Context } from "./context.js";
 import { SignIn, signOut } from "./session.js";
 import { applyTheme, nextTheme, theme } from "./theme.js";
-import { Live } from "./pages/live.js";
-import { Subject } from "./pages/subject.js";
-import { Keys } from "./pages/keys.js";
-import { Key } from "./pages/key.js";
-import { Plans } from "./pages/plans.js";
-import { Plan } from "./pages/plan.js";
-import { PlanEdit } from "./pages/plan-edit.js";
-import { Services } from "./pages/services.js";
-import { Service } from "./pages/service.js";
-import { Refusals } from "./pages/refusals.js";
-import { Fleet } from "./pages/fleet.js";
-import { Audit } from "./pages/audit.js";
-import { Credentials } from "./pages/credentials.js";
 
 const SECTIONS = [
   ["live", "Live use", icons.use, "read"],
@@ -30,23 +17,40 @@ const SECTIONS = [
   ["credentials", "Credentials", icons.credential, "admin"],
 ];
 
+/** Fetched when they are first shown, or when the browser has nothing else to do. */
+const MODULES = {
+  Live: () => import("./pages/live.js"),
+  Subject: () => import("./pages/subject.js"),
+  Refusals: () => import("./pages/refusals.js"),
+  Keys: () => import("./pages/keys.js"),
+  Key: () => import("./pages/key.js"),
+  Plans: () => import("./pages/plans.js"),
+  Plan: () => import("./pages/plan.js"),
+  PlanEdit: () => import("./pages/plan-edit.js"),
+  Services: () => import("./pages/services.js"),
+  Service: () => import("./pages/service.js"),
+  Fleet: () => import("./pages/fleet.js"),
+  Audit: () => import("./pages/audit.js"),
+  Credentials: () => import("./pages/credentials.js"),
+};
+
 /** Which page has a path: its words, where `:` stands for any. */
 const PAGES = [
-  [["live"], Live],
-  [["live", ":plan", ":service", ":environment"], Subject],
-  [["live", ":plan", ":service", ":environment", ":secret"], Subject],
-  [["keys"], Keys],
-  [["keys", ":key"], Key],
-  [["plans"], Plans],
-  [["plans", "new"], PlanEdit],
-  [["plans", ":plan"], Plan],
-  [["plans", ":plan", "edit"], PlanEdit],
-  [["services"], Services],
-  [["services", ":service"], Service],
-  [["refusals"], Refusals],
-  [["fleet"], Fleet],
-  [["audit"], Audit],
-  [["credentials"], Credentials],
+  [["live"], "Live"],
+  [["live", ":plan", ":service", ":environment"], "Subject"],
+  [["live", ":plan", ":service", ":environment", ":secret"], "Subject"],
+  [["keys"], "Keys"],
+  [["keys", ":key"], "Key"],
+  [["plans"], "Plans"],
+  [["plans", "new"], "PlanEdit"],
+  [["plans", ":plan"], "Plan"],
+  [["plans", ":plan", "edit"], "PlanEdit"],
+  [["services"], "Services"],
+  [["services", ":service"], "Service"],
+  [["refusals"], "Refusals"],
+  [["fleet"], "Fleet"],
+  [["audit"], "Audit"],
+  [["credentials"], "Credentials"],
 ];
 
 const root = document.getElementById("console");
@@ -86,25 +90,45 @@ function match(words) {
     const fits = pattern.every((each, at) => (each[0] === ":" ? ((params[each.slice(1)] = words[at]), true) : each === words[at]));
     if (fits) return [found, params];
   }
-  return [Live, {}];
+  return ["Live", {}];
+}
+
+/** What the address names: a page with what it is of, its path, its query. */
+function address() {
+  const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
+  const words = path.split("/").filter(Boolean).map(decodeURIComponent);
+  const [name, params] = match(words.length ? words : ["live"]);
+  return { name, params, path: path || "live", query: new URLSearchParams(query ?? "") };
+}
+
+/** The page that is named; where it cannot be fetched, one that says so. */
+async function made(name, params) {
+  try {
+    const module = await MODULES[name]();
+    return () => new module[name](ctx, params);
+  } catch {
+    const problem = { status: 0, message: "quotad did not answer, or was replaced by another version. Load the console again.", again: () => location.reload() };
+    return () => ({ title: "Console", problem, load: () => {} });
+  }
 }
 
 /** Show the page that the address names. */
 async function open() {
   if (ctx.who === null) return;
-  const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
-  const words = path.split("/").filter(Boolean).map(decodeURIComponent);
+  const { name, params, path, query } = address();
+  const mine = ++visit;
+  const make = await made(name, params);
+  if (mine !== visit || ctx.who === null) return;
   page?.leave?.();
   ctx.leave();
   ctx.well();
   ctx.dialogs = [];
-  ctx.query = new URLSearchParams(query ?? "");
-  ctx.path = path || "live";
+  ctx.query = query;
+  ctx.path = path;
   menuOpen = false;
-  const [found, params] = match(words.length ? words : ["live"]);
-  const opened = new found(ctx, params);
+  const opened = make();
+  const isFirst = page === null;
   page = opened;
-  const isFirst = visit++ === 0;
   document.title = `${opened.title} · quotad`;
   await repaint();
   window.scrollTo(0, 0);
@@ -120,7 +144,10 @@ async function open() {
     document.title = `${opened.title} · quotad`;
     repaint();
   }
+  if (isFirst) idle(() => Object.values(MODULES).forEach((fetched) => fetched().catch(() => null)));
 }
+
+const idle = (act) => (window.requestIdleCallback ?? setTimeout)(act);
 
 function frame() {
   const section = ctx.path.split("/")[0];
@@ -159,7 +186,7 @@ function body(shown) {
   if (!problem) return shown.view();
   const words = problem.status === 403 ? "Your role does not allow this page." : problem.message;
   return html`<header class="page-head"><div><h1 tabindex="-1">${problem.status === 404 ? "There is nothing here" : "This could not be shown"}</h1></div></header>
-    <p class="alert" role="alert">${words}</p><p><button type="button" @click=${open}>Try again</button> <a href="#/live">Live use</a></p>`;
+    <p class="alert" role="alert">${words}</p><p><button type="button" @click=${problem.again ?? open}>Try again</button> <a href="#/live">Live use</a></p>`;
 }
 
 const dialog = (shown) =>
@@ -195,7 +222,7 @@ async function leave() {
 
 signIn.onEntered = (who) => {
   const isNew = ctx.who === null || ctx.who.role !== who.role || ctx.who.name !== who.name;
-  if (ctx.who === null) visit = 0;
+  if (ctx.who === null) page = null;
   ctx.who = who;
   // Somebody else, or another role: what is shown may not be theirs. The same: what was typed stays.
   if (isNew) open();
@@ -203,5 +230,7 @@ signIn.onEntered = (who) => {
 };
 
 applyTheme();
+// While it is asked who is signed in; whether it came says open().
+MODULES[address().name]().catch(() => null);
 window.addEventListener("hashchange", open);
 signIn.begin();
