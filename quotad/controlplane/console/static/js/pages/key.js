@@ -57,8 +57,10 @@ export class Key {
     const back = ["#/keys", "Keys"];
     if (!secret) return header("Key", { back });
     const sub = html`<span class="id">${code(secret.secretId)}${copyButton(ctx, secret.secretId, "SecretId")}</span> ${status(secret)}
-      <span class="muted">${secret.type === "auto" ? "auto-generated" : "custom"}, created ${ago(secret.created)}${secret.expiresAt ? html`, expires ${ago(secret.expiresAt)}` : nothing}</span>`;
+      <span class="muted">${secret.type === "auto" ? "auto-generated" : "custom"}, created ${ago(secret.created)}${secret.expiresAt ? html`, expires ${ago(secret.expiresAt)}` : nothing}${secret.hasSecondaryKey ? ", has a second key" : nothing}</span>`;
     return html`${header(secret.secretName, { back, sub, actions: this.actions() })}
+      ${secret.secretDesc ? html`<p class="lead">${secret.secretDesc}</p>` : nothing}
+      ${secret.secondaryPreviousUntil && new Date(secret.secondaryPreviousUntil) > new Date() ? html`<p class="notice">Rotated: the second key before is good until ${ago(secret.secondaryPreviousUntil)}.</p>` : nothing}
       ${secret.previousUntil && new Date(secret.previousUntil) > new Date() ? html`<p class="notice">Rotated: the SecretKey before is good until ${ago(secret.previousUntil)}.</p>` : nothing}
       <section aria-labelledby="plans-title"><div class="section-head"><h2 id="plans-title">Usage plans</h2>
         ${ctx.can("operate") ? html`<button type="button" @click=${() => this.bind()}>${icons.plus()}Bind plan</button>` : nothing}</div>
@@ -75,7 +77,8 @@ export class Key {
     const button = (words, act, kind = "") => html`<button type="button" class=${kind} @click=${act}>${words}</button>`;
     return html`${ctx.can("operate") ? html`${button("Rename", () => this.rename())}
         ${secret.enabled ? button("Disable", () => this.disable()) : button("Enable", () => this.switch("enable", "Key enabled."))}` : nothing}
-      ${ctx.can("admin") ? html`${button("Rotate", () => this.rotate())}${button("Show SecretKey", () => this.reveal())}` : nothing}
+      ${ctx.can("admin") ? html`${button("Rotate", () => this.rotate())}${button("Show SecretKey", () => this.reveal())}
+        ${secret.hasSecondaryKey ? button("Drop second key", () => this.dropSecond()) : nothing}` : nothing}
       ${ctx.can("operate") ? button("Delete", () => this.remove(), "danger-quiet") : nothing}`;
   }
 
@@ -177,10 +180,10 @@ export class Key {
   rotate() {
     const { ctx } = this;
     const form = new Form(ctx, {
-      names: ["overlapSeconds", "secretKey"],
-      values: { overlapSeconds: "3600" },
+      names: ["which", "overlapSeconds", "secretKey"],
+      values: { which: "primary", overlapSeconds: "3600" },
       submit: async (values, key) => {
-        const made = await ctx.api.ask("POST", `secrets/${this.id}/rotate`, { body: { overlapSeconds: typedNumber(values.overlapSeconds) }, key });
+        const made = await ctx.api.ask("POST", `secrets/${this.id}/rotate`, { body: { which: values.which, overlapSeconds: typedNumber(values.overlapSeconds) }, key });
         ctx.close();
         showKey(ctx, made, "New SecretKey");
         await this.reload();
@@ -189,7 +192,19 @@ export class Key {
     ctx.open({
       title: "Rotate SecretKey",
       view: () => form.view(html`<p>The caller gets a new SecretKey. The old one stays good for a while, so that nothing breaks meanwhile.</p>
+        ${form.select("which", "Which key", [["primary", "the SecretKey"], ["secondary", this.secret.hasSecondaryKey ? "the second key" : "a second key, beside the first for good"]])}
         ${form.select("overlapSeconds", "Old one stays good for", [["0", "no longer"], ["3600", "1 hour"], ["86400", "1 day"], ["604800", "7 days"]])}`, { yes: "Rotate", cancel: () => ctx.close() }),
+    });
+  }
+
+  dropSecond() {
+    confirmation(this.ctx, {
+      title: "Drop second key", yes: "Drop", words: "From now on only the SecretKey is good.",
+      act: async () => {
+        await this.ctx.api.ask("DELETE", `secrets/${this.id}/secondary-key`);
+        await this.reload();
+        return "Second key dropped.";
+      },
     });
   }
 

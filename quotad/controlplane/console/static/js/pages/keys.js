@@ -92,7 +92,7 @@ export function showKey(ctx, made, title) {
   shownOnce(ctx, {
     title,
     words: "Keep the SecretKey now: it is not shown again. Give both to the caller over a safe way.",
-    lines: [["SecretId", made.secretId], ["SecretKey", made.secretKey]],
+    lines: [["SecretId", made.secretId], ["SecretKey", made.secretKey], ["Second key", made.secondaryKey]].filter(([, value]) => value),
     more: html`<a class="button" href="#/keys/${made.secretId}" @click=${() => ctx.close()}>Open this key</a>`,
   });
 }
