@@ -9,6 +9,7 @@ from quotad import clock
 from quotad.config.model import Config
 from quotad.core.table import PlanTable, Table
 from quotad.store.embedded import EmbeddedServer
+from quotad.store.interface import NO_APIS, ApisOf
 from quotad.store.redis_store import RedisStore
 from quotad.telemetry.access_log import AccessLog
 from quotad.telemetry.admin_line import AdminLineMaker, Ended
@@ -182,8 +183,8 @@ class Ground:
         self.closers.append(eraser.close)
         return Backstage(operations, records, vault)
 
-    async def forget(self, plan_id: str, secret_id: str, url: str = "") -> int:
-        """Delete all that the store keeps of a plan, or of a Secret; answers how many keys.
+    async def forget(self, plan_id: str, secret_id: str, apis: ApisOf = NO_APIS, url: str = "") -> int:
+        """Delete all that the store keeps of a plan, a Secret or Apis; answers how many keys.
 
         ``url``: the store's, else that of ``open_store``. By a connection of its own: that of requests is
         not to end over a right that is missing. Raises StoreError, and ValueError for what is no id.
@@ -191,7 +192,7 @@ class Ground:
         store = RedisStore(url or self._url, self._config.store, os.urandom(8))
         await store.start()
         try:
-            return await store.forget(plan_id, secret_id)
+            return await store.forget(plan_id, secret_id, apis)
         finally:
             await store.close()
 

@@ -91,11 +91,12 @@ def version() -> None:
 @CONFIG
 @click.option("--plan", metavar="ID", default="", help="Of this usage plan.")
 @click.option("--secret", metavar="ID", default="", help="Of this SecretId.")
+@click.option("--api", metavar="SERVICE/ID", default="", help="Of this single Api.")
 @click.option("--force", is_flag=True, help="Also while the configuration names it.")
-def forget(config: Path, plan: str, secret: str, force: bool) -> None:
-    """Delete the counters of a plan or a Secret that is gone.
+def forget(config: Path, plan: str, secret: str, api: str, force: bool) -> None:
+    """Delete the counters of a plan, a Secret or a single Api that is gone.
 
-    FILE names the store. Exactly one of --plan and --secret is needed.
+    FILE names the store. Exactly one of --plan, --secret and --api is needed.
 
     \b
     Example:
@@ -103,10 +104,10 @@ def forget(config: Path, plan: str, secret: str, force: bool) -> None:
     """
     from quotad.forget import forget as delete
 
-    if bool(plan) == bool(secret):
-        raise click.UsageError("exactly one of --plan and --secret is needed")
-    keys = delete(load_config(config), plan, secret, force=force)
-    print(f"{plan or secret}: {keys} key{'' if keys == 1 else 's'} deleted or changed")
+    if sum(map(bool, (plan, secret, api))) != 1:
+        raise click.UsageError("exactly one of --plan, --secret and --api is needed")
+    keys = delete(load_config(config), plan, secret, api, force=force)
+    print(f"{plan or secret or api}: {keys} key{'' if keys == 1 else 's'} deleted or changed")
 
 
 @click.command()

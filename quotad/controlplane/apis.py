@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from quotad.controlplane.desk import Decide, Draft, State
-from quotad.controlplane.plans import check_tag, known_plan, published
+from quotad.controlplane.plans import check_tag, doom_apis, known_plan, published
 from quotad.controlplane.refusal import OperationError, Reason, invalid, no_api
 from quotad.controlplane.replica import Reach, Record
 from quotad.controlplane.services import known_service, throttle_values
@@ -59,7 +59,7 @@ def modify_api(service_id: str, api_id: str, given: Mapping[str, Any], tag: str 
 
 
 def delete_api(service_id: str, api_id: str, tag: str = "") -> Decide[None]:
-    """Take away an Api that no plan is bound to."""
+    """Take away an Api that no plan is bound to; its counters are deleted soon after."""
 
     async def decide(state: State) -> Draft[None]:
         before = known_service(state, service_id)
@@ -71,7 +71,8 @@ def delete_api(service_id: str, api_id: str, tag: str = "") -> Decide[None]:
             raise OperationError(Reason.API_IN_USE, f"plan {plan_id} is bound to the api: unbind it first")
         kept = [each for each in apis_of(before) if each["apiId"] != api_id]
         draft = _changed(state, before, kept, old, None)
-        return Draft(None, draft.target, draft.writes, before=old)
+        writes = [*draft.writes, doom_apis(service_id, [api_id], state.now_us)]
+        return Draft(None, draft.target, writes, before=old)
 
     return decide
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from quotad.controlplane import views
+from quotad.controlplane.apis import apis_of
 from quotad.controlplane.desk import ATTEMPTS, Asker, Decide, Desk, Draft, State, pause
-from quotad.controlplane.plans import doom
+from quotad.controlplane.plans import doom, doom_apis, doom_from
 from quotad.controlplane.refusal import OperationError, Reason
 from quotad.controlplane.replica import Record, Where
 from quotad.controlplane.views import Difference, difference
@@ -123,7 +124,7 @@ def _from_now(write: Write, now_us: int) -> Write:
     """Counters are deleted so long after the commit, however long people looked at the differences."""
     if write.kind != "doomed" or write.record is None:
         return write
-    return doom(write.record["kind"], write.record["id"], now_us)
+    return doom_from(write.record, now_us)
 
 
 class _Target:
@@ -260,6 +261,12 @@ def _add(
     step.writes.append(Write(kind, record_id, after))
     if after is None and kind != "service":
         step.writes.append(doom(kind, record_id, now_us))
+    if kind == "service":
+        old_ids, kept = (
+            [] if each is None else [api["apiId"] for api in apis_of(each)] for each in (before, after)
+        )
+        gone = [api_id for api_id in old_ids if api_id not in set(kept)]
+        step.writes += [doom_apis(record_id, gone, now_us)] if gone else []
     if kind == "secret":
         old, new = (set() if each is None else set(each["plans"]) for each in (before, after))
         step.members += [(plan_id, record_id, False) for plan_id in sorted(old - new)]

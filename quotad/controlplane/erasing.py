@@ -1,21 +1,23 @@
-"""Counters of deleted plans and Secrets: erased by whichever admin process comes first, at least once."""
+"""Counters of what was deleted: erased by whichever admin process comes first, at least once."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from quotad.controlplane.apis import apis_of
 from quotad.controlplane.desk import Asker
 from quotad.controlplane.operations import Operations
 from quotad.controlplane.refusal import OperationError
 from quotad.errors import QuotadError
+from quotad.store.interface import NO_APIS, ApisOf
 
 PAUSE_S = 2.0
 
 log = logging.getLogger("quotad.admin")
 
-Forget = Callable[[str, str], Awaitable[int]]
-"""Delete all that the store keeps of a plan's id, or of a SecretId: how many keys. Raises StoreError."""
+Forget = Callable[[str, str, ApisOf], Awaitable[int]]
+"""Delete all that the store keeps of a plan's id, a SecretId, or Apis: how many keys. Raises StoreError."""
 
 _SELF = Asker("quotad", "admin", "self")
 
@@ -41,7 +43,7 @@ class Eraser:
             self._task = None
 
     async def turn(self) -> int:
-        """Erase all that is due; answers how many plans and Secrets that were. Raises QuotadError."""
+        """Erase all that is due; answers how many deletions that were. Raises QuotadError."""
         now_us = await self._operations.now_us()
         due = [record for record in self._operations.newest.doomed() if record["at"] <= now_us]
         for record in due:
@@ -50,14 +52,24 @@ class Eraser:
 
     async def _erase(self, record: Any) -> None:
         kind, record_id = str(record["kind"]), str(record["id"])
-        replica = self._operations.newest
-        # Made anew under the same id meanwhile, its counters are in use again.
-        back = replica.plan(record_id) if kind == "plan" else replica.secret(record_id)
-        if back is None:
-            plan_id, secret_id = (record_id, "") if kind == "plan" else ("", record_id)
-            keys = await self._forget(plan_id, secret_id)
+        plan_id, secret_id, apis = self._gone(record, kind, record_id)
+        if plan_id or secret_id or apis.api_ids:
+            keys = await self._forget(plan_id, secret_id, apis)
             log.info("counters of %s %s: %d keys deleted or changed", kind, record_id, keys)
         await self._operations.erased(_SELF, f"{kind}:{record_id}")
+
+    def _gone(self, record: Any, kind: str, record_id: str) -> tuple[str, str, ApisOf]:
+        """What was not made anew under the same id: its counters would be in use again."""
+        replica = self._operations.newest
+        if kind == "plan":
+            return "" if replica.plan(record_id) else record_id, "", NO_APIS
+        if kind == "secret":
+            return "", "" if replica.secret(record_id) else record_id, NO_APIS
+        service_id = str(record["serviceId"])
+        service = replica.service(service_id)
+        there = set() if service is None else {api["apiId"] for api in apis_of(service)}
+        gone = tuple(api_id for api_id in map(str, record["apiIds"]) if api_id not in there)
+        return "", "", ApisOf(service_id, gone) if gone else NO_APIS
 
     async def _run(self) -> None:
         failing = False

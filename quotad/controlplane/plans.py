@@ -316,9 +316,18 @@ def check_tag(before: Record, tag: str) -> None:
 
 def doom(kind: str, record_id: str, now_us: int) -> Write:
     """Note that counters are to be deleted, until some admin process has done it."""
-    return Write(
-        "doomed", f"{kind}:{record_id}", {"kind": kind, "id": record_id, "at": now_us + DOOMED_AFTER_US}
-    )
+    return doom_from({"kind": kind, "id": record_id}, now_us)
+
+
+def doom_apis(service_id: str, api_ids: Sequence[str], now_us: int) -> Write:
+    """The same for Apis of a service that go in one change; ``now_us`` tells it from others."""
+    note = {"kind": "api", "id": f"{service_id}:{now_us}", "serviceId": service_id, "apiIds": list(api_ids)}
+    return doom_from(note, now_us)
+
+
+def doom_from(note: Record, now_us: int) -> Write:
+    """A note as it is written now: sidecars have the time from here on."""
+    return Write("doomed", f"{note['kind']}:{note['id']}", {**note, "at": now_us + DOOMED_AFTER_US})
 
 
 def spared(doomed_id: str) -> Decide[None]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from quotad.controlplane.desk import Decide, Draft, State
-from quotad.controlplane.plans import check_tag, known_plan
+from quotad.controlplane.plans import check_tag, doom_apis, known_plan
 from quotad.controlplane.refusal import OperationError, Reason, invalid, no_service
 from quotad.controlplane.replica import Record
 from quotad.controlplane.values import ServiceForm, ThrottleForm, environment, new_id, parsed
@@ -76,7 +76,10 @@ def delete_service(service_id: str, tag: str = "") -> Decide[None]:
             raise OperationError(Reason.SERVICE_IN_USE, "plans are bound to the service: unbind them first")
         if any(place["published"] for place in before["environments"].values()):
             raise OperationError(Reason.SERVICE_IN_USE, "the service is published: unpublish it first")
-        return Draft(None, f"service/{service_id}", [Write("service", service_id, None)], before=before)
+        writes = [Write("service", service_id, None)]
+        if before.get("apis"):
+            writes.append(doom_apis(service_id, [api["apiId"] for api in before["apis"]], state.now_us))
+        return Draft(None, f"service/{service_id}", writes, before=before)
 
     return decide
 

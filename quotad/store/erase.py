@@ -1,4 +1,4 @@
-"""Deleting all that the store keeps of a plan or a Secret: a walk over every key of the namespace.
+"""Deleting all that the store keeps of a plan, a Secret or single Apis: a walk over the namespace's keys.
 
 Rare, and never on the way of a request: it needs rights that serving does not (SCAN, UNLINK).
 """
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from quotad.errors import StoreError
 from quotad.store.inquiry import Inquiry
+from quotad.store.interface import NO_APIS, ApisOf
 from quotad.store.link import Link
 from quotad.store.resp import command
 
@@ -19,16 +20,24 @@ _STEP_S = 10.0
 
 
 class Doomed:
-    """Which keys belong to a plan or a Secret. Exactly one of both is given."""
+    """Which keys belong to a plan, a Secret or single Apis. Exactly one of the three is given."""
 
-    def __init__(self, namespace: str, plan_id: str = "", secret_id: str = "") -> None:
+    def __init__(
+        self, namespace: str, plan_id: str = "", secret_id: str = "", apis: ApisOf = NO_APIS
+    ) -> None:
         """Raises ValueError for an id that no key can have, and for none or two of them."""
-        if bool(plan_id) == bool(secret_id) or not set(plan_id + secret_id) <= _ID_CHARACTERS:
-            raise ValueError("one plan or one Secret is to be named, by its id")
+        ids = "".join((plan_id, secret_id, apis.service_id, *apis.api_ids))
+        whole = apis == NO_APIS or bool(apis.service_id and apis.api_ids and all(apis.api_ids))
+        if [plan_id, secret_id, apis.service_id].count("") != 2 or not (whole and set(ids) <= _ID_CHARACTERS):
+            raise ValueError("one plan, one Secret, or Apis of one service are to be named, each by its id")
+        self._service_id = apis.service_id.encode()
+        self._apis = frozenset(f".api.{api_id}".encode() for api_id in apis.api_ids)
         self._head = f"{namespace}:{{".encode()
         self._plan_id = plan_id.encode()
         self._secret_id = secret_id.encode()
         self.pattern = f"{namespace}:{{{plan_id}/*" if plan_id else f"{namespace}:{{*"
+        if apis.service_id:
+            self.pattern = f"{namespace}:{{*/{apis.service_id}/*/.api.*"
         """What SCAN is to match; more than what is deleted."""
 
     def deletion(self, key: bytes) -> tuple[bytes | str, ...]:
@@ -39,6 +48,10 @@ class Doomed:
             return ()
         if self._plan_id:
             return ("UNLINK", key) if words[0] == self._plan_id else ()
+        if self._apis:
+            # Throttles have tags of the same form.
+            is_one = words[1] == self._service_id and not self._apis.isdisjoint(words[3:])
+            return ("UNLINK", key) if is_one else ()
         own = [word for word in words[3:] if not word.startswith(b".")]
         if own == [self._secret_id]:
             return ("UNLINK", key)

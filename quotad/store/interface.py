@@ -4,12 +4,22 @@ The hot verb is callback-shaped: a Task and a Future per call would cost more th
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from quotad.core.history import History, Portion
 from quotad.core.plans import Subject
 from quotad.core.quota import Answer, Call, Replay, Reset, Terms, TopUp, Usage
 from quotad.errors import StoreError
+
+
+class ApisOf(NamedTuple):
+    """Single Apis of one service, by id."""
+
+    service_id: str
+    api_ids: tuple[str, ...]
+
+
+NO_APIS = ApisOf("", ())
 
 
 class Batch(Protocol):
@@ -90,9 +100,9 @@ class Books(Protocol):
     ) -> dict[int, Mapping[str, int]]:
         """By day: SecretId to units of all Secrets, or of this one. Raises StoreError."""
 
-    async def forget(self, plan_id: str = "", secret_id: str = "") -> int:
-        """Delete all that is kept of a plan, or of a Secret; answers how many keys were deleted or changed.
+    async def forget(self, plan_id: str = "", secret_id: str = "", apis: ApisOf = NO_APIS) -> int:
+        """Delete all that is kept of a plan, a Secret or Apis; answers how many keys were deleted or changed.
 
         A Sidecar that still serves it would make it anew. Needs SCAN and UNLINK. Raises StoreError, and
-        ValueError when not exactly one is named, or cannot be.
+        ValueError when not exactly one of the three is named, or cannot be.
         """

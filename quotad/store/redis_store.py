@@ -19,7 +19,7 @@ from quotad.store.codec import pack_adjustment, pack_replay, unpack_usage
 from quotad.store.erase import Doomed, erase
 from quotad.store.flight import Flight, Gathering, Listener, Part, understand, unreadable
 from quotad.store.inquiry import Inquiry
-from quotad.store.interface import Batch
+from quotad.store.interface import NO_APIS, ApisOf, Batch
 from quotad.store.keys import nonce_key
 from quotad.store.link import LinkOptions
 from quotad.store.nonces import VERB, NonceCall, home_of
@@ -191,9 +191,9 @@ class RedisStore:
         """See ``Books.attributed``."""
         return await self._archive.attributed(subject, day_ends_us, secret_id)
 
-    async def forget(self, plan_id: str = "", secret_id: str = "") -> int:
+    async def forget(self, plan_id: str = "", secret_id: str = "", apis: ApisOf = NO_APIS) -> int:
         """See ``Books.forget``."""
-        return await erase(self._route.links, Doomed(self._namespace, plan_id, secret_id))
+        return await erase(self._route.links, Doomed(self._namespace, plan_id, secret_id, apis))
 
     async def _change(self, verb: str, subject: Subject, terms: Terms, told: bytes, owner: bytes) -> Usage:
         begun_s = monotonic_s()

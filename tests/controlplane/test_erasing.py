@@ -5,8 +5,11 @@ import pytest
 from quotad.controlplane.erasing import Eraser
 from quotad.controlplane.operations import Operations
 from quotad.controlplane.plans import DOOMED_AFTER_US
+from quotad.core.plans import Api, Service
+from quotad.core.table import PlanTable
 from quotad.errors import StoreError
-from tests.support.desk import ADMIN, plan, secret
+from quotad.store.interface import ApisOf
+from tests.support.desk import ADMIN, plan, secret, service
 
 
 class Counters:
@@ -14,12 +17,16 @@ class Counters:
 
     def __init__(self) -> None:
         self.forgotten: list[tuple[str, str]] = []
+        self.apis: list[ApisOf] = []
         self.is_away = False
 
-    async def forget(self, plan_id: str, secret_id: str) -> int:
+    async def forget(self, plan_id: str, secret_id: str, apis: ApisOf) -> int:
         if self.is_away:
             raise StoreError("disconnected", "away", executed=False)
-        self.forgotten.append((plan_id, secret_id))
+        if apis.service_id:
+            self.apis.append(apis)
+        else:
+            self.forgotten.append((plan_id, secret_id))
         return 1
 
 
@@ -82,3 +89,45 @@ async def test_what_was_made_anew_is_spared(desk: Operations) -> None:
     assert await Eraser(desk, counters.forget).turn() == 1
     assert counters.forgotten == []
     assert (await desk.records()).doomed() == []
+
+
+async def apis_of(desk: Operations, service_id: str, *api_ids: str) -> None:
+    """Makes them."""
+    for api_id in api_ids:
+        await desk.create_api(ADMIN, service_id, {"apiId": api_id, "apiName": "n", "path": f"/{api_id}"})
+
+
+@pytest.mark.usefixtures("now")
+async def test_counters_of_apis_go_with_them(desk: Operations) -> None:
+    """One that is deleted, those that a file takes away, and those of a service that is deleted."""
+    counters = Counters()
+    eraser = Eraser(desk, counters.forget)
+    service_id = await service(desk)
+    await apis_of(desk, service_id, "api-a", "api-b", "api-c", "api-d")
+    await desk.delete_api(ADMIN, service_id, "api-a")
+    assert await eraser.turn() == 1
+    left = Service(service_id, "s", "", (), apis=(Api("api-d", "d", "ANY", "/d"),))
+    applier = desk.applier(ADMIN, PlanTable([left]), prune=False)
+    await applier.apply(await applier.plan())
+    assert await eraser.turn() == 1
+    await desk.delete_service(ADMIN, service_id)
+    assert await eraser.turn() == 1
+    assert counters.apis == [
+        ApisOf(service_id, ("api-a",)),
+        ApisOf(service_id, ("api-b", "api-c")),
+        ApisOf(service_id, ("api-d",)),
+    ]
+    assert (await desk.records()).doomed() == []
+
+
+@pytest.mark.usefixtures("now")
+async def test_an_api_that_was_made_anew_is_spared(desk: Operations) -> None:
+    """Under the same id again its counters are in use; those of its neighbours go all the same."""
+    counters = Counters()
+    service_id = await service(desk)
+    await apis_of(desk, service_id, "api-a", "api-b")
+    await desk.delete_service(ADMIN, service_id)
+    await desk.create_service(ADMIN, {"serviceId": service_id, "serviceName": "again"})
+    await apis_of(desk, service_id, "api-a")
+    assert await Eraser(desk, counters.forget).turn() == 1
+    assert counters.apis == [ApisOf(service_id, ("api-b",))]

@@ -8,10 +8,12 @@ import pytest
 
 from quotad.config.model import StoreConfig
 from quotad.core.history import Portion
-from quotad.core.plans import Subject, UsagePlan
+from quotad.core.plans import Environment, EnvironmentRule, Subject, UsagePlan
 from quotad.core.quota import Replay, TopUp, Window
+from quotad.core.table import throttle_of
 from quotad.errors import StoreError
 from quotad.store.erase import Doomed
+from quotad.store.interface import ApisOf
 from quotad.store.redis_store import RedisStore
 from tests.support.batches import call, submit, terms
 from tests.support.clusters import Cluster, running_cluster
@@ -34,6 +36,20 @@ OF_SECRET = [
     Subject(OWN, "service-one", "release", "release"),
     Subject(OWN, "service-two", "test", "release"),
     Subject(OWN, "service-one", "release", "release", shadow=True),
+]
+HERE: tuple[str, Environment] = ("service-one", "release")
+OF_APIS = [
+    Subject(LONGER, *HERE, api_id="api-a"),
+    Subject(LONGER, *HERE, shadow=True, api_id="api-a"),
+    Subject(OWN, "service-one", "test", "other", api_id="api-b"),
+    throttle_of("service-one", EnvironmentRule("release", 5, 5), "api-a"),
+]
+OF_OTHER_APIS = [
+    Subject(LONGER, *HERE),
+    Subject(LONGER, *HERE, api_id="api-aa"),
+    Subject(LONGER, "service-two", "release", api_id="api-a"),
+    Subject(OWN, "service-one", "release", "api-a", api_id="api-c"),
+    throttle_of("service-one", EnvironmentRule("release", 5, 5)),
 ]
 OTHERS = [
     Subject(LONGER, "service-one", "release"),
@@ -113,6 +129,18 @@ async def test_all_of_a_secret_goes(place: tuple[str, Keys], store: RedisStore) 
         assert (await store.attributed(each, [END_US]))[END_US] == {"AKIDother": 3}
 
 
+async def test_all_of_some_apis_goes(place: tuple[str, Keys], store: RedisStore) -> None:
+    """Every key of the Apis' Subjects, their throttles too, and none of the service's others."""
+    for subject in (*OF_APIS, *OF_OTHER_APIS):
+        await submit(store, [call(subject, terms())]).answers()
+    keys = place[1]
+    before = keys()
+    own = {key for key in before if tag(key) in {each.tag for each in OF_APIS}}
+    assert {tag(key) for key in own} == {each.tag for each in OF_APIS}
+    assert await store.forget(apis=ApisOf("service-one", ("api-a", "api-b"))) == len(own)
+    assert keys() == before - own
+
+
 async def test_other_namespaces_stay(store_server: StoreServer) -> None:
     """Also one that this one's name is the beginning of."""
     with store_server.client() as client:
@@ -131,8 +159,21 @@ async def test_other_namespaces_stay(store_server: StoreServer) -> None:
 )
 def test_exactly_one_is_named(plan_id: str, secret_id: str) -> None:
     """Nothing, two things, and what could match more than itself are refused."""
-    with pytest.raises(ValueError, match="one plan or one Secret"):
+    with pytest.raises(ValueError, match="one plan, one Secret, or Apis"):
         Doomed("quotad", plan_id, secret_id)
+
+
+@pytest.mark.parametrize(
+    "apis",
+    [ApisOf("a", ()), ApisOf("", ("a",)), ApisOf("a", ("",)), ApisOf("a", ("b*",)), ApisOf("a/b", ("c",))],
+)
+def test_apis_are_named_by_their_ids(apis: ApisOf) -> None:
+    """All of a service's are not meant by none, and no id matches more than itself; nothing stands beside."""
+    for plan_id in ("", "plan"):
+        with pytest.raises(ValueError, match="one plan, one Secret, or Apis"):
+            Doomed("quotad", plan_id, apis=apis)
+    with pytest.raises(ValueError, match="one plan, one Secret, or Apis"):
+        Doomed("quotad", "plan", apis=ApisOf("a", ("b",)))
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from quotad.controlplane.server import AdminServer
 from quotad.core.history import Portion
 from quotad.core.table import PlanTable
 from quotad.core.windows import windows
+from quotad.store.interface import NO_APIS, ApisOf
 from quotad.store.redis_store import RedisStore
 from tests.support.batches import call, submit, terms
 from tests.support.described import check_described
@@ -65,11 +66,11 @@ class Port:
         self.serves_all = True
         """Whether every described route is there, so that answers are held to their description."""
 
-    async def forget(self, plan_id: str, secret_id: str) -> int:
+    async def forget(self, plan_id: str, secret_id: str, apis: ApisOf = NO_APIS) -> int:
         self.forgotten.append((plan_id, secret_id))
         if self.refusal is not None:
             raise self.refusal
-        return await self.store.forget(plan_id, secret_id)
+        return await self.store.forget(plan_id, secret_id, apis)
 
     @contextlib.asynccontextmanager
     async def serving(self, *, secret_usage: bool = True) -> AsyncIterator["Port"]:

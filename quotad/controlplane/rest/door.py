@@ -86,6 +86,8 @@ async def _read(route: Route, request: web.Request, asker: Asker) -> Call:
         text = await request.read()
         if text or not route.body.optional:
             body = _body(request, text, _schema(route.body))
+    elif (await request.read()).strip() not in (b"", b"{}"):
+        raise RefusedError(400, "Nothing can be sent in a body here.")
     path = dict(request.match_info)
     tag = ""
     if route.current_tag is not None:

@@ -51,6 +51,9 @@ async def test_a_key_makes_it_once(port: OfficePort) -> None:
         (406, "GET", "/v1/services", {"headers": {"Accept": "text/html"}}),
         (413, "POST", "/v1/services", {"json": {"serviceName": "a" * 300_000}}),
         (415, "POST", "/v1/services", {"content": b"serviceName=a"}),
+        (400, "POST", "/v1/services/service-a/environments/test/unpublish", {"json": {"releaseDesc": "a"}}),
+        (400, "POST", "/v1/secrets/AKIDone/disable", {"content": b"now"}),
+        (404, "POST", "/v1/services/service-a/environments/test/unpublish", {"json": {}}),
     ],
 )
 async def test_what_is_odd_is_refused(
