@@ -24,11 +24,13 @@ from quotad.controlplane.replica import Page, Where
 from quotad.controlplane.rest.door import RestDoor
 from quotad.controlplane.rest.routes import all_routes
 from quotad.controlplane.rest.use import Use
+from quotad.controlplane.rest.webhooks import Webhooks
 from quotad.controlplane.server import AdminServer
 from quotad.core.table import Table
 from quotad.errors import QuotadError
 from quotad.ground import Ground
 from quotad.store.control import ControlStore
+from quotad.store.deliveries import Deliveries
 
 _LOOPBACK = Admin(Address("127.0.0.1", 0))
 """Its rules for Host and Origin are those of a socket too."""
@@ -81,7 +83,11 @@ async def own_admin_port(config: Config) -> AsyncIterator[str]:
 
             trail = StoreTrail(records)
             keeping = Keeping(store, ground.forget, config.store.hold_s, config.store.secret_usage)
-            routes = all_routes(desk, trail, Use(table, store, None, Books(keeping, trail)))
+            deliveries = Deliveries(url, config.store)
+            await deliveries.start()
+            ground.closers.append(deliveries.close)
+            use = Use(table, store, None, Books(keeping, trail))
+            routes = all_routes(desk, trail, use, webhooks=Webhooks(desk, deliveries, trail))
             path = str(Path(folder) / "admin.sock")
             server = AdminServer(_LOOPBACK, [RestDoor(_ThisUser(), routes)], socket=path)
             await server.start()

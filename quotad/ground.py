@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from quotad.catalog.follow import Follower
     from quotad.catalog.live import LiveTable
     from quotad.controlplane.backstage import Backstage
+    from quotad.controlplane.hooks.herald import Standing
 
 FindRefusal = Callable[[str], Awaitable[dict[str, Any] | None]]
 
@@ -46,6 +47,8 @@ class Ground:
         """What each port is bound to."""
         self.follower: Follower | None = None
         """Of the control records, from ``follow`` on; None in file mode."""
+        self.webhooks: Standing | None = None
+        """How delivery of webhooks stands, from ``open_admin`` on; None: nobody here delivers any."""
         self._live = None if config.control is None else _live_table()
 
     def table(self, config: Config) -> Table:
@@ -137,6 +140,7 @@ class Ground:
             return
         # Only a process that serves the admin port carries aiohttp.
         from quotad.controlplane.office import Office, Parts
+        from quotad.store.deliveries import Deliveries
 
         backstage = await self.open_operations()
         if admin.access_log:
@@ -146,8 +150,12 @@ class Ground:
             self._log.start()
             self.closers.append(self._log.close)
         tell = None if self._log is None else self._log.record
-        parts = Parts(self._config, table, store, self.forget, find_refusal, backstage, tell)
+        deliveries = Deliveries(self._url, self._config.store)
+        await deliveries.start()
+        self.closers.append(deliveries.close)
+        parts = Parts(self._config, table, store, self.forget, deliveries, find_refusal, backstage, tell)
         office = Office(parts, admin)
+        self.webhooks = office.webhooks
         self.bound["admin"] = f"{admin.address.host}:{await office.start()}"
         self.closers.append(office.close)
 

@@ -79,14 +79,14 @@ def _create(reach: Reach, output: str, values: dict[str, Any], save: Path | None
         tell(made, output)
         click.echo(f"Keep the {proof} now: it is never shown again.", err=True)
         return
-    with _new_file(save) as target:
+    with new_file(save) as target:
         made = asked(reach, lambda port: port.post(CREDENTIALS, values))
         target.write(made.pop(proof) + "\n")
     tell({**made, "saved": str(save)}, output)
 
 
 @contextlib.contextmanager
-def _new_file(path: Path) -> Iterator[TextIO]:
+def new_file(path: Path) -> Iterator[TextIO]:
     """Of its owner alone; gone again when the block fails. Raises QuotadError."""
     try:
         number = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)

@@ -38,6 +38,7 @@ SECTIONS: dict[str, dict[str, Row]] = {
         "secret": Row("secrets", "secret", "Key pairs of callers; import of many."),
         "bind": Row("bindings", "bind", "Give a plan to Secrets, and in environments."),
         "unbind": Row("bindings", "unbind", "Take a plan from Secrets, or out of environments."),
+        "webhook": Row("webhooks", "webhook", "Who is told when use crosses a part of a quota."),
         "token": Row("credentials", "token", "Bearer tokens of admins."),
         "credential": Row("credentials", "credential", "Key pairs of admins, for the clouds' clients."),
         "whoami": Row("credentials", "whoami", "Say who you are to the admin port, and your role."),

@@ -51,7 +51,7 @@ async def opened(reach: Reach) -> AsyncIterator["Whole"]:
     help="Services, plans, secrets and bindings, as file mode has them.",
 )
 @click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
-@click.option("--prune", is_flag=True, help="Delete services, plans and Secrets that FILE does not name.")
+@click.option("--prune", is_flag=True, help="Delete whatever FILE does not name.")
 @click.option("--yes", is_flag=True, help="Do not ask before something is deleted.")
 def apply(reach: Reach, source: Path, dry_run: bool, prune: bool, yes: bool) -> None:
     """Make the control records equal to a file.

@@ -102,7 +102,7 @@ class ThroughPort:
         ask = Ask("GET", EXPORT, query={"withKeys": with_keys}, timeout_s=LONG_S)
         members = (await self._port.ask(ask)).members
         for section in (*SECTIONS, "remarks"):
-            items = members[section]
+            items = members.get(section, [])
             for start in range(0, len(items), _PART):
                 yield Part(section, items[start : start + _PART])
 

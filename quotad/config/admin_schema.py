@@ -6,6 +6,7 @@ from pydantic import Field
 
 from quotad.config import fields as kind
 from quotad.config.section import Section
+from quotad.config.webhook_schema import AdminWebhooksSection
 
 
 class AdminClientSection(Section):
@@ -68,3 +69,5 @@ class AdminSection(Section):
     """A line for each request: - is standard output, else a file's path; empty: none."""
     access_log_one_in: Annotated[int, Field(ge=1, le=1_000_000), kind.WHOLE] = 1
     """Of so many requests that were answered below 400 one has a line; all others have theirs."""
+    webhooks: AdminWebhooksSection = Field(default_factory=AdminWebhooksSection)
+    """To where webhooks may be delivered."""

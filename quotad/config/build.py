@@ -169,6 +169,8 @@ def admin_of(section: admin_schema.AdminSection, folder: Path) -> Admin:
         section.unauthenticated_loopback,
         _log_of(section.access_log, folder),
         section.access_log_one_in,
+        tuple(section.webhooks.networks),
+        _within(folder, section.webhooks.ca),
     )
 
 

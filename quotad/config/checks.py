@@ -50,7 +50,7 @@ class ServiceNames:
 def control_stands_alone(given: Iterable[str], document: Document) -> None:
     """What lives in the store does not stand in the file too: one of the two would be ignored."""
     for section in given:
-        if section in ("services", "plans", "secrets", "bindings"):
+        if section in ("services", "plans", "secrets", "bindings", "webhooks"):
             document.refuse((section,), "contradicts control: with it they live in the store, and only there")
 
 

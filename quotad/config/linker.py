@@ -21,6 +21,8 @@ from quotad.config import (
     store_checks,
     tls_checks,
     tracing_schema,
+    webhook_checks,
+    webhook_schema,
 )
 from quotad.config.document import Document, Path_
 from quotad.config.model import Config, Route
@@ -31,7 +33,7 @@ from quotad.core.table import PlanTable
 
 _S = TypeVar("_S", bound=Section)
 
-_SECRET_FIELDS = frozenset(("secretKey", "secondaryKey", "token", "masterKeys"))
+_SECRET_FIELDS = frozenset(("secretKey", "secondaryKey", "token", "masterKeys", "signingKey"))
 
 NO_STORE = (
     "is required: name the Redis that all sidecars share (url), or ask for a private server for this"
@@ -72,6 +74,8 @@ class Linker:
             checks.admin_is_safe(admin, self._document, stored="control" in self._values)
             checks.key_pairs_differ(admin, self._document)
             tls_checks.admins_get_a_certificate(admin, self._folder, self._document)
+            webhook_checks.authorities_are_readable(admin, self._folder, self._document)
+        webhook_checks.somebody_delivers(self._values, self._document)
         sections = (("listen", listen), ("authorize", authorize), ("telemetry", telemetry), ("admin", admin))
         if listen is not None:
             tls_checks.clients_get_a_certificate("listen", listen.tls, self._folder, self._document)
@@ -125,11 +129,18 @@ class Linker:
         names = checks.ServiceNames(
             services, self._named("services", "serviceId") | self._named("services", "serviceName")
         )
-        for section, field in (("services", "serviceId"), ("plans", "usagePlanId"), ("secrets", "secretId")):
+        for section, field in (
+            ("services", "serviceId"),
+            ("plans", "usagePlanId"),
+            ("secrets", "secretId"),
+            ("webhooks", "webhookId"),
+        ):
             checks.unique(section, field, self._given(section, field), self._document)
         api_checks.apis_differ(services, self._document)
         api_checks.throttles_have_places(services, self._document)
         checks.environments_have_rules(services, self._named("plans", "usagePlanId"), self._document)
+        webhooks = self._items("webhooks", webhook_schema.WebhookSection)
+        webhook_checks.webhooks_mean_something(webhooks, self._named("plans", "usagePlanId"), self._document)
         linked = self._linked_routes(routes, names)
         bindings = self._linked_bindings(names)
         if self._document.problems:
@@ -139,6 +150,7 @@ class Linker:
             [build.plan_of(plan) for plan in plans.values()],
             [build.secret_of(secret) for secret in secrets.values()],
             bindings,
+            [webhook_schema.webhook_of(webhook) for webhook in webhooks.values()],
         )
         return linked, table
 

@@ -315,6 +315,9 @@ class Admin:
     """``-`` standard output, a file's path, or empty for none."""
     access_log_one_in: int = 1
     """Of so many requests that were answered below 400 one has a line."""
+    webhook_networks: tuple[str, ...] = ()
+    webhook_ca: Path | None = None
+    """Where receivers of webhooks may be beside public addresses; who vouches for them (None: the system's)."""
 
     @property
     def requires_certificates(self) -> bool:

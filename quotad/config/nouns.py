@@ -15,7 +15,7 @@ from quotad.config.values import Resolver
 from quotad.core.table import PlanTable
 from quotad.errors import ConfigError
 
-SECTIONS = ("services", "plans", "secrets", "bindings")
+SECTIONS = ("services", "plans", "secrets", "bindings", "webhooks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def _linked(document: Document, values: object, folder: Path) -> PlanTable:
         replace(secret, secret_key=b"") if secret.secret_key == absent.encode() else secret
         for secret in table.secrets.values()
     )
-    return PlanTable(table.services.values(), table.plans.values(), found, table.bindings)
+    return PlanTable(table.services.values(), table.plans.values(), found, table.bindings, table.webhooks)
 
 
 def _with_keys(values: object, key: str) -> object:

@@ -72,6 +72,7 @@ def _plain(value: Any) -> Any:
     if names is not None:
         return {type(value).__name__: [_plain(getattr(value, name)) for name in names]}
     if isinstance(value, PlanTable):
+        # Whoever is sent this delivers no webhooks, so it gets none of their keys.
         parts = (value.services.values(), value.plans.values(), value.secrets.values(), value.bindings)
         return {"PlanTable": [_plain(tuple(part)) for part in parts]}
     if isinstance(value, bytes):

@@ -18,6 +18,7 @@ from quotad.config.service_schema import ServiceSection
 from quotad.config.tls_schema import ListenTlsSection
 from quotad.config.tracing_schema import TracingSection
 from quotad.config.upstream_schema import HealthSection, RetrySection
+from quotad.config.webhook_schema import WebhookSection
 from quotad.core.plans import UNLIMITED
 
 
@@ -361,3 +362,5 @@ class File(Processes):
     """Callers."""
     bindings: list[BindingSection] = Field(default=[])
     """Which caller has which plan, and where."""
+    webhooks: list[WebhookSection] = Field(default=[])
+    """Who is told when use crosses a part of a quota."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from quotad.config.webhook_checks import WEBHOOKS_AT_MOST
 from quotad.controlplane import views
 from quotad.controlplane.apis import apis_of
 from quotad.controlplane.desk import ATTEMPTS, Asker, Decide, Desk, Draft, State, pause
@@ -30,6 +31,7 @@ from quotad.controlplane.wanted import (
     wanted_plan,
     wanted_secret,
     wanted_service,
+    wanted_webhook,
 )
 from quotad.core.table import PlanTable
 from quotad.store.control import WRITES_AT_MOST, Head, Write
@@ -136,6 +138,7 @@ class _Target:
         self.services: dict[str, Pair] = {}
         self.plans: dict[str, Pair] = {}
         self.secrets: dict[str, Pair] = {}
+        self.webhooks: dict[str, Pair] = {}
         self._table = table
         self._modifier = modifier
         self._prune = prune
@@ -151,6 +154,7 @@ class _Target:
         self._compare_services()
         places = self._compare_plans()
         held = await self._compare_secrets()
+        self._compare_webhooks()
         one_level_each(places)
         apis_exist(places, self._service_after)
         one_plan_each(places, held)
@@ -227,6 +231,20 @@ class _Target:
         if self._note("secret", secret_id, _view(views.secret_view, before), view):
             self.secrets[secret_id] = before, after
 
+    def _compare_webhooks(self) -> None:
+        state, old = self.state, {each["webhookId"]: each for each in self.state.replica.webhooks()}
+        for webhook in self._table.webhooks:
+            before = old.get(webhook.webhook_id)
+            after, fresh = wanted_webhook(webhook, before, state.now_us, state.vault)
+            view: dict[str, Any] = dict(views.webhook_view(after))
+            if fresh and before is not None:
+                view["signingKey"] = "another one"
+            if self._note("webhook", webhook.webhook_id, _view(views.webhook_view, before), view):
+                self.webhooks[webhook.webhook_id] = before, after
+        self._delete("webhook", self.webhooks, old)
+        if len(old.keys() | self._named["webhook"]) > WEBHOOKS_AT_MOST and not self._prune:
+            raise OperationError(Reason.LIMIT, f"there may be {WEBHOOKS_AT_MOST} webhooks at most")
+
     def _note(self, kind: str, record_id: str, before: views.View | None, after: views.View | None) -> bool:
         found = difference(kind, record_id, before, after)
         if found is not None:
@@ -247,7 +265,12 @@ def _view(make: Callable[[Record], views.View], record: Record | None) -> views.
 
 def _steps(target: _Target) -> Iterator[Step]:
     whole = Step()
-    for kind, pairs in (("plan", target.plans), ("service", target.services), ("secret", target.secrets)):
+    for kind, pairs in (
+        ("plan", target.plans),
+        ("service", target.services),
+        ("secret", target.secrets),
+        ("webhook", target.webhooks),
+    ):
         for record_id, (before, after) in pairs.items():
             _add(whole, kind, record_id, before, after, target.state.now_us)
     if len(whole.writes) <= WRITES_AT_MOST:
@@ -259,7 +282,7 @@ def _add(
     step: Step, kind: str, record_id: str, before: Record | None, after: Record | None, now_us: int
 ) -> None:
     step.writes.append(Write(kind, record_id, after))
-    if after is None and kind != "service":
+    if after is None and kind in ("plan", "secret"):
         step.writes.append(doom(kind, record_id, now_us))
     if kind == "service":
         old_ids, kept = (
@@ -288,6 +311,7 @@ def _in_order(target: _Target) -> Iterator[Step]:
         ("secret", less_secrets),
         ("plan", {key: (less, target.plans[key][1]) for key, (_, less) in less_plans.items()}),
         ("secret", _rest(target.secrets, less_secrets)),
+        ("webhook", target.webhooks),
         *(
             (kind, {key: pair for key, pair in pairs.items() if pair[1] is None})
             for kind, pairs in (

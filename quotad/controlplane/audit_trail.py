@@ -126,7 +126,7 @@ def told(event: str, members: Mapping[str, Any]) -> Record:
         "address": str(who.get("peer", "")),
         "requestId": str(who.get("requestId", "")),
         "action": _ACTIONS.get(str(members.get("action")), str(members.get("action", ""))),
-        "target": f"usage/{members.get('subject') or named}",
+        "target": str(members.get("target") or f"usage/{members.get('subject') or named}"),
         "reason": str(members.get("reason", "")),
         "before": members.get("before"),
         "after": change if event == "asked" else after,

@@ -215,7 +215,7 @@ class Desk:
         """All records, then what changed while they were read. Raises StoreError."""
         for _ in range(ATTEMPTS):
             replica = Replica()
-            for kind in ("service", "plan", "secret", "credential", "doomed"):
+            for kind in ("service", "plan", "secret", "credential", "doomed", "webhook"):
                 async for page in self._control.records(kind):
                     replica.put(kind, page)
             replica.head = head

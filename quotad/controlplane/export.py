@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from quotad.catalog.records import plan_fields, plan_of
 from quotad.catalog.vault import KEY_FIELD, SECONDARY_FIELD
+from quotad.catalog.webhooks import open_key, webhook_fields, webhook_of
+from quotad.config.webhook_schema import encoded_key
 from quotad.controlplane.desk import State
 from quotad.controlplane.replica import Record, Where, chunks
 from quotad.controlplane.views import shown_place
@@ -19,12 +21,14 @@ class Part(NamedTuple):
     """Some items of one section."""
 
     section: str
-    """services, plans, secrets, bindings; or remarks, which are text."""
+    """services, plans, secrets, bindings, webhooks; or remarks, which are text."""
     items: list[Any]
 
 
 async def exported(state: State, *, with_keys: bool) -> AsyncIterator[Part]:
-    """Services, plans, Secrets, bindings, remarks, in this order. Raises OperationError and StoreError.
+    """Services, plans, Secrets, bindings, webhooks, remarks, in this order.
+
+    Raises OperationError and StoreError.
 
     A Secret without its key stands for one that is there already. Not in it: what a key was before
     its rotation, times, and, but for a remark, bindings to what was unpublished since.
@@ -45,10 +49,12 @@ async def exported(state: State, *, with_keys: bool) -> AsyncIterator[Part]:
     bindings = [
         binding for each in plans for binding in _bindings(each, holders[each["usagePlanId"]], open_places)
     ]
+    webhooks = [_webhook(state, each, with_keys=with_keys) for each in replica.webhooks()]
     for part in chunks(ids):
         records = [record for record in await state.secrets(part) if record is not None]
         yield Part("secrets", [_secret(state, record, with_keys=with_keys) for record in records])
     yield Part("bindings", bindings)
+    yield Part("webhooks", webhooks)
     yield Part("remarks", [text for each in plans for text in _remarks(each, open_places)])
 
 
@@ -98,6 +104,15 @@ def _secret(state: State, record: Record, *, with_keys: bool) -> dict[str, Any]:
         said["enabled"] = False
     if record["expiresAt"] is not None:
         said["expiresAt"] = _instant(record["expiresAt"])
+    return said
+
+
+def _webhook(state: State, record: Record, *, with_keys: bool) -> dict[str, Any]:
+    found = webhook_fields(webhook_of(record, state.vault))
+    defaults = {"allowHttp": False, "forecast": False, "usagePlanIds": None, "enabled": True}
+    said = {name: value for name, value in found.items() if value != defaults.get(name, ...)}
+    if with_keys:
+        said["signingKey"] = encoded_key(open_key(state.vault, record["webhookId"], record["signingKey"]))
     return said
 
 

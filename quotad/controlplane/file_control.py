@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
+from quotad.catalog.webhooks import webhook_fields
 from quotad.controlplane.refusal import OperationError, Reason
 from quotad.controlplane.wanted import wanted_plan, wanted_service
+from quotad.core.plans import Webhook
 from quotad.core.table import PlanTable
 from quotad.errors import StoreError
 from quotad.store.control import Change, Commit, Head
@@ -52,6 +54,8 @@ class FileControl:
                 yield self._plans(table)
             case "secret":
                 yield self._secrets(table)
+            case "webhook":
+                yield [(each.webhook_id, self._webhook(each)) for each in table.webhooks]
 
     def _plans(self, table: PlanTable) -> list[tuple[str, dict[str, Any]]]:
         places: dict[str, dict[tuple[str, str, str], bool]] = {}
@@ -69,6 +73,10 @@ class FileControl:
             record = wanted_plan(plan, None, bound, self._shown_us, "configuration")
             found.append((plan_id, {**record, "version": plan.version}))
         return found
+
+    def _webhook(self, webhook: Webhook) -> dict[str, Any]:
+        times = {"created": self._shown_us, "modified": self._shown_us}
+        return {**webhook_fields(webhook), "disabledReason": None, "previousUntil": None, **times}
 
     def _secrets(self, table: PlanTable) -> list[tuple[str, dict[str, Any]]]:
         plans: dict[str, dict[str, int]] = {}

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from quotad import clock
-from quotad.config.certificates import server_context
-from quotad.config.model import Admin, Config
+from quotad.config.certificates import client_context, server_context
+from quotad.config.model import Admin, Config, UpstreamTls
 from quotad.controlplane.access import Access
 from quotad.controlplane.audit import AuditLog
 from quotad.controlplane.audit_trail import FileTrail, StoreTrail, Trail
@@ -19,16 +19,21 @@ from quotad.controlplane.dialects.key_pairs import ConfiguredKeyPairs, StoredKey
 from quotad.controlplane.explain import FindRefusal
 from quotad.controlplane.file_control import WHY, FileControl
 from quotad.controlplane.fleet import Board, FleetView
+from quotad.controlplane.hooks.directory import Directory, FileDirectory, RecordDirectory
+from quotad.controlplane.hooks.herald import Herald, Standing
+from quotad.controlplane.hooks.sender import Fence, Sender
 from quotad.controlplane.operations import Operations
 from quotad.controlplane.record_table import RecentTable
 from quotad.controlplane.rest.door import RestDoor
 from quotad.controlplane.rest.fleet import Fleet
 from quotad.controlplane.rest.routes import all_routes
 from quotad.controlplane.rest.use import Tables, Use
+from quotad.controlplane.rest.webhooks import Webhooks
 from quotad.controlplane.server import AdminServer, Door
 from quotad.controlplane.sessions import Sessions
 from quotad.controlplane.visits import Tell
 from quotad.core.table import PlanTable, Table
+from quotad.store.deliveries import Deliveries
 
 
 class TimedStore(Store, Protocol):
@@ -51,6 +56,7 @@ class Parts:
     """In file mode: the table in force, also after a reload."""
     store: TimedStore
     forget: Forget
+    deliveries: Deliveries
     find_refusal: FindRefusal | None = None
     """None: no request id is known here."""
     backstage: Backstage | None = None
@@ -68,22 +74,33 @@ class Office:
             file = FileControl(parts.table, parts.store.now_us)
             self._operations = Operations(file, None, read_only=WHY)
             doors = self._file_doors(parts, admin, file)
+            directory: Directory = FileDirectory(parts.table)
         else:
             self._operations = parts.backstage.operations
             doors = self._control_doors(parts, admin, parts.backstage)
+            directory = RecordDirectory(parts.backstage.operations, parts.backstage.vault)
         tls, home = admin.listen_tls, ""
         if admin.console:
             doors.insert(0, ConsoleDoor())
             home = CONSOLE
         context = None if tls is None else server_context(tls)
         self._server = AdminServer(admin, doors, context, home=home, tell=parts.tell)
+        self._herald = _herald(parts, admin, directory)
+
+    @property
+    def webhooks(self) -> Standing:
+        """How delivery of webhooks stands."""
+        return self._herald.standing
 
     async def start(self) -> int:
         """Answers the port. Raises QuotadError."""
-        return await self._server.start()
+        port = await self._server.start()
+        self._herald.start()
+        return port
 
     async def close(self) -> None:
         """Stop listening and end what is open."""
+        await self._herald.close()
         await self._server.close()
 
     def _file_doors(self, parts: Parts, admin: Admin, file: FileControl) -> list[Door]:
@@ -120,4 +137,15 @@ class Office:
         keeping = Keeping(parts.store, parts.forget, store.hold_s, store.secret_usage)
         use = Use(table, parts.store, parts.find_refusal, Books(keeping, trail))
         fleet = Fleet(FleetView(parts.store), table)
-        return RestDoor(access, all_routes(self._operations, trail, use, sessions, fleet))
+        hooks = Webhooks(self._operations, parts.deliveries, trail)
+        routes = all_routes(self._operations, trail, use, sessions, fleet, hooks)
+        return RestDoor(access, routes)
+
+
+def _herald(parts: Parts, admin: Admin, directory: Directory) -> Herald:
+    def now_us() -> int:
+        return parts.deliveries.now_us() or round(clock.wall_s() * 1e6)
+
+    tls = client_context(UpstreamTls(ca=admin.webhook_ca))
+    sender = Sender(Fence(admin.webhook_networks), tls, now_us, clock.monotonic_s)
+    return Herald(parts.store, parts.deliveries, directory, sender, clock.monotonic_s)

@@ -10,7 +10,7 @@ from typing import Any
 
 from quotad.catalog.vault import Vault
 from quotad.config.tenant import UNLIMITED, Limits
-from quotad.controlplane import apis, credentials, plans, secrets, services
+from quotad.controlplane import apis, credentials, plans, secrets, services, webhooks
 from quotad.controlplane.apply import Applier
 from quotad.controlplane.desk import Asker, Control, Decide, Desk, R, State
 from quotad.controlplane.export import Part, exported
@@ -304,7 +304,40 @@ class Operations:
         while ids := (await self.records()).secret_ids(last, SECRETS_AT_ONCE):
             count += await self._change(asker, "ResealSecretKeys", secrets.reseal(ids))
             last = ids[-1]
-        return count + await self._change(asker, "ResealSecretKeys", credentials.reseal_credentials())
+        count += await self._change(asker, "ResealSecretKeys", credentials.reseal_credentials())
+        return count + await self._change(asker, "ResealSecretKeys", webhooks.reseal_webhooks())
+
+    # Who is told what happens to quotas.
+
+    async def create_webhook(self, asker: Asker, given: Mapping[str, Any]) -> Record:
+        """Its record, with ``signingKey`` in clear."""
+        return await self._change(asker, "CreateWebhook", webhooks.create_webhook(given))
+
+    async def modify_webhook(
+        self, asker: Asker, webhook_id: str, given: Mapping[str, Any], tag: str = ""
+    ) -> Record:
+        """Its new record without keys."""
+        return await self._change(asker, "ModifyWebhook", webhooks.modify_webhook(webhook_id, given, tag))
+
+    async def rotate_webhook_key(self, asker: Asker, webhook_id: str, given: Mapping[str, Any]) -> Record:
+        """Its new record, and the new ``signingKey`` in clear."""
+        return await self._change(asker, "RotateWebhookKey", webhooks.rotate_key(webhook_id, given))
+
+    async def retire_webhook(self, asker: Asker, webhook_id: str) -> None:
+        """Its receiver said that it is gone: it is disabled."""
+        await self._change(asker, "ModifyWebhook", webhooks.retire_webhook(webhook_id))
+
+    async def delete_webhook(self, asker: Asker, webhook_id: str, tag: str = "") -> None:
+        """What is not delivered yet never will be."""
+        await self._change(asker, "DeleteWebhook", webhooks.delete_webhook(webhook_id, tag))
+
+    async def webhook(self, webhook_id: str) -> Record:
+        """Its record, its keys sealed. Raises OperationError."""
+        return webhooks.known_webhook(await self.records(), webhook_id)
+
+    async def webhooks(self) -> list[Record]:
+        """All records, keys sealed."""
+        return (await self.records()).webhooks()
 
     # What admins sign in with, and what they did.
 

@@ -109,6 +109,18 @@ class RecordTable:
                 found += self._some(plan, reach, sought.secret_id, wanted, skipped)
         return total, found
 
+    def pages(self, size: int) -> Iterator[list[Subject]]:
+        """All that enforce, plan by plan and at most ``size`` at once: for whoever pauses in between."""
+        for plan_id in self._replica.plan_ids():
+            for reach in list(self._reaches(Sought(plan_id, shadow=False))):
+                plan, offset = self.plans.get(plan_id), 0
+                while plan is not None:
+                    found = list(self._some(plan, reach, "", size, offset))
+                    yield found
+                    offset += size
+                    if plan.scope == "plan" or len(found) < size:
+                        break
+
     # What is bound where.
 
     def _reaches(self, sought: Sought) -> Iterator[Reach]:

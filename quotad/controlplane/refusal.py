@@ -29,6 +29,9 @@ class Reason(Enum):
     SECRET_ENABLED = "secret_enabled"  # noqa: S105 - a word
     SECRET_IN_USE = "secret_in_use"  # noqa: S105 - a word
     SERVICE_IN_USE = "service_in_use"
+    NO_WEBHOOK = "unknown_webhook"
+    NO_DELIVERY = "unknown_delivery"
+    WEBHOOK_DISABLED = "webhook_disabled"
     LIMIT = "limit_exceeded"
     FORBIDDEN = "forbidden"
     READ_ONLY = "read_only"

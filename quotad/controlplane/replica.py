@@ -20,6 +20,12 @@ Record = Mapping[str, Any]
 _CHUNK = 500
 """Values in one statement; SQLite takes 999 in its oldest form."""
 
+_TABLES_OF = {
+    "service": (("service", "id"), ("place", "service_id")),
+    "plan": (("plan", "id"), ("reach", "plan_id")),
+    "secret": (("secret", "id"), ("holder", "secret_id")),
+    **{kind: ((kind, "id"),) for kind in ("credential", "doomed", "webhook")},
+}
 _REACH = ("serviceId", "environment", "shadow", "bound")
 _COLUMNS = (
     "id, name, type, enabled, expires, previous_until, created, modified, tag,"
@@ -102,21 +108,8 @@ class Replica:
         db.execute("COMMIT")
 
     def _forget(self, kind: str, record_id: str) -> None:
-        run = self._db.execute
-        match kind:
-            case "service":
-                run("DELETE FROM service WHERE id = ?", (record_id,))
-                run("DELETE FROM place WHERE service_id = ?", (record_id,))
-            case "plan":
-                run("DELETE FROM plan WHERE id = ?", (record_id,))
-                run("DELETE FROM reach WHERE plan_id = ?", (record_id,))
-            case "secret":
-                run("DELETE FROM secret WHERE id = ?", (record_id,))
-                run("DELETE FROM holder WHERE secret_id = ?", (record_id,))
-            case "credential":
-                run("DELETE FROM credential WHERE id = ?", (record_id,))
-            case "doomed":
-                run("DELETE FROM doomed WHERE id = ?", (record_id,))
+        for table, column in _TABLES_OF.get(kind, ()):
+            self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (record_id,))  # noqa: S608 - words of this file
 
     def _learn(self, kind: str, record_id: str, record: Record) -> None:
         run, many = self._db.execute, self._db.executemany
@@ -136,14 +129,12 @@ class Replica:
                 ]
                 many("INSERT INTO reach VALUES (?, ?, ?, ?, ?, ?)", reached)
             case "secret":
-                run(
-                    "INSERT INTO secret VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    _secret_columns(record_id, record),
-                )
+                insert = "INSERT INTO secret VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                run(insert, _secret_columns(record_id, record))
                 held = [(plan_id, record_id, bound) for plan_id, bound in record["plans"].items()]
                 many("INSERT INTO holder VALUES (?, ?, ?)", held)
-            case "credential" | "doomed":
-                run(f"INSERT INTO {kind} VALUES (?, ?)", (record_id, dumps(record)))  # noqa: S608 - one of two words
+            case "credential" | "doomed" | "webhook":
+                run(f"INSERT INTO {kind} VALUES (?, ?)", (record_id, dumps(record)))  # noqa: S608 - one of three words
 
     # Services.
 
@@ -174,6 +165,10 @@ class Replica:
     def plan(self, plan_id: str) -> Record | None:
         """Its record."""
         return self._record("SELECT record FROM plan WHERE id = ?", plan_id)
+
+    def plan_ids(self) -> list[str]:
+        """All."""
+        return [row[0] for row in self._db.execute("SELECT id FROM plan ORDER BY id")]
 
     def plans(self, where: "Where", page: Page | None = None) -> tuple[int, list[Record]]:
         """How many there are, and a page of their records, the oldest first."""
@@ -287,7 +282,7 @@ class Replica:
         found = self._first("SELECT count(*) FROM holder WHERE plan_id = ?", (plan_id,))
         return 0 if found is None else int(found[0])
 
-    # What admins sign in with, and counters that are still to be deleted.
+    # What admins sign in with, counters that are still to be deleted, who is told of quotas.
 
     def credential(self, credential_id: str) -> Record | None:
         """Its record."""
@@ -300,6 +295,14 @@ class Replica:
     def doomed(self) -> list[Record]:
         """All of them."""
         return [json.loads(row[0]) for row in self._db.execute("SELECT record FROM doomed ORDER BY id")]
+
+    def webhook(self, webhook_id: str) -> Record | None:
+        """Its record."""
+        return self._record("SELECT record FROM webhook WHERE id = ?", webhook_id)
+
+    def webhooks(self) -> list[Record]:
+        """All of them by id."""
+        return [json.loads(row[0]) for row in self._db.execute("SELECT record FROM webhook ORDER BY id")]
 
     # How it is asked.
 

@@ -28,4 +28,5 @@ CREATE TABLE holder (
 CREATE INDEX holder_secret ON holder (secret_id, plan_id);
 CREATE TABLE credential (id TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE doomed (id TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE webhook (id TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
 """

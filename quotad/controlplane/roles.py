@@ -36,6 +36,10 @@ NEEDED: dict[str, Role] = {
     "TopUpUsage": "operate",
     "DeleteUsage": "operate",
     "DescribeAudit": "operate",
+    # A URL may hold what lets its bearer in.
+    "DescribeWebhooks": "operate",
+    "TestWebhook": "operate",
+    "RedeliverEvent": "operate",
     # Whoever makes or changes a SecretKey sees it.
     "CreateApiKey": "admin",
     "ImportApiKeys": "admin",
@@ -46,6 +50,11 @@ NEEDED: dict[str, Role] = {
     "CreateCredential": "admin",
     "ModifyCredential": "admin",
     "DeleteCredential": "admin",
+    # Whoever sets a URL has this process call it.
+    "CreateWebhook": "admin",
+    "ModifyWebhook": "admin",
+    "RotateWebhookKey": "admin",
+    "DeleteWebhook": "admin",
     "ForgetCounters": "admin",
     "ApplyRecords": "admin",
     "ExportRecords": "admin",

@@ -59,6 +59,14 @@ def secret_view(record: Record) -> View:
     return {**view, "secretDesc": record.get("secretDesc", ""), "plans": set(record["plans"])}
 
 
+def webhook_view(record: Record) -> View:
+    """Of a webhook's record, without its keys."""
+    names = ("name", "url", "allowHttp", "forecast", "enabled")
+    view: dict[str, Any] = {name: record[name] for name in names}
+    lists = {name: ", ".join(map(str, record[name] or ["all"])) for name in ("thresholds", "windows")}
+    return {**view, **lists, "usagePlanIds": ", ".join(record["usagePlanIds"] or ["all"])}
+
+
 def shown_place(place: Record) -> str:
     """Where a plan is bound."""
     words = "/".join(filter(None, (place["serviceId"], place["environment"], place.get("apiId"))))

@@ -17,9 +17,10 @@ from quotad.catalog.vault import (
     UNTIL_FIELDS,
     Vault,
 )
+from quotad.catalog.webhooks import open_key, seal_key, webhook_fields
 from quotad.controlplane.refusal import OperationError, Reason
 from quotad.controlplane.replica import Record
-from quotad.core.plans import ENVIRONMENTS, UNLIMITED, Api, Binding, Secret, Service, UsagePlan
+from quotad.core.plans import ENVIRONMENTS, UNLIMITED, Api, Binding, Secret, Service, UsagePlan, Webhook
 from quotad.core.table import PlanTable
 
 Place = tuple[str, str, bool, str]
@@ -205,6 +206,34 @@ def wanted_secret(
     return record, fresh
 
 
+def wanted_webhook(
+    webhook: Webhook, before: Record | None, now_us: int, vault: Vault
+) -> tuple[dict[str, Any], bool]:
+    """A webhook's record, and whether its key is another one. Raises OperationError where there is no key."""
+    webhook_id = webhook.webhook_id
+    if before is None and not webhook.key:
+        raise OperationError(
+            Reason.MISSING, f"webhook {webhook_id} is not there yet: it needs a signingKey", "signingKey"
+        )
+    fresh = before is None or (
+        webhook.key != b"" and open_key(vault, webhook_id, before["signingKey"]) != webhook.key
+    )
+    kept: Mapping[str, Any] = {} if before is None else before
+    record = {
+        "created": now_us,
+        "disabledReason": None,
+        **kept,
+        **webhook_fields(webhook),
+        "modified": now_us,
+    }
+    if webhook.enabled:
+        record["disabledReason"] = None
+    if fresh:
+        sealed = seal_key(vault, webhook_id, webhook.key)
+        record |= {"signingKey": sealed, "previousKey": None, "previousUntil": None}
+    return record, fresh
+
+
 def place_of(each: Record) -> Place:
     """A plan's place as a record has it."""
     return each["serviceId"], each["environment"], bool(each["shadow"]), each.get("apiId", "")
@@ -268,4 +297,5 @@ def apis_exist(places: Mapping[str, Iterable[Place]], service_after: Callable[[s
 
 def names_of(table: PlanTable) -> dict[str, set[str]]:
     """What a file names, by kind."""
-    return {"service": set(table.services), "plan": set(table.plans), "secret": set(table.secrets)}
+    named = {"service": set(table.services), "plan": set(table.plans), "secret": set(table.secrets)}
+    return {**named, "webhook": {each.webhook_id for each in table.webhooks}}

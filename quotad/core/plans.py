@@ -145,6 +145,31 @@ class Binding:
     """Of single Apis of the one service that ``environments`` names; empty: whole environments."""
 
 
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Who is told that use of a plan has crossed a part of its quota. The keys never appear in ``repr``."""
+
+    webhook_id: str
+    name: str
+    url: str
+    key: bytes = field(repr=False)
+    """What deliveries are signed with."""
+    thresholds: tuple[int, ...] = (50, 80, 100)
+    """Percent of a quota, ascending."""
+    windows: tuple[QuotaWindow, ...] = QUOTA_WINDOWS
+    forecast: bool = False
+    """Also told when a day's or month's quota would end before its window, were use to go on as it has."""
+    plan_ids: tuple[str, ...] = ()
+    """Empty: all plans."""
+    enabled: bool = True
+    allow_http: bool = False
+    """Whether the URL may be a plain one."""
+    previous_key: bytes = field(default=b"", repr=False)
+    """The key before a rotation, which signs too while the overlap lasts; empty: none."""
+    previous_until_s: float = 0.0
+    """When the overlap ends, in seconds since the epoch."""
+
+
 class Tagged(Protocol):
     """What has keys of its own in the store, all in one slot of a Cluster."""
 

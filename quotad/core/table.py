@@ -13,6 +13,7 @@ from quotad.core.plans import (
     Service,
     Subject,
     UsagePlan,
+    Webhook,
 )
 
 _ByPlace = dict[tuple[str, Environment, str], dict[str, Subject]]
@@ -129,12 +130,14 @@ class PlanTable:
         plans: Iterable[UsagePlan] = (),
         secrets: Iterable[Secret] = (),
         bindings: Iterable[Binding] = (),
+        webhooks: Iterable[Webhook] = (),
     ) -> None:
         self.generation = 0
         self.services: Mapping[str, Service] = {service.service_id: service for service in services}
         self.plans: Mapping[str, UsagePlan] = {plan.usage_plan_id: plan for plan in plans}
         self.secrets: Mapping[str, Secret] = {secret.secret_id: secret for secret in secrets}
         self.bindings: tuple[Binding, ...] = tuple(bindings)
+        self.webhooks: tuple[Webhook, ...] = tuple(webhooks)
         self._enforced: _ByPlace = {}
         self._shadows: _ByPlace = {}
         self._bound_shadows: _ByPlace = {}

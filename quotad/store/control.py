@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from quotad.config.model import StoreConfig
 from quotad.errors import StoreError
 from quotad.store import access, records, scripts
-from quotad.store.inquiry import Inquiry
 from quotad.store.keys import CONTROL, control_key
 from quotad.store.link import LinkOptions
+from quotad.store.questions import answers
 from quotad.store.resp import command
 from quotad.store.route import Route
 
@@ -335,19 +335,7 @@ class ControlStore:
     async def _answers(
         self, route: Route, payloads: Sequence[bytes], within_s: float, *, durable: bool = False
     ) -> list[object]:
-        inquiry = Inquiry(self._loop, len(payloads))
-        for place, payload in enumerate(payloads):
-            route.post(CONTROL, payload, inquiry.at(place), durable)
-        route.flush()
-        try:
-            async with asyncio.timeout(within_s):
-                items = await inquiry.all
-        except TimeoutError:
-            raise StoreError("deadline", "the store did not answer in time", executed=None) from None
-        for item in items:
-            if isinstance(item, StoreError):
-                raise item
-        return items
+        return await answers(route, CONTROL, payloads, within_s, durable=durable)
 
 
 def _page(reply: object) -> tuple[bytes, list[object]]:

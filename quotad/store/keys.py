@@ -85,6 +85,29 @@ def fleet_key(namespace: str, name: str) -> bytes:
     return f"{namespace}:{{{FLEET.tag}}}:{name}".encode("ascii")
 
 
+class _WebhooksTag:
+    """Whose keys hold what is delivered to webhooks."""
+
+    __slots__ = ()
+
+    @property
+    def tag(self) -> str:
+        """No slash: whoever may only write counters writes none of it."""
+        return ".webhooks"
+
+
+WEBHOOKS: Tagged = _WebhooksTag()
+"""On a Cluster all in one slot."""
+
+
+def webhooks_key(namespace: str, name: str) -> bytes:
+    """``NS:{.webhooks}:NAME``. Raises ValueError for characters that must not stand in it."""
+    _check_namespace(namespace)
+    if not _CONTROL_NAME.fullmatch(name):
+        raise ValueError(f"{name!r} has characters outside A-Z a-z 0-9 _ . : -")
+    return f"{namespace}:{{{WEBHOOKS.tag}}}:{name}".encode("ascii")
+
+
 def _check_namespace(namespace: str) -> None:
     if not _NAMESPACE.fullmatch(namespace):
         raise ValueError(f"namespace {namespace!r} has characters outside A-Z a-z 0-9 _ . : -")

@@ -13,7 +13,7 @@ import orjson
 
 from quotad.errors import StoreError
 
-PAGE = {"service": 40, "plan": 40, "secret": 500, "credential": 500, "doomed": 500}
+PAGE = {"service": 40, "plan": 40, "secret": 500, "credential": 500, "doomed": 500, "webhook": 500}
 """Every kind of record, and how many of them are asked for at a time."""
 AUDIT_PAGE = 100
 COMMIT_BYTES = 8 * 1024 * 1024

@@ -20,6 +20,8 @@ VERBS = ("reserve", "settle", "usage", "adjust", "replay", "history", "attribute
 """Every script that the store of counters runs."""
 CONTROL_VERBS = ("commit", "tally")
 """Those of the control records, which only admin processes run."""
+WEBHOOK_VERBS = ("lead", "announce", "attempted")
+"""Those of webhooks, which only processes that serve the admin port run."""
 
 _INCLUDE = re.compile(r"^--@(include|rare) ([a-z]+)$", re.MULTILINE)
 _CONSTANT = re.compile(r"^local ([A-Z][A-Z_]*) = ('[^']*'|\d+)\n", re.MULTILINE)

@@ -18,7 +18,7 @@ from quotad.config.model import (
     Tracing,
     UpstreamAddress,
 )
-from quotad.core.plans import EnvironmentRule, LeaseRule, StoreFailurePolicy
+from quotad.core.plans import EnvironmentRule, LeaseRule, StoreFailurePolicy, Webhook
 from quotad.errors import ConfigError
 
 HERE = Path(__file__).parent
@@ -110,6 +110,23 @@ def test_process_sections() -> None:
     )
     assert (config.store.max_waiting, config.store.allow_eviction) == (500, True)
     assert config.store.secret_usage is True
+
+
+def test_webhooks() -> None:
+    """Thresholds ascend, windows stand in their order, each once; what is left out has its default."""
+    config, key = everything(), b"topsecret-topsecret-topsecret-"
+    assert config.admin is not None
+    assert config.admin.webhook_networks == ("10.0.0.0/8", "fd00::/8")
+    url = "https://ops.example/quotas?team=1"
+    assert config.table.webhooks == (
+        Webhook(
+            *("webhook-ops", "operations", url, key, (80, 100), ("day", "total")),
+            forecast=True,
+            plan_ids=("usagePlan-gold",),
+        ),
+        Webhook("webhook-all", "all", "http://10.1.2.3:8080", key, enabled=False, allow_http=True),
+    )
+    assert "topsecret" not in repr(config.table.webhooks)
 
 
 def test_stores() -> None:
@@ -260,4 +277,5 @@ def test_the_schema_is_the_published_one() -> None:
         "plans",
         "secrets",
         "bindings",
+        "webhooks",
     }

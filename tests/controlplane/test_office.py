@@ -3,6 +3,7 @@ from pathlib import Path
 from quotad.config.model import Address, Admin, Config, Listen, StoreConfig, Telemetry
 from quotad.controlplane.office import Office, Parts
 from quotad.core.table import PlanTable
+from quotad.store.deliveries import Deliveries
 from quotad.store.redis_store import RedisStore
 from tests.support.offices import office
 from tests.support.servers import StoreServer
@@ -36,9 +37,11 @@ async def test_without_an_audit_log_use_is_not_changed(store_server: StoreServer
     config = Config(
         Listen(address), Telemetry(None), admin, StoreConfig(url=store_server.url), (), PlanTable()
     )
-    desk = Office(Parts(config, lambda: config.table, store, nothing), admin)
+    deliveries = Deliveries(store_server.url, config.store)
+    desk = Office(Parts(config, lambda: config.table, store, nothing, deliveries), admin)
     assert await desk.start() > 0
     await desk.close()
+    await deliveries.close()
     await store.close()
 
 

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from quotad.catalog.vault import Vault
+from quotad.catalog.webhooks import webhook_of
 from quotad.controlplane.refusal import OperationError, Reason
 from quotad.controlplane.wanted import (
     apis_exist,
@@ -14,8 +15,9 @@ from quotad.controlplane.wanted import (
     wanted_plan,
     wanted_secret,
     wanted_service,
+    wanted_webhook,
 )
-from quotad.core.plans import Api, Binding, Environment, EnvironmentRule, Secret, Service, UsagePlan
+from quotad.core.plans import Api, Binding, Environment, EnvironmentRule, Secret, Service, UsagePlan, Webhook
 from quotad.core.table import PlanTable
 
 HERE: tuple[str, Environment] = ("s", "release")
@@ -132,8 +134,28 @@ def test_one_plan_each() -> None:
 
 def test_names() -> None:
     """By kind."""
-    table = PlanTable([Service("s", "orders")], [UsagePlan("p", "gold")], [Secret("one", "a", b"k")])
-    assert names_of(table) == {"service": {"s"}, "plan": {"p"}, "secret": {"a"}}
+    webhook = Webhook("w", "ops", "https://r.example/", b"k" * 32)
+    nouns = [Service("s", "orders")], [UsagePlan("p", "gold")], [Secret("one", "a", b"k")]
+    table = PlanTable(*nouns, webhooks=[webhook])
+    assert names_of(table) == {"service": {"s"}, "plan": {"p"}, "secret": {"a"}, "webhook": {"w"}}
+
+
+def test_a_webhook() -> None:
+    """A new one needs a key; one that is there keeps its own, its times and its overlap, or gets another."""
+    vault, given = VAULT, Webhook("w", "ops", "https://r.example/", b"k" * 32)
+    with pytest.raises(OperationError, match="needs a signingKey"):
+        wanted_webhook(replace(given, key=b""), None, NOW_US, vault)
+    made, fresh = wanted_webhook(given, None, NOW_US, vault)
+    assert fresh
+    assert webhook_of(made, vault) == given
+    rotated = {**made, "previousUntil": 5, "disabledReason": "gone", "enabled": False}
+    same, fresh = wanted_webhook(replace(given, key=b"", name="o"), rotated, NOW_US + 1, vault)
+    assert not fresh
+    assert (same["name"], same["created"], same["previousUntil"]) == ("o", NOW_US, 5)
+    assert (same["enabled"], same["disabledReason"], same["signingKey"]) == (True, None, made["signingKey"])
+    other, fresh = wanted_webhook(replace(given, key=b"o" * 32), rotated, NOW_US, vault)
+    assert fresh
+    assert (other["previousUntil"], webhook_of(other, vault).key) == (None, b"o" * 32)
 
 
 def test_single_apis() -> None:

@@ -6,17 +6,20 @@ from collections.abc import Iterator
 import pytest
 import redis
 
+from quotad.core.deliveries import Attempt
 from quotad.errors import StoreError
 from quotad.store import scripts
 from quotad.store.control import Change, Head
 from quotad.store.redis_store import RedisStore
 from tests.support.batches import call, subject, submit, terms
 from tests.support.control import all_members, committed, control_store, everything, secret, whole_log
+from tests.support.delivering import DAY_END_US, deliveries, told
 from tests.support.servers import Engine, StoreServer, every_engine, running_server
 from tests.support.users import NEWER, by, documented, run, secured
 
 CONNECTING = {"evalsha", "script|load", "time", "ping", "info", "select", "client|setname"}
 READING = {"hmget", "hscan", "sscan", "xread"}
+LISTING = {"zrangebyscore", "zrevrange", "zrevrank"}
 WORDS = {"count", "maxlen", "minid", "pxat"}
 """Of the scripts' commands, which are their parameters."""
 
@@ -46,6 +49,22 @@ async def use_counters(url: str) -> None:
         await store.close()
 
 
+async def use_deliveries(url: str) -> None:
+    """Lead, mark, announce, try, list and forget as an admin process does."""
+    async with deliveries(url) as board:
+        assert await board.lead("me", 10_000)
+        (made,) = await told(board, "me", "webhook-a", "a/b/c")
+        assert await board.marks([("day", DAY_END_US, ["a/b/c"])]) == [[b"1"]]
+        await board.keep_totals(1)
+        (event,) = await board.due("webhook-a", made.next_us, 5)
+        assert await board.attempted("me", "webhook-a", event, event.tried(Attempt(1, 200, "", 1)))
+        assert [each.state for each in await board.page("webhook-a", "", 10)] == ["delivered"]
+        assert await board.page("webhook-a", made.event_id, 10) == []
+        assert (await board.waiting(["webhook-a"]))[0].pending == 0
+        await board.forget("webhook-a")
+        await board.resign("me")
+
+
 async def test_the_documented_rights_are_enough(server: StoreServer) -> None:
     """The admin's user changes, the sidecar's follows; both use the counters."""
     server.flush()
@@ -72,6 +91,7 @@ async def test_the_documented_rights_are_enough(server: StoreServer) -> None:
             assert await store.since(made.version, 1) == []
     for user in ("quotad", "quotad-admin"):
         await use_counters(by(user, server))
+    await use_deliveries(by("quotad-admin", server))
 
 
 @pytest.mark.parametrize(
@@ -83,6 +103,9 @@ async def test_the_documented_rights_are_enough(server: StoreServer) -> None:
         ["HSET", "quotad:{.control}:meta", "version", "1"],
         ["XADD", "quotad:{.control}:log", "*", "prev", "", "uid", "x", "writes", "[]"],
         ["SADD", "quotad:{.control}:members:usagePlan-a", "AKID00000001"],
+        ["HSET", "quotad:{.webhooks}:marks:total", "a/b/c", "{}"],
+        ["SET", "quotad:{.webhooks}:leader", "me"],
+        ["HGETALL", "quotad:{.webhooks}:events:webhook-a"],
         ["EVAL", "return 1", "0"],
     ],
     ids=lambda words: words[0] + " " + words[1].rpartition(":")[2],
@@ -132,7 +155,8 @@ def test_no_right_is_given_that_nothing_uses() -> None:
 
     counting = CONNECTING | called(*scripts.VERBS)
     assert given("quotad") == counting | READING
-    assert given("quotad-admin") == counting | READING | called(*scripts.CONTROL_VERBS) | {"scan"}
+    administering = called(*scripts.CONTROL_VERBS, *scripts.WEBHOOK_VERBS) | {"scan"} | LISTING
+    assert given("quotad-admin") == counting | READING | administering
 
 
 @pytest.mark.parametrize("engine", [engine for engine in every_engine() if engine == "redis-6.2"])

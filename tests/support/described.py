@@ -14,6 +14,7 @@ from quotad.controlplane.rest.openapi import document
 from quotad.controlplane.rest.route import Route
 from quotad.controlplane.rest.routes import all_routes
 from quotad.controlplane.rest.use import Use
+from quotad.controlplane.rest.webhooks import Webhooks
 
 
 @functools.cache
@@ -22,7 +23,8 @@ def every_route() -> tuple[Route, ...]:
     nothing: Any = None
     fleet = Fleet(nothing, nothing)
     use = Use(nothing, nothing, None, cast(Any, object()))
-    return tuple(all_routes(cast(Operations, nothing), None, use, cast(Any, object()), fleet))
+    webhooks = Webhooks(nothing, nothing, None)
+    return tuple(all_routes(cast(Operations, nothing), None, use, cast(Any, object()), fleet, webhooks))
 
 
 @functools.cache

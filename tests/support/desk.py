@@ -58,7 +58,7 @@ def violations(replica: Replica) -> list[tuple[Any, ...]]:
 
 def contents(replica: Replica) -> dict[str, list[Record]]:
     """All that it holds, for comparing two."""
-    tables = ("service", "place", "plan", "reach", "secret", "holder", "credential", "doomed")
+    tables = ("service", "place", "plan", "reach", "secret", "holder", "credential", "doomed", "webhook")
     return {name: replica._db.execute(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall() for name in tables}
 
 

@@ -41,6 +41,7 @@ _WORDS = {
     "activity": "Use",
     "refusals": "Use",
     "fleet": "Fleet",
+    "webhooks": "Webhooks",
     "explain": "Use",
 }
 

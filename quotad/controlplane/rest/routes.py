@@ -15,6 +15,7 @@ from quotad.controlplane.rest.secrets import Secrets
 from quotad.controlplane.rest.services import Services
 from quotad.controlplane.rest.sessions import SessionRoutes
 from quotad.controlplane.rest.use import Use
+from quotad.controlplane.rest.webhooks import Webhooks
 from quotad.controlplane.rest.whole import Whole
 from quotad.controlplane.sessions import Sessions
 
@@ -25,10 +26,12 @@ def all_routes(
     use: Use,
     sessions: Sessions | None = None,
     fleet: Fleet | None = None,
+    webhooks: Webhooks | None = None,
 ) -> list[Route]:
     """All of them, the OpenAPI document about all of them among them.
 
-    Without ``sessions`` there are none; without ``fleet`` nobody tells of Sidecars.
+    Without ``sessions`` there are none; without ``fleet`` nobody tells of Sidecars; without ``webhooks``
+    nobody is told of quotas.
     """
     admins = Admins(operations, trail)
     routes = [
@@ -45,5 +48,7 @@ def all_routes(
         routes += SessionRoutes(operations, sessions).routes()
     if fleet is not None:
         routes += fleet.routes()
+    if webhooks is not None:
+        routes += webhooks.routes()
     admins.describe = cache(lambda: document(routes))
     return routes

@@ -67,7 +67,7 @@ class Whole:
 
     async def _export(self, call: Call) -> Answer:
         found: dict[str, list[Any]] = {
-            name: [] for name in ("services", "plans", "secrets", "bindings", "remarks")
+            name: [] for name in ("services", "plans", "secrets", "bindings", "webhooks", "remarks")
         }
         async for part in self._operations.export(call.asker, with_keys=call.query["with_keys"]):
             found[part.section] += part.items

@@ -8,6 +8,7 @@ from quotad.config import fields as kind
 from quotad.config.schema import BindingSection, PlanSection
 from quotad.config.section import Section
 from quotad.config.service_schema import ServiceSection
+from quotad.config.webhook_schema import WebhookSection
 from quotad.controlplane.rest.forms import SECRETS_AT_ONCE
 
 
@@ -44,6 +45,8 @@ class RecordsForm(Section):
     """Callers."""
     bindings: list[BindingSection] = Field(default=[])
     """Which caller has which plan, and where."""
+    webhooks: list[WebhookSection] = Field(default=[])
+    """Who is told of crossed quotas; without signingKey: that of the one which is there already."""
     remarks: list[str] = Field(default=[])
     """Passed over: so that an export can be sent back as it is."""
 
@@ -54,14 +57,14 @@ class ApplyQuery(Section):
     dry_run: bool = False
     """true: nothing is changed."""
     prune: bool = False
-    """true: services, plans and Secrets that are not named are deleted."""
+    """true: services, plans, Secrets and webhooks that are not named are deleted."""
 
 
 class ExportQuery(Section):
     """What is exported."""
 
     with_keys: bool = False
-    """true: with SecretKeys in clear; the audit log tells of it."""
+    """true: with SecretKeys and signing keys in clear; the audit log tells of it."""
 
 
 class Difference(Section):
@@ -69,7 +72,7 @@ class Difference(Section):
 
     sign: Literal["+", "~", "-"]
     """Made, changed, deleted."""
-    kind: Literal["service", "plan", "secret"]
+    kind: Literal["service", "plan", "secret", "webhook"]
     id: str
     words: str
     """In what, for people; never a SecretKey."""

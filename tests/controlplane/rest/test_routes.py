@@ -3,6 +3,7 @@ from typing import Any, cast
 from quotad.controlplane.operations import Operations
 from quotad.controlplane.rest.routes import all_routes
 from quotad.controlplane.rest.use import Use
+from quotad.controlplane.rest.webhooks import Webhooks
 from quotad.controlplane.roles import NEEDED
 
 
@@ -10,7 +11,8 @@ def test_every_route_has_its_role() -> None:
     """Each route's action has a row in the table of roles; no method and path stands twice."""
     nothing: Any = None
     operations = cast(Operations, nothing)
-    routes = all_routes(operations, None, Use(nothing, nothing, None, cast(Any, object())))
+    use = Use(nothing, nothing, None, cast(Any, object()))
+    routes = all_routes(operations, None, use, webhooks=Webhooks(operations, nothing, None))
     assert [route.path for route in routes if route.action not in NEEDED] == []
     places = [(route.method, route.path) for route in routes]
     assert len(set(places)) == len(places) > 40

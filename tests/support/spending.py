@@ -1,0 +1,23 @@
+"""Use of quotas, made as a sidecar makes it."""
+
+import os
+
+from quotad.config.model import StoreConfig
+from quotad.core.plans import Subject
+from quotad.engine.terms import TermsBook
+from quotad.store.redis_store import RedisStore
+from tests.support.batches import call, submit
+from tests.support.waiting import until
+
+
+async def spend(url: str, subject: Subject, cost: int) -> int:
+    """Reserve so many units at once; answers how many were granted."""
+    store = RedisStore(url, StoreConfig(deadline_s=5.0), os.urandom(8))
+    await store.start()
+    try:
+        await until(lambda: store.now_us() is not None)
+        terms = TermsBook().terms(subject.plan, store.now_us() or 0)
+        (answer,) = await submit(store, [call(subject, terms, cost=cost)]).answers()
+        return answer.granted
+    finally:
+        await store.close()
