@@ -317,7 +317,7 @@ class Admin:
     """Of so many requests that were answered below 400 one has a line."""
     webhook_networks: tuple[str, ...] = ()
     webhook_ca: Path | None = None
-    """Where receivers of webhooks may be beside public addresses; who vouches for them (None: the system's)."""
+    """Where receivers of webhooks may be beside public addresses; who vouches for them, else the system."""
 
     @property
     def requires_certificates(self) -> bool:

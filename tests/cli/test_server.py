@@ -28,7 +28,7 @@ def test_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema"]) == 0
     schema = json.loads(capsys.readouterr().out)
     keys = {"listen", "telemetry", "admin", "workers", "supervised", "reload", "authorize", "store", "routes"}
-    keys |= {"tracing", "control", "services", "plans", "secrets", "bindings"}
+    keys |= {"tracing", "control", "services", "plans", "secrets", "bindings", "webhooks"}
     assert set(schema["properties"]) == keys
 
 

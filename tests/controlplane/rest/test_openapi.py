@@ -36,8 +36,11 @@ MANY = os.environ.get("QUOTAD_REST_EXAMPLES", "")
 SAME = ("--max-examples", "3", "--generation-deterministic")
 
 
-TWICE = ("/v1/apply", "/v1/secret-imports")
-"""What does no more when it is sent twice."""
+TWICE = (
+    *("/v1/apply", "/v1/secret-imports"),
+    *(f"/v1/webhooks/{{webhookId}}/{each}" for each in ("test", "deliveries/{deliveryId}/redeliver")),
+)
+"""What does no more when it is sent twice, or is asked for once more."""
 
 
 def objects(schema: Any) -> Iterator[dict[str, Any]]:
