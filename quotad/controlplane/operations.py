@@ -331,14 +331,6 @@ class Operations:
         """What is not delivered yet never will be."""
         await self._change(asker, "DeleteWebhook", webhooks.delete_webhook(webhook_id, tag))
 
-    async def webhook(self, webhook_id: str) -> Record:
-        """Its record, its keys sealed. Raises OperationError."""
-        return webhooks.known_webhook(await self.records(), webhook_id)
-
-    async def webhooks(self) -> list[Record]:
-        """All records, keys sealed."""
-        return (await self.records()).webhooks()
-
     # What admins sign in with, and what they did.
 
     async def create_credential(self, asker: Asker, given: Mapping[str, Any]) -> Record:

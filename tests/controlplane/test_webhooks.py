@@ -11,7 +11,7 @@ from quotad.controlplane.refusal import Reason
 from quotad.controlplane.replica import tag_of
 from quotad.store.control import Write
 from tests.support.control import committed, control_store
-from tests.support.desk import ADMIN, MASTER, plan, refused
+from tests.support.desk import ADMIN, MASTER, plan, refused, webhook
 from tests.support.servers import StoreServer
 
 VAULT = Vault(MASTER)
@@ -23,14 +23,17 @@ async def test_a_key_is_shown_once_and_kept_sealed(desk: Operations) -> None:
     made = await desk.create_webhook(ADMIN, GIVEN)
     own = "whsec_" + "QUJD" * 12
     other = await desk.create_webhook(ADMIN, {**GIVEN, "signingKey": own})
-    record = await desk.webhook(made["webhookId"])
+    record = await webhook(desk, made["webhookId"])
     assert webhook_of(record, VAULT).key == decoded_key(made["signingKey"])
     assert len(decoded_key(made["signingKey"])) == 32
     assert other["signingKey"] == own
     audit = str(await desk.audit(ADMIN, "", 10))
     for key in (made["signingKey"], own, record["signingKey"]):
         assert key not in audit
-    assert {each["webhookId"] for each in await desk.webhooks()} == {made["webhookId"], other["webhookId"]}
+    assert {each["webhookId"] for each in (await desk.records()).webhooks()} == {
+        made["webhookId"],
+        other["webhookId"],
+    }
 
 
 async def test_what_is_not_said_has_its_default_and_stays(desk: Operations) -> None:
@@ -62,7 +65,7 @@ async def test_what_is_wrong_changes_nothing(
 ) -> None:
     """Each rule names its field."""
     assert await refused(desk.create_webhook(ADMIN, {**GIVEN, **odd})) == (reason, field)
-    assert await desk.webhooks() == []
+    assert (await desk.records()).webhooks() == []
 
 
 async def test_a_rotation_keeps_the_old_key_for_its_overlap(desk: Operations) -> None:
@@ -70,12 +73,12 @@ async def test_a_rotation_keeps_the_old_key_for_its_overlap(desk: Operations) ->
     made = await desk.create_webhook(ADMIN, GIVEN)
     webhook_id, old = made["webhookId"], decoded_key(made["signingKey"])
     turned = await desk.rotate_webhook_key(ADMIN, webhook_id, {})
-    webhook = webhook_of(await desk.webhook(webhook_id), VAULT)
-    assert (webhook.key, webhook.previous_key) == (decoded_key(turned["signingKey"]), old)
-    assert round(webhook.previous_until_s - turned["modified"] / 1e6) == 86_400
+    found = webhook_of(await webhook(desk, webhook_id), VAULT)
+    assert (found.key, found.previous_key) == (decoded_key(turned["signingKey"]), old)
+    assert round(found.previous_until_s - turned["modified"] / 1e6) == 86_400
     await desk.rotate_webhook_key(ADMIN, webhook_id, {"overlapSeconds": 0})
-    webhook = webhook_of(await desk.webhook(webhook_id), VAULT)
-    assert (webhook.previous_key, webhook.previous_until_s) == (b"", 0.0)
+    found = webhook_of(await webhook(desk, webhook_id), VAULT)
+    assert (found.previous_key, found.previous_until_s) == (b"", 0.0)
 
 
 async def test_one_whose_receiver_is_gone_is_disabled(desk: Operations) -> None:
@@ -84,14 +87,14 @@ async def test_one_whose_receiver_is_gone_is_disabled(desk: Operations) -> None:
     webhook_id = made["webhookId"]
     await desk.retire_webhook(ADMIN, webhook_id)
     await desk.retire_webhook(ADMIN, webhook_id)
-    record = await desk.webhook(webhook_id)
+    record = await webhook(desk, webhook_id)
     assert (record["enabled"], record["disabledReason"]) == (False, "gone")
     assert len(await desk.audit(ADMIN, "", 10)) == 2
     back = await desk.modify_webhook(ADMIN, webhook_id, {"enabled": True})
     assert (back["enabled"], back["disabledReason"]) == (True, None)
-    await desk.delete_webhook(ADMIN, webhook_id, tag_of(await desk.webhook(webhook_id)))
+    await desk.delete_webhook(ADMIN, webhook_id, tag_of(await webhook(desk, webhook_id)))
     await desk.retire_webhook(ADMIN, webhook_id)
-    assert await refused(desk.webhook(webhook_id)) == (Reason.NO_WEBHOOK, "webhookId")
+    assert await refused(webhook(desk, webhook_id)) == (Reason.NO_WEBHOOK, "webhookId")
 
 
 async def test_a_stale_tag_changes_nothing(desk: Operations) -> None:
@@ -109,7 +112,7 @@ async def test_there_are_a_hundred_at_most(store_server: StoreServer) -> None:
     async with control_store(store_server.url) as control:
         desk = Operations(control, VAULT)
         made = await desk.create_webhook(ADMIN, GIVEN)
-        record = await desk.webhook(made["webhookId"])
+        record = await webhook(desk, made["webhookId"])
         more = [f"webhook-{number}" for number in range(1, WEBHOOKS_AT_MOST)]
         await committed(control, *(Write("webhook", each, {**record, "webhookId": each}) for each in more))
         assert (await refused(desk.create_webhook(ADMIN, GIVEN)))[0] == Reason.LIMIT
@@ -122,10 +125,10 @@ async def test_keys_are_sealed_again(store_server: StoreServer) -> None:
         desk = Operations(control, VAULT)
         made = await desk.create_webhook(ADMIN, GIVEN)
         await desk.rotate_webhook_key(ADMIN, made["webhookId"], {})
-        before = webhook_of(await desk.webhook(made["webhookId"]), VAULT)
+        before = webhook_of(await webhook(desk, made["webhookId"]), VAULT)
         later = Operations(control, Vault(newer))
         assert await later.reseal(ADMIN) == 1
         assert await later.reseal(ADMIN) == 0
-        record = await later.webhook(made["webhookId"])
+        record = await webhook(later, made["webhookId"])
         assert record["signingKey"].startswith("m2.")
         assert webhook_of(record, Vault(newer[:1])) == before

@@ -13,6 +13,7 @@ from quotad.controlplane.desk import Asker
 from quotad.controlplane.operations import Operations
 from quotad.controlplane.refusal import OperationError, Reason
 from quotad.controlplane.replica import Record, Replica
+from quotad.controlplane.webhooks import known_webhook
 from tests.support.control import control_store
 
 MASTER = (("m1", bytes(range(32))),)
@@ -46,6 +47,11 @@ async def secret(desk: Operations, name: str = "caller", **values: Any) -> str:
     """A new Secret's id."""
     record = await desk.create_secret(ADMIN, {"secretName": name, **values})
     return str(record["secretId"])
+
+
+async def webhook(desk: Operations, webhook_id: str) -> Record:
+    """A webhook's record, its keys sealed. Raises OperationError."""
+    return known_webhook(await desk.records(), webhook_id)
 
 
 def violations(replica: Replica) -> list[tuple[Any, ...]]:

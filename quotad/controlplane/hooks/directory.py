@@ -41,7 +41,7 @@ class RecordDirectory:
     async def webhooks(self) -> list[Webhook]:
         """See ``Directory``."""
         found, self.unreadable = [], []
-        for record in await self._operations.webhooks():
+        for record in (await self._operations.records()).webhooks():
             try:
                 found.append(webhook_of(record, self._vault))
             except RecordError as error:

@@ -9,7 +9,7 @@ from quotad.controlplane.refusal import OperationError, Reason
 from quotad.controlplane.replica import Record, tag_of
 from quotad.controlplane.rest import webhook_shapes as shapes
 from quotad.controlplane.rest.route import Answer, Body, Call, Route
-from quotad.controlplane.webhooks import KeyRotationForm, WebhookForm
+from quotad.controlplane.webhooks import KeyRotationForm, WebhookForm, known_webhook
 from quotad.core.deliveries import Delivery
 from quotad.core.webhook_events import ping_body
 from quotad.errors import StoreError
@@ -55,7 +55,7 @@ class Webhooks:
         ]  # fmt: skip
 
     async def _list(self, _: Call) -> Answer:
-        found = await self._operations.webhooks()
+        found = (await self._operations.records()).webhooks()
         return Answer({"webhooks": [shapes.webhook(each) for each in found]})
 
     async def _create(self, call: Call) -> Answer:
@@ -64,7 +64,7 @@ class Webhooks:
         return Answer(shown, location=f"{_WEBHOOKS}/{made['webhookId']}")
 
     async def _get(self, call: Call) -> Answer:
-        record = await self._operations.webhook(call.path["webhookId"])
+        record = await self._known(call.path["webhookId"])
         return Answer(shapes.webhook(record), tag_of(record))
 
     async def _modify(self, call: Call) -> Answer:
@@ -93,7 +93,7 @@ class Webhooks:
 
     async def _events(self, call: Call) -> Answer:
         webhook_id, query = call.path["webhookId"], call.query
-        await self._operations.webhook(webhook_id)
+        await self._known(webhook_id)
         limit, before = query["limit"], query["before"] or ""
         found = await self._deliveries.page(webhook_id, before, limit, query["state"] or "")
         (waiting,) = await self._deliveries.waiting([webhook_id])
@@ -113,8 +113,11 @@ class Webhooks:
             raise OperationError(Reason.BUSY, "it is being delivered right now: look at it again")
         return Answer(shapes.delivery(after))
 
+    async def _known(self, webhook_id: str) -> Record:
+        return known_webhook(await self._operations.records(), webhook_id)
+
     async def _enabled(self, call: Call) -> Record:
-        record = await self._operations.webhook(call.path["webhookId"])
+        record = await self._known(call.path["webhookId"])
         if not record["enabled"]:
             raise OperationError(Reason.WEBHOOK_DISABLED, "the webhook is disabled: enable it first")
         return record
@@ -136,4 +139,4 @@ class Webhooks:
         return now_us
 
     async def _tag(self, path: Mapping[str, str]) -> str:
-        return tag_of(await self._operations.webhook(path["webhookId"]))
+        return tag_of(await self._known(path["webhookId"]))

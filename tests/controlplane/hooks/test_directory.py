@@ -5,7 +5,7 @@ from quotad.core.plans import UsagePlan, Webhook
 from quotad.core.table import PlanTable
 from quotad.store.control import Write
 from tests.support.control import committed, control_store
-from tests.support.desk import ADMIN, MASTER, plan
+from tests.support.desk import ADMIN, MASTER, plan, webhook
 from tests.support.servers import StoreServer
 
 
@@ -22,7 +22,7 @@ async def test_records_as_they_are_now(store_server: StoreServer) -> None:
         assert gold in (await directory.table()).plans
         await directory.retire(made["webhookId"])
         assert [each.enabled for each in await directory.webhooks()] == [False]
-        record = await desk.webhook(made["webhookId"])
+        record = await webhook(desk, made["webhookId"])
         await committed(
             control, Write("webhook", "webhook-odd", {**record, "webhookId": "webhook-odd", "thresholds": 5})
         )
