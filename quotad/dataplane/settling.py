@@ -15,6 +15,9 @@ from quotad.dataplane.flow import Timed, Wheel
 MOST = 65_536
 """Held at a time by one process; whatever is admitted beyond is charged at once."""
 
+LEFT = 499
+"""What nginx tells of a request whose caller hung up: used whatever the condition (Q3)."""
+
 Charge = Callable[[Verdict, bool, str], None]
 """Settles an admitted unit of this Secret: used (True), or given back."""
 
@@ -72,9 +75,10 @@ class SettleBook(Timed):
         if held is None:
             self.told["unknown"] += 1
             return False
-        counted = counts(held.verdict.subject.plan.quota_condition, status)
+        left = status == LEFT
+        counted = left or counts(held.verdict.subject.plan.quota_condition, status)
         if held.shadow is not None:
-            held.shadow.settle(status)
+            held.shadow.settle(status, hung_up=left)
         self._charge(held.verdict, counted, held.secret_id)
         self.told["counted" if counted else "given_back"] += 1
         return True

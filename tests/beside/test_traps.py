@@ -1,16 +1,17 @@
 """What callers may try behind another proxy, byte for byte, with the files of docs/beside."""
 
+import asyncio
 import json
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.beside.test_proxies import KINDS, PAIR, Beside, beside
+from tests.beside.test_proxies import KINDS, PAIR, TELLING, Beside, beside
 from tests.support.proxies import CADDY, NGINX, Kind
 from tests.support.rawhttp import Answer, Raw, raw
 from tests.support.servers import StoreServer
-from tests.support.waiting import until_true
+from tests.support.waiting import AT_MOST_S, until_true
 
 CREDENTIALS = "".join(f"{name}: {value}\r\n" for name, value in PAIR.items()).encode()
 AMBIGUOUS = (b"/orders/../nowhere", b"/nowhere/../orders/1", b"/orders/%2e%2e/nowhere", b"//orders/1")
@@ -169,3 +170,26 @@ async def test_who_calls_from_where_is_what_the_proxy_saw(
         await until_true(is_logged)
         assert {line["client"] for line in lines()} == {"127.0.0.2"}
         assert await place.used() == 1
+
+
+@pytest.mark.parametrize("kind", TELLING)
+async def test_hanging_up_is_no_free_call(kind: Kind, tmp_path: Path, store_server: StoreServer) -> None:
+    """Who leaves while the backend works has used its unit, whatever the proxy tells of it, if anything."""
+    plan, more = "dayQuotaRequest: 9, quotaCondition: 2xx", "\n  conditional: settle\n  settleMs: 2000"
+    asked, over = asyncio.Event(), asyncio.Event()
+
+    async def work(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await over.wait()
+
+    async with beside(kind, tmp_path, store_server.url, plan, more) as place:
+        place.backend.script = work
+        async with raw(place.client.base_url.port or 0) as caller:
+            await caller.send(request())
+            async with asyncio.timeout(AT_MOST_S):
+                await asked.wait()
+            assert await place.charged_and_open() == (0, 1)
+            caller.reset()
+        assert await place.used() == 1
+        over.set()

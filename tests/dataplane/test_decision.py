@@ -166,7 +166,7 @@ async def test_a_proxy_that_goes_away_before_its_answer_costs_nothing() -> None:
         assert plane.gate.granted == []
 
 
-@pytest.mark.parametrize(("status", "counted"), [(200, True), (404, False), (503, False)])
+@pytest.mark.parametrize(("status", "counted"), [(200, True), (404, False), (503, False), (499, True)])
 async def test_a_status_is_told_later(status: int, counted: bool) -> None:
     """Until then the unit is held; a second status, and one of nobody, are refused and change nothing."""
     rules = replace(CADDY, settles=True)
