@@ -130,10 +130,10 @@ class OnStore:
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
 
-    async def compare(self, nouns: Nouns, *, prune: bool) -> Shown:
+    async def compare(self, nouns: Nouns, told: Told, *, prune: bool) -> Shown:
         """See ``Whole``."""
         applier = self._operations.applier(asker(), nouns.table, prune=prune)
-        plan = await applier.plan()
+        plan = await applier.plan(told)
         writes = sum(len(step.writes) for step in plan.steps)
         return Shown(plan.differences, len(plan.steps), writes, (applier, plan))
 

@@ -49,7 +49,8 @@ async def test_all_records_at_once(store_server: StoreServer, tmp_path: Path) ->
     told: list[int] = []
     async with operations(load(control_file(tmp_path, store_server.url))) as desk:
         records = OnStore(desk)
-        shown = await records.compare(nouns, prune=True)
+        heard: list[int] = []
+        shown = await records.compare(nouns, heard.append, prune=True)
         assert (len(shown.differences), shown.steps, shown.writes) == (3, 1, 3)
         await records.apply(shown, told.append)
         assert told == [3]

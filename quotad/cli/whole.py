@@ -16,6 +16,8 @@ from quotad.cli.reach import Asking, Reach, admin_port, chosen_config, reaches
 from quotad.errors import QuotadError
 
 if TYPE_CHECKING:
+    from click._termui_impl import ProgressBar
+
     from quotad.client.whole import Whole
     from quotad.config.nouns import Nouns
 
@@ -82,7 +84,9 @@ def apply(reach: Reach, source: Path, dry_run: bool, prune: bool, yes: bool) -> 
 
 async def _apply(reach: Reach, nouns: "Nouns", *, prune: bool, dry_run: bool, ask: bool) -> None:
     async with opened(reach) as records:
-        shown = await records.compare(nouns, prune=prune)
+        count = len(nouns.table.secrets)
+        with _bar(count, "compared") as bar:
+            shown = await records.compare(nouns, bar.update, prune=prune)
         for each in shown.differences:
             print(each)
         gone = sum(each.sign == "-" for each in shown.differences)
@@ -91,9 +95,13 @@ async def _apply(reach: Reach, nouns: "Nouns", *, prune: bool, dry_run: bool, as
             return
         if ask and gone and not click.confirm(f"Delete {gone}?", err=True):
             raise QuotadError("nothing was changed")
-        hidden = shown.writes < _MANY
-        with click.progressbar(length=shown.writes, label="applied", file=sys.stderr, hidden=hidden) as bar:
+        with _bar(shown.writes, "applied") as bar:
             await records.apply(shown, bar.update)
+
+
+def _bar(length: int, label: str) -> "ProgressBar[int]":
+    hidden = length < _MANY
+    return click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden)
 
 
 def _sum(changed: int, gone: int, steps: int, *, dry_run: bool) -> str:
@@ -145,8 +153,7 @@ async def _export(reach: Reach, write: Callable[[str], object], *, with_keys: bo
 
     async with opened(reach) as records:
         count, writer = await records.secret_count(), Writer()
-        hidden = count < _MANY
-        with click.progressbar(length=count, label="exported", file=sys.stderr, hidden=hidden) as bar:
+        with _bar(count, "exported") as bar:
             async for part in records.export(with_keys=with_keys):
                 write(writer.text(part))
                 if part.section == "secrets":

@@ -8,8 +8,8 @@ import asyncio
 import json
 import secrets
 import ssl
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -32,6 +32,7 @@ TIMEOUT_S = 30.0
 _LONGEST_PAUSE_S = 5.0
 _AGAIN = frozenset((502, 503, 504))
 _UNIX = "unix:"
+NDJSON = "application/x-ndjson"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class Ask:
     """Whether sending it twice does no harm, beside what is known of its method and key."""
     timeout_s: float = 0.0
     """For its answer, if that may take longer than others."""
+    heard: Callable[[dict[str, Any]], object] | None = None
+    """Gets the lines of an answer that comes while the work goes on, if the port has such a one."""
 
     @property
     def may_repeat(self) -> bool:
@@ -173,6 +176,8 @@ class AdminPort:
             last = attempt + 1 == ATTEMPTS or not ask.may_repeat
             try:
                 async with self._sent(ask) as response:
+                    if ask.heard is not None and response.content_type == NDJSON:
+                        return await self._hear(ask, ask.heard, response)
                     text = await response.read()
                     if last or response.status not in _AGAIN:
                         return self._answer(ask, response, text)
@@ -190,6 +195,8 @@ class AdminPort:
         if self._session is None:
             raise QuotadError("the admin port was not opened")
         headers = {}
+        if ask.heard is not None:
+            headers["Accept"] = f"{NDJSON}, application/json;q=0.9"
         if ask.key:
             headers["Idempotency-Key"] = ask.key
         if ask.tag:
@@ -222,6 +229,29 @@ class AdminPort:
                 f"{self.place} answered {response.status} without what an admin port says: is it one?"
             )
         return Answer(members, response.headers.get("ETag", "").strip('"'))
+
+    async def _hear(
+        self, ask: Ask, heard: Callable[[dict[str, Any]], object], response: aiohttp.ClientResponse
+    ) -> Answer:
+        """Sent again it would be told of twice: an answer that breaks off is an error."""
+        waiting, event = bytearray(), ""
+        try:
+            async for part in response.content.iter_any():
+                looked = len(waiting)
+                waiting += part
+                while (end := waiting.find(b"\n", looked)) >= 0:
+                    members = json.loads(waiting[:end])
+                    del waiting[: end + 1]
+                    looked, event = 0, members["event"]
+                    if event == "failed":
+                        problem = members["problem"]
+                        raise wording.refusal(self.place, problem["status"], problem, has_token=True)
+                    heard(members)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise self._unreachable(replace(ask, repeatable=False), error) from None
+        if event != "done":
+            raise UnreachableError(f"{self.place}: the answer broke off; nobody knows whether it was done")
+        return Answer({}, "")
 
     def _timeout_s(self, ask: Ask) -> float:
         return max(ask.timeout_s, self._spot.timeout_s)

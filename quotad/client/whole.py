@@ -35,8 +35,11 @@ class Shown(NamedTuple):
 class Whole(Protocol):
     """Each raises QuotadError."""
 
-    async def compare(self, nouns: Nouns, *, prune: bool) -> Shown:
-        """What making the records equal to this would change. ``prune``: what is not named is deleted."""
+    async def compare(self, nouns: Nouns, told: Told, *, prune: bool) -> Shown:
+        """What making the records equal to this would change; ``told`` hears of Secrets.
+
+        ``prune``: what is not named is deleted.
+        """
 
     async def apply(self, shown: Shown, told: Told) -> None:
         """Do no more than was shown; ``told`` hears of writes."""
@@ -51,6 +54,10 @@ class Whole(Protocol):
         """Make the Secrets of a list, a batch after another; ``told`` hears of rows."""
 
 
+def _nobody(_: int) -> None:
+    """Hears of nothing."""
+
+
 class _Sent(NamedTuple):
     values: dict[str, Any]
     prune: bool
@@ -63,35 +70,55 @@ class ThroughPort:
     def __init__(self, port: AdminPort) -> None:
         self._port = port
 
-    async def compare(self, nouns: Nouns, *, prune: bool) -> Shown:
+    async def compare(self, nouns: Nouns, told: Told, *, prune: bool) -> Shown:
         """See ``Whole``."""
-        return await self._ask(_Sent(nouns.values, prune, ""), dry_run=True)
+        return await self._ask(_Sent(nouns.values, prune, ""), compared=told)
 
     async def apply(self, shown: Shown, told: Told) -> None:
         """See ``Whole``. What others change meanwhile is compared again."""
         allowed, newest = set(shown.differences), shown
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                done = await self._ask(newest.token, dry_run=False)
+                await self._ask(newest.token, committed=told)
             except RefusedError as error:
                 if error.code != "stale" or attempt == ATTEMPTS:
                     raise
-                newest = await self._ask(newest.token._replace(tag=""), dry_run=True)
+                newest = await self._ask(newest.token._replace(tag=""), compared=_nobody)
                 if not allowed.issuperset(newest.differences):
                     raise RefusedError(
                         "the records were changed meanwhile: apply it again (stale)", "stale"
                     ) from None
             else:
-                told(done.writes)
                 return
 
-    async def _ask(self, sent: _Sent, *, dry_run: bool) -> Shown:
-        query = {"dryRun": dry_run, "prune": sent.prune}
+    async def _ask(
+        self, sent: _Sent, *, compared: Told | None = None, committed: Told | None = None
+    ) -> Shown:
+        """Compare only, or (``committed``) apply too."""
+        query = {"dryRun": committed is None, "prune": sent.prune}
         body = {name: sent.values[name] for name in SECTIONS if name in sent.values}
-        ask = Ask("POST", APPLY, body, query, tag=sent.tag, repeatable=True, timeout_s=LONG_S)
+        planned: dict[str, Any] = {}
+
+        def heard(line: dict[str, Any]) -> None:
+            match line["event"]:
+                case "compared" if compared is not None:
+                    compared(line["secrets"])
+                case "planned":
+                    planned.update(line)
+                case "committed" if committed is not None:
+                    committed(line["writes"])
+
+        ask = Ask("POST", APPLY, body, query, tag=sent.tag, repeatable=True, timeout_s=LONG_S, heard=heard)
         members, tag = await self._port.ask(ask)
-        differences = [Difference(**each) for each in members["differences"]]
-        return Shown(differences, members["steps"], members["writes"], sent._replace(tag=tag))
+        if members and committed is not None:
+            # An older port: all of it in one answer.
+            committed(members["writes"])
+        found = members or planned
+        differences = [
+            Difference(each["sign"], each["kind"], each["id"], each["words"]) for each in found["differences"]
+        ]
+        token = sent._replace(tag=tag or planned["etag"])
+        return Shown(differences, found["steps"], found["writes"], token)
 
     async def secret_count(self) -> int:
         """See ``Whole``."""

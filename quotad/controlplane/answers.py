@@ -3,6 +3,7 @@
 import http
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from aiohttp import web
 
@@ -84,15 +85,21 @@ class RefusedError(Exception):
         self.headers = headers or {}
 
 
-def problem(
-    status: int,
-    detail: str,
-    headers: Mapping[str, str] | None = None,
-    code: str = "",
-    field: str = "",
-    request_id: str = "",
-) -> web.Response:
-    """An error. ``field``: the name of what is wrong; empty: no one field is."""
+def problem_of(error: Exception, request_id: str) -> web.Response:
+    """What an error that came out of a handler is answered with."""
+    members, headers = _problem(error, request_id)
+    response = as_json(members["status"], members, "application/problem+json")
+    response.headers.update(headers)
+    return response
+
+
+def problem_members(error: Exception, request_id: str) -> dict[str, Any]:
+    """The same where the answer has begun already."""
+    return _problem(error, request_id)[0]
+
+
+def _problem(error: Exception, request_id: str) -> tuple[dict[str, Any], Mapping[str, str]]:
+    status, detail, headers, code, field = _described(error)
     members = {
         "type": "about:blank",
         "title": http.HTTPStatus(status).phrase,
@@ -103,14 +110,7 @@ def problem(
         **({"field": field} if field else {}),
         "requestId": request_id,
     }
-    response = as_json(status, members, "application/problem+json")
-    response.headers.update(headers or {})
-    return response
-
-
-def problem_of(error: Exception, request_id: str) -> web.Response:
-    """What an error that came out of a handler is answered with."""
-    return problem(*_described(error), request_id=request_id)
+    return members, headers
 
 
 def _described(error: Exception) -> tuple[int, str, Mapping[str, str], str, str]:

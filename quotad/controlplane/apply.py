@@ -73,12 +73,15 @@ class Applier:
         self._table = table
         self._prune = prune
 
-    async def plan(self) -> Plan:
-        """What there is to do now. Raises OperationError and StoreError."""
+    async def plan(self, compared: Callable[[int], object] = lambda _: None) -> Plan:
+        """What there is to do now; ``compared`` hears how many more Secrets were.
+
+        Raises OperationError and StoreError.
+        """
         state = await self._desk.read()
         head = state.replica.head
         target = _Target(state, self._table, self._asker.name, prune=self._prune)
-        await target.work_out()
+        await target.work_out(compared)
         return Plan(head, target.differences, list(_steps(target)))
 
     async def apply(self, shown: Plan, told: Callable[[int], object] = lambda _: None) -> None:
@@ -149,11 +152,11 @@ class _Target:
         self._old_plans = {each["usagePlanId"]: each for each in replica.plans(Where())[1]}
         self._old_secret_ids = replica.secret_ids("", _ALL)
 
-    async def work_out(self) -> None:
-        """Compare all. Raises OperationError and StoreError."""
+    async def work_out(self, compared: Callable[[int], object]) -> None:
+        """Compare all; ``compared`` as in ``Applier.plan``. Raises OperationError and StoreError."""
         self._compare_services()
         places = self._compare_plans()
-        held = await self._compare_secrets()
+        held = await self._compare_secrets(compared)
         self._compare_webhooks()
         one_level_each(places)
         apis_exist(places, self._service_after)
@@ -197,7 +200,7 @@ class _Target:
             places.update(place for place in old if place[0] not in self._named["service"])
         return places
 
-    async def _compare_secrets(self) -> list[tuple[str, frozenset[str]]]:
+    async def _compare_secrets(self, compared: Callable[[int], object]) -> list[tuple[str, frozenset[str]]]:
         """Also answers which plans each Secret will have."""
         wanted: dict[str, set[str]] = {secret_id: set() for secret_id in self._table.secrets}
         for plan_id, own in self._bound.items():
@@ -211,11 +214,13 @@ class _Target:
             if number % BREATH == 0:
                 # A process may serve callers on this loop. What changes meanwhile, the commit notices.
                 await asyncio.sleep(0)
+                compared(BREATH)
             before = old.get(secret_id)
             if before is not None and not self._prune:
                 plan_ids.update(each for each in before["plans"] if each not in self._named["plan"])
             held.append((secret_id, frozenset(plan_ids)))
             self._compare_secret(secret_id, before, plan_ids)
+        compared(len(wanted) % BREATH)
         if not self._prune:
             plans_of = self.state.replica.plans_of
             held += [(each, frozenset(plans_of(each))) for each in old_ids - wanted.keys()]

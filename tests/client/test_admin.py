@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from quotad.client.admin import ATTEMPTS, AdminPort, Ask, Spot
+from quotad.client.admin import ATTEMPTS, NDJSON, AdminPort, Ask, Spot
 from quotad.client.wording import NotAdmittedError, RefusedError, UnreachableError
 from quotad.errors import QuotadError
 from tests.support.certificates import Authority
@@ -191,3 +191,58 @@ async def test_tls_both_ways(store_server: StoreServer, tmp_path: Path) -> None:
     ):
         with pytest.raises(QuotadError, match=r"\.(crt|key): "):
             AdminPort(spot)
+
+
+async def told_by(*parts: bytes, whole: bool = True) -> tuple[list[Any], QuotadError | None]:
+    """What is heard of an answer in lines that comes in these parts, and how it ends; not whole: cut off."""
+    heard: list[Any] = []
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        asked.append(request.headers["Accept"])
+        response = web.StreamResponse(headers={"Content-Type": NDJSON})
+        await response.prepare(request)
+        for part in parts:
+            await response.write(part)
+        if not whole:
+            assert request.transport is not None
+            request.transport.abort()
+        return response
+
+    app = web.Application()
+    app.router.add_post("/v1/apply", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        async with AdminPort(Spot(f"http://127.0.0.1:{runner.addresses[0][1]}")) as port:
+            await port.ask(Ask("POST", "/v1/apply", {}, repeatable=True, heard=heard.append))
+    except QuotadError as error:
+        return heard, error
+    finally:
+        await runner.cleanup()
+        assert asked == [f"{NDJSON}, application/json;q=0.9"]
+    return heard, None
+
+
+async def test_an_answer_in_lines() -> None:
+    """Each is heard, however it was cut on its way, also one longer than a buffer; the last is the end."""
+    long = {"event": "planned", "words": "x" * 300_000}
+    text = b"".join(json.dumps(each).encode() + b"\n" for each in ({"event": "a"}, long, {"event": "done"}))
+    for cuts in ((1, 2, 20), (100_000, 200_000), (len(text) - 1,)):
+        parts = [text[start:end] for start, end in zip((0, *cuts), (*cuts, len(text)), strict=True)]
+        assert await told_by(*parts) == ([{"event": "a"}, long, {"event": "done"}], None)
+
+
+async def test_an_answer_in_lines_that_ends_badly() -> None:
+    """Refused in the middle it is told as any refusal; broken off it is not asked for again, and said so."""
+    problem = {"status": 409, "code": "stale", "detail": "It was changed meanwhile."}
+    failed = json.dumps({"event": "failed", "problem": problem}).encode() + b"\n"
+    heard, error = await told_by(b'{"event":"a"}\n', failed)
+    assert heard == [{"event": "a"}]
+    assert isinstance(error, RefusedError)
+    assert (error.code, str(error)) == ("stale", "It was changed meanwhile (stale)")
+    for whole in (True, False):
+        heard, error = await told_by(b'{"event":"a"}\n', b'{"eve', whole=whole)
+        assert isinstance(error, UnreachableError)
+        assert "nobody knows whether it was done" in str(error)

@@ -21,22 +21,39 @@ def nouns(tmp_path: Path, **changes: Any) -> Nouns:
 async def test_another_change_meanwhile(store_server: StoreServer, tmp_path: Path) -> None:
     """What it leaves to do is compared again: done if it is no more than was shown, else refused."""
     told: list[int] = []
+    heard: list[int] = []
     async with office(store_server.url, tmp_path) as there, AdminPort(Spot(there.url, TOKEN)) as port:
         records = ThroughPort(port)
-        shown = await records.compare(nouns(tmp_path), prune=True)
+        shown = await records.compare(nouns(tmp_path), heard.append, prune=True)
         await port.post("/v1/plans", {"usagePlanName": "gold", "usagePlanId": PLAN_ID, "dayQuotaRequest": 9})
         with pytest.raises(RefusedError, match="apply it again") as refused:
             await records.apply(shown, told.append)
         assert (refused.value.code, told) == ("stale", [])
-        shown = await records.compare(nouns(tmp_path), prune=True)
+        shown = await records.compare(nouns(tmp_path), heard.append, prune=True)
         await port.post("/v1/services", {"serviceName": "other", "serviceId": "service-other"})
         with pytest.raises(RefusedError, match="apply it again"):
             await records.apply(shown, told.append)
-        shown = await records.compare(nouns(tmp_path), prune=False)
+        shown = await records.compare(nouns(tmp_path), heard.append, prune=False)
         await port.post("/v1/services", {"serviceName": "more"})
         await records.apply(shown, told.append)
         assert told == [shown.writes]
-        assert (await records.compare(nouns(tmp_path), prune=False)).differences == []
+        assert (await records.compare(nouns(tmp_path), heard.append, prune=False)).differences == []
+
+
+async def test_progress_of_many(store_server: StoreServer, tmp_path: Path) -> None:
+    """Secrets are heard of while they are compared, writes commit by commit, each sum being the whole."""
+    secrets = [{"secretId": f"AKID{n:06d}", "secretKey": f"the-key-of-{n:06d}"} for n in range(2_500)]
+    compared: list[int] = []
+    committed: list[int] = []
+    async with office(store_server.url, tmp_path) as there, AdminPort(Spot(there.url, TOKEN)) as port:
+        records = ThroughPort(port)
+        shown = await records.compare(
+            nouns(tmp_path, secrets=secrets, bindings=[]), compared.append, prune=True
+        )
+        assert (sum(compared), len(compared) > 1) == (2_500, True)
+        await records.apply(shown, committed.append)
+        assert (sum(committed), len(committed)) == (shown.writes, shown.steps)
+        assert len(committed) > 1
 
 
 async def test_batches_and_parts(store_server: StoreServer, tmp_path: Path) -> None:

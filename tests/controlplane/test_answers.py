@@ -1,18 +1,19 @@
 import json
 
-from quotad.controlplane.answers import RefusedError, as_json, problem, problem_of
+from quotad.controlplane.answers import RefusedError, as_json, problem_members, problem_of
 from quotad.errors import StoreError
 
 
 def test_a_problem_has_every_member() -> None:
     """RFC 9457, with the id of the request."""
-    answer = problem(409, "It is still named.", {"Retry-After": "1"}, request_id="r1")
+    answer = problem_of(RefusedError(409, "It is still named.", headers={"Retry-After": "1"}), "r1")
     assert (answer.status, answer.content_type) == (409, "application/problem+json")
     assert isinstance(answer.body, bytes)
     members = json.loads(answer.body)
     assert (members["title"], members["status"], members["detail"]) == ("Conflict", 409, "It is still named.")
     assert (members["message"], members["requestId"]) == ("It is still named.", "r1")
     assert answer.headers["Retry-After"] == "1"
+    assert problem_members(RefusedError(409, "It is still named."), "r1") == members
 
 
 def test_an_answer_is_json() -> None:

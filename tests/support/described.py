@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 from quotad.controlplane.operations import Operations
 from quotad.controlplane.rest.fleet import Fleet
+from quotad.controlplane.rest.lines import NDJSON
 from quotad.controlplane.rest.openapi import document
 from quotad.controlplane.rest.route import Route
 from quotad.controlplane.rest.routes import all_routes
@@ -47,13 +48,18 @@ def check_described(answer: httpx.Response) -> None:
         _check_problem(answer)
         return
     said = told["responses"][str(answer.status_code)]
+    media = answer.headers.get("Content-Type", "")
+    if media == NDJSON:
+        for line in answer.text.splitlines():
+            _check(said["content"][media]["x-line"], answer, json.loads(line))
+        return
     for name in said.get("headers", ()):
         assert name in answer.headers, (request.method, path, name)
     if "content" not in said:
         assert answer.content == b""
         return
-    assert answer.headers["Content-Type"] == "application/json"
-    _check(said["content"]["application/json"]["schema"], answer)
+    assert media == "application/json"
+    _check(said["content"][media]["schema"], answer)
 
 
 def _check_problem(answer: httpx.Response) -> None:
@@ -62,10 +68,12 @@ def _check_problem(answer: httpx.Response) -> None:
     _check({"$ref": "#/components/schemas/Problem"}, answer)
 
 
-def _check(schema: dict[str, Any], answer: httpx.Response) -> None:
+def _check(schema: dict[str, Any], answer: httpx.Response, part: object = None) -> None:
+    """``part`` of it; None: all."""
+    members = answer.json() if part is None else part
     found = [
         (list(error.absolute_path), error.message)
-        for error in _validator(json.dumps(schema)).iter_errors(answer.json())
+        for error in _validator(json.dumps(schema)).iter_errors(members)
     ]
     assert not found, (answer.request.method, answer.request.url.path, found)
 

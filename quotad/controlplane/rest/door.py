@@ -14,6 +14,7 @@ from quotad.controlplane.answers import RefusedError, as_json, problem_of
 from quotad.controlplane.desk import Asker
 from quotad.controlplane.refusal import OperationError, Reason
 from quotad.controlplane.rest import strict
+from quotad.controlplane.rest.lines import NDJSON
 from quotad.controlplane.rest.openapi import body_schema
 from quotad.controlplane.rest.route import Answer, Call, Route
 from quotad.controlplane.roles import NEEDED, may
@@ -65,10 +66,12 @@ def _handler(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespon
         visit_of(request).action = route.action
         if not may(asker.role, route.action):
             raise OperationError(Reason.FORBIDDEN, f"this needs the role {NEEDED[route.action]}")
-        strict.check_accept(request.headers.getall("Accept", []))
+        accept = request.headers.getall("Accept", [])
+        if route.lines is None or not strict.asks_for(accept, NDJSON):
+            strict.check_accept(accept)
         call = await _read(route, request, asker)
         answer = await route.handler(call)
-        return answer if isinstance(answer, web.Response) else _response(route, answer)
+        return answer if isinstance(answer, web.StreamResponse) else _response(route, answer)
 
     return handle
 

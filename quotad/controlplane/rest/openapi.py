@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 from quotad import __version__
 from quotad.controlplane.answers import CODES
 from quotad.controlplane.rest import forms
+from quotad.controlplane.rest.lines import NDJSON
 from quotad.controlplane.rest.route import Body, Route
 from quotad.controlplane.rest.shapes import Problem
 from quotad.controlplane.rest.strict import allows_null
@@ -110,7 +111,11 @@ def _responses(route: Route) -> Schema:
     if route.answer is None:
         good: tuple[str, Schema] = ("204", {"description": "Done."})
     else:
-        content = {"application/json": {"schema": _reference(route.answer)}}
+        content: Schema = {"application/json": {"schema": _reference(route.answer)}}
+        if route.lines is not None:
+            words = f"When Accept asks for it: a line of JSON for each step, see {route.lines.__name__}."
+            each = {"type": "string", "description": words}
+            content[NDJSON] = {"schema": each, "x-line": _reference(route.lines)}
         good = (str(route.status), {"description": HTTPStatus(route.status).phrase, "content": content})
     if headers:
         good[1]["headers"] = headers
@@ -231,7 +236,8 @@ def _reference(model: type[BaseModel]) -> Schema:
 
 
 def _schemas(routes: Sequence[Route]) -> Mapping[str, Any]:
-    models: list[type[BaseModel]] = [Problem, *(route.answer for route in routes if route.answer)]
+    models: list[type[BaseModel]] = [Problem]
+    models += [each for route in routes for each in (route.answer, route.lines) if each is not None]
     asked: list[tuple[type[BaseModel], Literal["serialization"]]]
     asked = [(each, "serialization") for each in dict.fromkeys(models)]
     _, found = models_json_schema(asked, by_alias=True, ref_template=_REFERENCE)

@@ -51,7 +51,7 @@ class Answer:
     location: str = ""
 
 
-Handler = Callable[[Call], Awaitable[Answer | web.Response]]
+Handler = Callable[[Call], Awaitable[Answer | web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,8 @@ class Route:
     """Whether If-Match is looked at."""
     keyed: bool = True
     """Of a POST: whether Idempotency-Key is taken. Not where doing it twice does no more than once."""
+    lines: type[BaseModel] | None = None
+    """What each line is when JSON lines are asked for; None: they are not to be had."""
     reads_itself: bool = False
     """Query and body are read by the handler: the models only describe them."""
     current_tag: Callable[[Mapping[str, str]], Awaitable[str]] | None = field(default=None)

@@ -1,7 +1,7 @@
 """Reads requests and guesses nothing: unknown and repeated names, odd types and odd headers are refused."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from quotad.config.section import Section
@@ -77,12 +77,18 @@ def wanted_tag(values: Sequence[str], current: str) -> str:
 
 def check_accept(values: Sequence[str]) -> None:
     """Whether JSON may be answered. Raises RefusedError."""
-    ranges = [part.strip() for part in ",".join(values).split(",") if part.strip()]
-    if not ranges:
-        return
-    for each in ranges:
+    ranges = list(_ranges(values))
+    if ranges and not any(media in _MEDIA and not refused for media, refused in ranges):
+        raise RefusedError(406, "Answers are application/json.")
+
+
+def asks_for(values: Sequence[str], media: str) -> bool:
+    """Whether Accept names this form of an answer, which nobody gets unasked."""
+    return (media, False) in _ranges(values)
+
+
+def _ranges(values: Sequence[str]) -> Iterator[tuple[str, bool]]:
+    """Media ranges of Accept (RFC 9110, 12.5.1), each with whether it is refused."""
+    for each in filter(None, (part.strip() for part in ",".join(values).split(","))):
         media, *parameters = (part.strip().lower() for part in each.split(";"))
-        refused = any(re.fullmatch(r"q=0(\.0{0,3})?", part) for part in parameters)
-        if media in _MEDIA and not refused:
-            return
-    raise RefusedError(406, "Answers are application/json.")
+        yield media, any(re.fullmatch(r"q=0(\.0{0,3})?", part) for part in parameters)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, RootModel
 
 from quotad.config import fields as kind
 from quotad.config.schema import BindingSection, PlanSection
@@ -10,6 +10,7 @@ from quotad.config.section import Section
 from quotad.config.service_schema import ServiceSection
 from quotad.config.webhook_schema import WebhookSection
 from quotad.controlplane.rest.forms import SECRETS_AT_ONCE
+from quotad.controlplane.rest.shapes import Problem
 
 
 class _Named(Section):
@@ -86,6 +87,46 @@ class Applied(Section):
     steps: int
     """Commits: each is whole or not at all."""
     writes: int
+
+
+class ComparedLine(Section):
+    """Some more of the Secrets were compared."""
+
+    event: Literal["compared"]
+    secrets: int
+
+
+class PlannedLine(Applied):
+    """All were: what is to be done."""
+
+    event: Literal["planned"]
+    etag: str
+    """The state that was compared."""
+
+
+class CommittedLine(Section):
+    """A commit was made."""
+
+    event: Literal["committed"]
+    writes: int
+    """Of this one."""
+
+
+class DoneLine(Section):
+    """The last line: it is done."""
+
+    event: Literal["done"]
+
+
+class FailedLine(Section):
+    """The last line: it ended here. What was committed stays; applied again, the rest is done."""
+
+    event: Literal["failed"]
+    problem: Problem
+
+
+class ApplyLine(RootModel[ComparedLine | PlannedLine | CommittedLine | DoneLine | FailedLine]):
+    """A line of an answer that comes while records are applied."""
 
 
 class GivenSecret(_Named):

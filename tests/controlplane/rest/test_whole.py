@@ -1,6 +1,8 @@
+import json
 from pathlib import Path
 from typing import Any
 
+from quotad.controlplane.rest.lines import NDJSON
 from tests.support.offices import OfficePort, file_office, office
 from tests.support.servers import StoreServer
 from tests.support.shell import PLAN_ID, SECRET_ID, SECRET_KEY, SERVICE_ID, wanted
@@ -82,6 +84,48 @@ async def test_a_large_body(store_server: StoreServer, tmp_path: Path) -> None:
         assert (await port.done("GET", "/v1/secrets?limit=1"))["totalCount"] == 5_000
         assert len((await port.done("GET", "/v1/export", timeout=60))["secrets"]) == 5_000
         await port.refused(413, "POST", "/v1/secret-imports", json={"secrets": secrets})
+
+
+async def lines_of(port: OfficePort, body: Any, query: str = "", **more: Any) -> list[dict[str, Any]]:
+    """What is told while it is applied."""
+    headers = {"Accept": NDJSON, **more.pop("headers", {})}
+    answer = await port.ask("POST", f"{APPLY}{query}", json=body, headers=headers, timeout=60, **more)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, NDJSON), answer.text
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+async def test_progress_is_told(store_server: StoreServer, tmp_path: Path) -> None:
+    """Whoever asks for lines hears of Secrets compared, of what is to be done, and of each commit."""
+    secrets = [{"secretId": f"AKID{n:06d}", "secretKey": f"the-key-of-{n:06d}"} for n in range(2_500)]
+    async with office(store_server.url, tmp_path) as port:
+        dry = await lines_of(port, {"secrets": secrets}, "?dryRun=true")
+        assert [each["event"] for each in dry] == ["compared"] * 3 + ["planned", "done"]
+        assert sum(each["secrets"] for each in dry[:3]) == 2_500
+        found = await lines_of(port, {"secrets": secrets}, headers={"If-Match": f'"{dry[3]["etag"]}"'})
+        assert found[3] == {**dry[3], "dryRun": False}
+        assert (found[3]["writes"], found[3]["steps"]) == (2_500, 3)
+        assert [each["event"] for each in found[4:]] == ["committed"] * 3 + ["done"]
+        assert sum(each["writes"] for each in found[4:7]) == 2_500
+        again = await lines_of(port, {"secrets": secrets})
+        assert (again[3]["differences"], again[4:]) == ([], [{"event": "done"}])
+        small = await lines_of(port, wanted())
+        assert [each["event"] for each in small] == ["compared", "planned", "committed", "done"]
+
+
+async def test_a_refusal_while_progress_is_told(store_server: StoreServer, tmp_path: Path) -> None:
+    """Before the first line it has its own status; after it, it is the last line."""
+    secrets = [{"secretId": f"AKID{n:06d}", "secretKey": f"the-key-of-{n:06d}"} for n in range(1_200)]
+    headers = {"Accept": NDJSON}
+    async with office(store_server.url, tmp_path) as port:
+        told = await port.refused(400, "POST", APPLY, json={"plans": 5}, headers=headers)
+        assert told["field"] == "plans"
+        await port.refused(406, "GET", "/v1/plans", headers=headers)
+        stale = {"If-Match": '"1-other"'}
+        await port.refused(412, "POST", APPLY, json=wanted(), headers={**headers, **stale})
+        found = await lines_of(port, {"secrets": secrets}, headers=stale)
+        assert [each["event"] for each in found] == ["compared", "failed"]
+        assert (found[-1]["problem"]["status"], found[-1]["problem"]["code"]) == (412, "stale")
+        assert (await port.done("GET", "/v1/secrets?limit=1"))["totalCount"] == 0
 
 
 async def test_imported(store_server: StoreServer, tmp_path: Path) -> None:
