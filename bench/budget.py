@@ -26,8 +26,8 @@ class Budget:
 
 
 FULL = Budget(
-    traffic=Effort(rounds=4, warm_s=1, measured_s=3),
-    small=Effort(rounds=3, warm_s=1, measured_s=3),
+    traffic=Effort(rounds=4, warm_s=1, measured_s=2),
+    small=Effort(rounds=3, warm_s=1, measured_s=2),
     starts=7,
     secrets=100_000,
     connections=10_000,

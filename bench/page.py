@@ -14,6 +14,7 @@ from bench.report import DISTURBED, table
 from bench.rows import curve
 from bench.rows.everything import Everything
 from bench.rows.ground import OURS, peer
+from bench.rows.growth import Grown
 from bench.simulation.charts import Chart, svg
 from bench.tools import program_version, redis_version
 
@@ -117,14 +118,13 @@ def _growth(everything: Everything) -> Chart:
         "Flat: what there is much of costs nothing. The aim is at most 1.3 at the right end of each line.",
         "powers of ten (4: 10,000)",
         "times the CPU at the smallest",
-        [
-            (
-                each.aim.what.removeprefix("CPU: "),
-                [(log10(each.sizes[0]), 1.0), (log10(each.sizes[1]), median(b / a for a, b in each.costs))],
-            )
-            for each in everything.grown
-        ],
+        [(each.aim.what.removeprefix("CPU: "), _points(each)) for each in everything.grown],
     )
+
+
+def _points(grown: Grown) -> list[tuple[float, float]]:
+    least = grown.medians[0]
+    return [(log10(size), cost / least) for size, cost in zip(grown.sizes, grown.medians, strict=True)]
 
 
 def _peers(everything: Everything) -> str:

@@ -84,9 +84,7 @@ def measure(stage: Stage, peer: Peer, case: Case, effort: Effort) -> Sample:
     """Start the peer, prove that it works, load it, end it. Raises BenchError."""
     with stage.serving(peer, case) as act:
         act.load(effort.warm_s)
-        before = act.used()
-        load = act.load(effort.measured_s)
-        used = act.used().since(before)
+        load, used = act.measured(effort.measured_s)
     return Sample(
         peer=peer.name,
         requests=load.requests,

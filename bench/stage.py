@@ -77,6 +77,16 @@ class Act:
         self.loads.append(load)
         return load
 
+    def measured(
+        self, seconds: int, *, pause_ms: int = 0, requests: Path | None = None, cores: str = str(OTHER_CORE)
+    ) -> tuple[Load, Used]:
+        """The same, and what it used. Raises BenchError when nothing was answered."""
+        before = self.used()
+        load = self.load(seconds, pause_ms=pause_ms, requests=requests, cores=cores)
+        if not load.requests:
+            raise BenchError(f"{self.peer.name} answered nothing for {seconds} s")
+        return load, self.used().since(before)
+
     def steady_us(self, settle_s: int, seconds: int, connections: int, pause_ms: int) -> float:
         """CPU microseconds of the proxy per request, once all connections are open and have settled.
 
@@ -92,6 +102,12 @@ class Act:
         if not requests:
             raise BenchError(f"{self.peer.name} served no request for {seconds} s")
         return cpu_s / requests * 1e6
+
+    def idle_s(self) -> float:
+        """CPU seconds of the proxy in a second in which nobody asks."""
+        before_s = self.proxy.cpu_s()
+        time.sleep(1)
+        return self.proxy.cpu_s() - before_s
 
     def _order(self, seconds: int, connections: int, pause_ms: int) -> wrk.Order:
         case = self.site.case

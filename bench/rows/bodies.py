@@ -47,10 +47,8 @@ def _run(ground: Ground, name: str, speeds: Speeds) -> None:
 
 
 def _speed(ground: Ground, act: Act, file: Path) -> tuple[float, float]:
-    before = act.used()
-    load = act.load(ground.budget.small.measured_s, requests=file)
-    took_s = load.duration_us / 1e6
-    return load.rps * SIZE / 1e6, act.used().since(before).proxy_s / took_s
+    load, used = act.measured(ground.budget.small.measured_s, requests=file)
+    return load.rps * SIZE / 1e6, used.proxy_s / load.duration_us * 1e6
 
 
 def _finding(aim: Aim, build: Build, speeds: Speeds) -> Finding:

@@ -20,7 +20,7 @@ from quotad.config.model import StoreConfig
 from quotad.store.control import Change, ControlStore, Write
 from tests.support.catalog import plan, secret, service
 
-_TEMPLATE = Path(__file__).parents[1] / "peers" / "quotad" / "control.yaml"
+_TEMPLATES = Path(__file__).parents[1] / "peers" / "quotad"
 _KEYS = "k1:" + b64encode(b"1" * 32).decode()
 """What ``tests.support.catalog`` seals keys with. It opens nothing but a bench."""
 _PLACE = (SERVICE_ID, "release", False)
@@ -29,22 +29,27 @@ _AT_ONCE = 500
 
 def in_control(build: Build) -> Peer:
     """Quotad with its plans and Secrets in the store."""
-
-    def command(site: Site) -> list[str]:
-        (site.folder / "master.keys").write_text(_KEYS)
-        config = fill(_TEMPLATE, site, **common(site))
-        python = [str(COMPILED_PYTHON), "-I"] if build == "compiled" else [sys.executable]
-        return [*python, "-m", "quotad", "serve", "-c", str(config)]
-
     return Peer(
         f"quotad_control_{build}",
         "quotad in control mode",
         "the whole job",
-        command,
+        lambda site: _command(build, "serve", site, "control.yaml"),
         version,
         headers=LIMIT_HEADERS,
         checks_callers=True,
     )
+
+
+def admin_command(build: Build, site: Site) -> list[str]:
+    """Of an admin process, whose port is the Site's."""
+    return _command(build, "admin", site, "admin.yaml")
+
+
+def _command(build: Build, verb: str, site: Site, template: str) -> list[str]:
+    (site.folder / "master.keys").write_text(_KEYS)
+    config = fill(_TEMPLATES / template, site, **common(site))
+    python = [str(COMPILED_PYTHON), "-I"] if build == "compiled" else [sys.executable]
+    return [*python, "-m", "quotad", verb, "-c", str(config)]
 
 
 @contextlib.contextmanager

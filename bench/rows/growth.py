@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
 from bench.cases import CASES, Case
@@ -22,28 +23,35 @@ _SPARE = 2_000
 """Descriptors that a process needs for other things than its callers' connections, at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Grown:
-    """One aim, and the sizes at which CPU per request was measured."""
-
-    aim: Aim
-    sizes: tuple[int, int]
-    costs: list[tuple[float, float]]
-    """Microseconds per request at either size, of each round."""
-    note: str = ""
-
-    def finding(self, ground: Ground) -> Finding:
-        """As a line of the table."""
-        little, much = (shown(median(each)) for each in zip(*self.costs, strict=True))
-        words = f"{self.sizes[0]:,}: {little} us/request; {self.sizes[1]:,}: {much}"
-        return Finding(self.aim, ground.main, [b / a for a, b in self.costs], words + self.note)
-
-
 Measure = Callable[[], float]
 
 
-def _rounds(ground: Ground, little: Measure, much: Measure) -> list[tuple[float, float]]:
-    return [(little(), much()) for _ in range(ground.budget.small.rounds)]
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """One aim, and the sizes at which CPU per request was measured, the smallest first."""
+
+    aim: Aim
+    sizes: tuple[int, ...]
+    costs: list[tuple[float, ...]]
+    """Microseconds per request at each size, of each round."""
+    note: str = ""
+
+    @property
+    def medians(self) -> list[float]:
+        """Microseconds per request at each size."""
+        return [median(each) for each in zip(*self.costs, strict=True)]
+
+    def finding(self, ground: Ground) -> Finding:
+        """As a line of the table: the largest size against the cheapest of the others."""
+        figures = zip(self.sizes, self.medians, strict=True)
+        words = ", ".join(f"{size:,}: {shown(cost)} us/request" for size, cost in figures)
+        return Finding(
+            self.aim, ground.main, [each[-1] / min(each[:-1]) for each in self.costs], words + self.note
+        )
+
+
+def _rounds(ground: Ground, *measures: Measure) -> list[tuple[float, ...]]:
+    return [tuple(measure() for measure in measures) for _ in range(ground.budget.small.rounds)]
 
 
 def subjects(ground: Ground, few: Stage, many: Stage) -> Grown:
@@ -51,12 +59,14 @@ def subjects(ground: Ground, few: Stage, many: Stage) -> Grown:
     count = ground.budget.secrets
     ours = in_control(ground.main)
     cases = [Case(f"subjects-{n}", f"{n} Subjects", n, 32) for n in (10, count)]
+    idle_s: list[float] = []
     costs = _rounds(
         ground,
         lambda: _cost(ground, few.serving(ours, cases[0], keep=True)),
-        lambda: _cost(ground, many.serving(ours, cases[1], keep=True), asked_at_least=count),
+        lambda: _cost(ground, many.serving(ours, cases[1], keep=True), count, idle_s),
     )
-    return Grown(SUBJECTS, (10, count), costs, ", each asked about once before")
+    note = f"; each asked about once before; {median(idle_s) * 1000:.0f} ms of CPU a second when nobody asks"
+    return Grown(SUBJECTS, (10, count), costs, note)
 
 
 def plans(ground: Ground, one: Stage, many: Stage) -> Grown:
@@ -68,26 +78,32 @@ def plans(ground: Ground, one: Stage, many: Stage) -> Grown:
         lambda: _cost(ground, one.serving(ours, case, keep=True)),
         lambda: _cost(ground, many.serving(ours, case, keep=True)),
     )
-    return Grown(PLANS, (1, 1_000), costs, ", 1,000 Secrets either way")
+    return Grown(PLANS, (1, 1_000), costs, "; 1,000 Secrets either way")
 
 
 def connections(ground: Ground) -> Grown:
-    """One connection that asks all the time, and very many that ask as often together."""
-    count = min(ground.budget.connections, descriptors() - _SPARE)
-    costs = _rounds(ground, lambda: _steady(ground, 1), lambda: _steady(ground, count))
-    return Grown(CONNECTIONS, (1, count), costs, f", about {_RATE:,} requests/s either way")
+    """One connection that asks all the time, a hundred, and very many that ask as often together."""
+    most = min(ground.budget.connections, descriptors() - _SPARE)
+    sizes = (1, 100, most)
+    costs = _rounds(ground, *(partial(_steady, ground, size) for size in sizes))
+    return Grown(CONNECTIONS, sizes, costs, f"; about {_RATE:,} requests/s each time")
 
 
-def _cost(ground: Ground, serving: AbstractContextManager[Act], asked_at_least: int = 0) -> float:
-    """CPU microseconds per request, driven to the limit."""
+def _cost(
+    ground: Ground,
+    serving: AbstractContextManager[Act],
+    asked_at_least: int = 0,
+    idle_s: list[float] | None = None,
+) -> float:
+    """CPU microseconds per request, driven to the limit. ``idle_s`` takes CPU of a second without any."""
     effort = ground.budget.small
     with serving as act:
-        act.load(effort.warm_s)
-        while sum(load.requests for load in act.loads) < asked_at_least:
-            act.load(effort.warm_s)
-        before = act.used()
-        load = act.load(effort.measured_s)
-        used = act.used().since(before)
+        warm = act.load(effort.warm_s)
+        while (missing := asked_at_least - sum(load.requests for load in act.loads)) > 0:
+            act.load(1 + int(missing / max(warm.rps, 1_000)))
+        load, used = act.measured(effort.measured_s)
+        if idle_s is not None:
+            idle_s.append(act.idle_s())
     cost_us = used.proxy_s / load.requests * 1e6
     ground.say(f"growth  {act.site.case.title}: {cost_us:.1f} us/request, {load.rps:.0f} requests/s")
     return cost_us

@@ -59,12 +59,10 @@ def _crew(ground: Ground, workers: int) -> Crew:
     case = Case(f"workers-{workers}", f"{workers} workers", 200, connections, workers=workers)
     with ground.stage.serving(peer(name), case, cores=CORES) as act:
         act.load(1, pause_ms=_PAUSE_MS, cores=CORES)
-        before, each_before = act.used(), _each(act.proxy.pids())
-        load = act.load(ground.budget.small.measured_s, pause_ms=_PAUSE_MS, cores=CORES)
-        used = act.used().since(before)
-        spent = sorted(now - each_before.get(pid, 0) for pid, now in _each(act.proxy.pids()).items())[
-            -workers:
-        ]
+        each_before = _each(act.proxy.pids())
+        load, used = act.measured(ground.budget.small.measured_s, pause_ms=_PAUSE_MS, cores=CORES)
+        spent = [now - each_before.get(pid, 0) for pid, now in _each(act.proxy.pids()).items()]
+        spent = sorted(spent)[-workers:]
         full = act.load(1, cores=CORES)
     crew = Crew(used.proxy_s / load.requests * 1e6, max(spent) / sum(spent), full.rps)
     ground.say(
