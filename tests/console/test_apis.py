@@ -79,7 +79,7 @@ async def test_a_plan_for_one_operation(signed_in: Console) -> None:
 
 
 async def test_from_the_plan_then_away_again(signed_in: Console) -> None:
-    """On the plan's page a service with Apis offers them; one is unbound, renamed and deleted."""
+    """On the plan's page a service with Apis offers them; one is unbound, bounded, renamed and deleted."""
     await begin(signed_in)
     page, press = signed_in.page, signed_in.press
     for name in ("one", "two"):
@@ -97,6 +97,14 @@ async def test_from_the_plan_then_away_again(signed_in: Console) -> None:
     await press("Unbind", signed_in.dialog)
     await signed_in.says("Bound nowhere")
     await signed_in.visit("services/maps", "maps")
+    await press("Bound on all callers of two")
+    await page.get_by_label("Requests a second").fill("many")
+    await press("Save")
+    wrong = page.locator(".field.wrong", has=page.get_by_label("Requests a second"))
+    await wrong.get_by_text("Must be").wait_for()
+    await page.get_by_label("Requests a second").fill("9")
+    await press("Save")
+    await signed_in.says("release: 9 a second, 9 at once")
     await press("Edit two")
     await page.get_by_label("Api name").fill("second")
     await press("Save")

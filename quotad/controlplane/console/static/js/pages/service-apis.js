@@ -4,6 +4,7 @@ import * as icons from "../icons.js";
 import { Form } from "../form.js";
 import { plural } from "../format.js";
 import { Listing, code, confirmation, copyButton, emptyState, table } from "../ui.js";
+import { askBound, bound } from "./throttle.js";
 
 const METHODS = ["ANY", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
@@ -26,14 +27,16 @@ export class ServiceApis {
     const demote = can && list.total && whole.length ? html`<button type="button" @click=${() => this.demote(whole)}>Demote plans</button>` : nothing;
     const rows = list.rows.map((each) => [
       html`<b>${each.apiName}</b>`, each.method, code(each.path), html`<span class="id">${code(each.apiId)}${copyButton(ctx, each.apiId, "Api id")}</span>`,
+      each.environments.filter(({ throttle }) => throttle).map(({ environment, throttle }) => html`<div class="small">${environment}: ${bound(throttle)}</div>`),
       can ? html`<button type="button" class="quiet" aria-label="Edit ${each.apiName}" @click=${() => this.edit(each)}>Edit</button>
+        <button type="button" class="quiet" aria-label="Bound on all callers of ${each.apiName}" @click=${() => this.bound(each)}>Bound</button>
         <button type="button" class="quiet" aria-label="Delete ${each.apiName}" @click=${() => this.remove(each)}>Delete</button>` : nothing,
     ]);
     const empty = list.search ? emptyState("No Api is like that", "Search looks into names, ids and paths.")
       : emptyState("No single Apis", "Plans hold for whole environments. Add an Api, a method and a path, to give one operation limits of its own.", add);
     return html`<section aria-labelledby="apis-title"><div class="section-head"><h2 id="apis-title">Apis</h2><div class="row">${demote}${add}</div></div>
       ${list.total > list.limit || list.search ? html`<div class="bar">${list.searchBox("Search Apis")}${list.pager()}</div>` : nothing}
-      ${table({ label: "Apis", busy: list.busy, rows, empty, columns: [{ name: "Name" }, { name: "Method" }, { name: "Path" }, { name: "Id", class: "wide" }, { name: html`<span class="hidden">Actions</span>`, class: "end" }] })}</section>`;
+      ${table({ label: "Apis", busy: list.busy, rows, empty, columns: [{ name: "Name" }, { name: "Method" }, { name: "Path" }, { name: "Id", class: "wide" }, { name: "All callers", class: "wide" }, { name: html`<span class="hidden">Actions</span>`, class: "end" }] })}</section>`;
   }
 
   /** A new one, or another name, method or path of one that there is. */
@@ -61,6 +64,16 @@ export class ServiceApis {
           ${api ? nothing : form.text("apiId", "Id (optional)", { mono: true, hint: "Empty: quotad makes one." })}`,
         { yes: api ? "Save" : "Submit", cancel: () => ctx.close() },
       ),
+    });
+  }
+
+  /** On all who call it in one environment together. */
+  bound(api) {
+    askBound(this.ctx, {
+      title: `All callers of ${api.apiName} together`,
+      places: api.environments.map(({ environment, throttle }) => [environment, throttle]),
+      path: (environment) => `services/${this.serviceId}/apis/${api.apiId}/environments/${environment}/throttle`,
+      done: () => this.changed(),
     });
   }
 

@@ -3,10 +3,11 @@ import { html, nothing } from "../lit.js";
 import * as icons from "../icons.js";
 import { Form } from "../form.js";
 import { Picker } from "../picker.js";
-import { limit, number, typedNumber } from "../format.js";
+import { number } from "../format.js";
 import { ago, badge, code, confirmation, copyButton, header } from "../ui.js";
 import { apiNames, bindEnvironment, placeOf, unbindEnvironment } from "./binding.js";
 import { ServiceApis } from "./service-apis.js";
+import { askBound, bound } from "./throttle.js";
 
 const ALSO = { release: "publish", prepub: "pre-publish", test: "testing" };
 const SHOWN = 50;
@@ -72,7 +73,7 @@ export class Service {
           : html`<p>No plan is bound: every caller is answered 403.</p>`}
         <dl class="lines"><div><dt>Whoever has no plan</dt><dd><span>${each.defaultPlan ? html`gets <a href="#/plans/${each.defaultPlan}">${each.defaultPlan}</a>` : "is refused"}</span>
           ${can ? html`<button type="button" class="quiet" aria-label="Change the default plan of ${name}" @click=${() => this.setDefault(each)}>Change</button>` : nothing}</dd></div>
-          <div><dt>All callers together</dt><dd><span>${each.throttle ? `${limit(each.throttle.rateRps)} a second, ${limit(each.throttle.burst)} at once` : "no bound"}</span>
+          <div><dt>All callers together</dt><dd><span>${each.throttle ? bound(each.throttle) : "no bound"}</span>
           ${can ? html`<button type="button" class="quiet" aria-label="Change the bound on all callers of ${name}" @click=${() => this.setThrottle(each)}>Change</button>` : nothing}</dd></div></dl>` : nothing}
       ${can ? html`<div class="row">${each.published
         ? html`<button type="button" @click=${() => bindEnvironment(ctx, this.target(name), () => this.reload())}>${icons.plus()}Bind<span class="hidden"> a plan in ${name}</span></button>
@@ -162,23 +163,12 @@ export class Service {
     picker.load();
   }
 
-  setThrottle(each) {
-    const { ctx } = this;
-    const path = `services/${this.id}/environments/${each.environment}/throttle`;
-    const form = new Form(ctx, {
-      names: ["rateRps", "burst"],
-      values: { rateRps: each.throttle?.rateRps ?? "", burst: each.throttle?.burst ?? "" },
-      submit: async (values) => {
-        const rate = String(values.rateRps).trim();
-        if (rate === "") await ctx.api.ask("DELETE", path);
-        else await ctx.api.ask("PUT", path, { body: { rateRps: typedNumber(rate), ...(String(values.burst).trim() && { burst: typedNumber(values.burst) }) } });
-        ctx.close();
-        await this.reload();
-      },
-    });
-    ctx.open({
-      title: `All callers of ${each.environment} together`,
-      view: () => form.view(html`${form.text("rateRps", "Requests a second", { numeric: true, hint: "Empty: no bound." })}${form.text("burst", "At once (burst)", { numeric: true, hint: "Empty: as many as a second." })}`, { yes: "Save", cancel: () => ctx.close() }),
+  setThrottle({ environment, throttle }) {
+    askBound(this.ctx, {
+      title: `All callers of ${environment} together`,
+      places: [[environment, throttle]],
+      path: (name) => `services/${this.id}/environments/${name}/throttle`,
+      done: () => this.reload(),
     });
   }
 }
