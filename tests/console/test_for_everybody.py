@@ -30,6 +30,8 @@ PAGES = {
     "services/service-orders": "orders",
     "services/service-maps": "maps",
     "fleet": "Fleet",
+    "webhooks": "Webhooks",
+    "webhooks/{webhook}": "operators",
     "audit": "Audit log",
     "credentials": "Credentials",
 }
@@ -50,14 +52,14 @@ async def test_no_serious_finding_of_axe(
     opened: Browser, port: OfficePort, colours: Literal["light", "dark"], width: int
 ) -> None:
     """On every page and in a dialog, light, dark and on a phone; and nothing is wider than the phone."""
-    await fill(port)
+    webhook = await fill(port)
     async with console(opened, port, colours=colours, width=width) as shown:
         await shown.page.get_by_label("Admin token").wait_for()
         await shown.page.evaluate(AXE)
         faults = await judge(shown, "door")
         await shown.sign_in()
         for path, title in PAGES.items():
-            page = await shown.visit(path, title)
+            page = await shown.visit(path.format(webhook=webhook), title)
             await shown.holds("!document.querySelector('[aria-busy=true]')")
             faults += await judge(shown, path)
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path

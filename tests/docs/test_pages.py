@@ -136,6 +136,19 @@ async def test_use_is_changed_with_curl(tmp_path: Path, store_server: StoreServe
     assert row["windows"]["month"]["left"] == 25_000
 
 
+async def test_webhooks_by_command(tmp_path: Path, store_server: StoreServer) -> None:
+    """The lines of docs/webhooks.md make one, keep its key in a file, and send a test that is shown."""
+    create, *others = commands("docs/webhooks.md")
+    async with office(store_server.url, tmp_path) as port:
+        terminal = Terminal(tmp_path, QUOTAD_ADMIN=port.url, QUOTAD_TOKEN=TOKEN)
+        await asyncio.to_thread(terminal.run, create)
+        ((webhook,),) = [(await port.done("GET", "/v1/webhooks"))["webhooks"]]
+        typed = [re.sub(r"webhook-\w+", webhook["webhookId"], line) for line in others]
+        told = await asyncio.to_thread(terminal.run, typed)
+    assert (tmp_path / "ops.key").read_text().startswith("whsec_")
+    assert "webhook.ping" in told
+
+
 @pytest.mark.debian
 def test_secrets_and_chart_of_kubernetes(tmp_path: Path) -> None:
     """The lines of docs/kubernetes.md make what they say, as far as that is possible without a cluster."""

@@ -13,8 +13,11 @@ PLANS: dict[str, dict[str, object]] = {
 CALLERS = ("acme", "globex", "initech", "umbrella", "hooli", "stark")
 
 
-async def fill(port: OfficePort, callers: Sequence[str] = CALLERS) -> None:
-    """Make them: each plan holds in the release of the service at its place, two callers have each."""
+async def fill(port: OfficePort, callers: Sequence[str] = CALLERS) -> str:
+    """Make them: each plan holds in the release of the service at its place, two callers have each.
+
+    Answers the id of the webhook.
+    """
     done = port.done
     for name in SERVICES:
         await done("POST", "/v1/services", json={"serviceId": f"service-{name}", "serviceName": name})
@@ -35,6 +38,10 @@ async def fill(port: OfficePort, callers: Sequence[str] = CALLERS) -> None:
     await _single_apis(port)
     await done("POST", "/v1/credentials", json={"name": "maria", "role": "operate"})
     await done("POST", "/v1/credentials", json={"name": "ci", "role": "read", "type": "keyPair"})
+    given = {"name": "operators", "url": "https://receiver.invalid/quotas", "forecast": True}
+    webhook_id = str((await done("POST", "/v1/webhooks", json=given))["webhookId"])
+    await done("POST", f"/v1/webhooks/{webhook_id}/test")
+    return webhook_id
 
 
 async def _single_apis(port: OfficePort) -> None:

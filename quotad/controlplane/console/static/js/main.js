@@ -13,6 +13,7 @@ const SECTIONS = [
   ["plans", "Usage plans", icons.plan, "read"],
   ["services", "Services", icons.service, "read"],
   ["fleet", "Fleet", icons.fleet, "read"],
+  ["webhooks", "Webhooks", icons.bell, "operate"],
   ["audit", "Audit log", icons.audit, "operate"],
   ["credentials", "Credentials", icons.credential, "admin"],
 ];
@@ -30,6 +31,8 @@ const MODULES = {
   Services: () => import("./pages/services.js"),
   Service: () => import("./pages/service.js"),
   Fleet: () => import("./pages/fleet.js"),
+  Webhooks: () => import("./pages/webhooks.js"),
+  Webhook: () => import("./pages/webhook.js"),
   Audit: () => import("./pages/audit.js"),
   Credentials: () => import("./pages/credentials.js"),
 };
@@ -49,6 +52,8 @@ const PAGES = [
   [["services", ":service"], "Service"],
   [["refusals"], "Refusals"],
   [["fleet"], "Fleet"],
+  [["webhooks"], "Webhooks"],
+  [["webhooks", ":webhook"], "Webhook"],
   [["audit"], "Audit"],
   [["credentials"], "Credentials"],
 ];
