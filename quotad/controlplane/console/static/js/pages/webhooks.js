@@ -124,7 +124,7 @@ class WebhookForm {
     const { form } = this;
     const error = (name) => (form.errors[name] ? html`<p class="error">${form.errors[name]}</p>` : nothing);
     return html`${form.text("name", "Name", { required: true })}
-      ${form.text("url", "Receiver", { type: "url", mono: true, required: true, placeholder: "https://example.org/quota", hint: "An https address. Redirects are not followed." })}
+      ${form.text("url", "Receiver", { type: "url", mono: true, required: true, hint: "An https address. Redirects are not followed." })}
       ${form.checkbox("allowHttp", "Plain http too", { hint: "Only where nobody else can read and change what is sent." })}
       ${form.text("thresholds", "Told at (percent of a quota)", { mono: true, hint: "1 to 100, at most eight." })}
       <div class="field"><div class="row" role="group" aria-label="Quotas">${WINDOWS.map(([name, , words]) => form.checkbox(name, `the ${words} quota`))}</div>${error("windows")}</div>
