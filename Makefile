@@ -8,10 +8,11 @@ SHELL := /bin/sh
 BIN := .venv/bin
 export PYTHON
 
+NGINX_LUA := /usr/lib/nginx/modules/ngx_http_lua_module.so:libnginx-mod-http-lua /usr/share/lua/5.1/nginx/redis.lua:lua-nginx-redis
 # What `make test-all` needs from Debian, as program:package. A missing one fails there.
-DEBIAN := prometheus:prometheus redis-server:redis-server openssl:openssl nginx:nginx node:nodejs curl:curl chromium:chromium
+DEBIAN := prometheus:prometheus redis-server:redis-server openssl:openssl nginx:nginx node:nodejs curl:curl chromium:chromium $(NGINX_LUA)
 # What `make bench` measures against and with.
-RIVALS := nginx:nginx redis-server:redis-server wrk:wrk
+RIVALS := nginx:nginx redis-server:redis-server wrk:wrk $(NGINX_LUA)
 # What `make chaos` needs besides: a Sidecar whose clock is an hour off.
 FAULTS := faketime:faketime
 # What `make rehearsal` builds its image with.

@@ -14,7 +14,7 @@ from bench.processes import START_S
 from bench.store import BenchStore
 
 WRONG_KEY = "0" * 32
-TIMEOUT_S = 5.0
+TIMEOUT_S = 30.0
 ASKED_AT_MOST = 200
 """Callers who are tried before a run; where there are more, so many of them."""
 

@@ -87,6 +87,16 @@ def test_missing_programs_are_named_by_their_packages() -> None:
     assert done.stderr.strip().endswith("apt install its-package another")
 
 
+def test_files_are_asked_for_by_their_path(tmp_path: Path) -> None:
+    """A module that a program loads is a file, not a program: it is missing when nothing is there."""
+    there = tmp_path / "module.so"
+    there.touch()
+    command = ["sh", str(ROOT / ".ci" / "tools"), f"{there}:its-package", f"{there}.no:another"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith("apt install another")
+
+
 def test_help_names_every_target(folder: Path) -> None:
     """`make help` needs no Python and lists what can be made."""
     done = make(folder, "help", UNUSABLE)
