@@ -39,6 +39,7 @@ class AdminProcess:
             store_durations=lambda: store.stats.durations,
             store_errors=lambda: store.stats.errors,
             following=ground.follower,
+            webhooks=lambda: ground.webhooks,
             log_dropped=lambda: ground.log_dropped,
         )
         scrape = Scrape(sources.figures, config_version=lambda: ground.version(self._config))

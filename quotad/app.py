@@ -241,6 +241,7 @@ class App:
             upstream_retries=lambda: upstreams.retries if (upstreams := self._upstreams) else {},
             loop_lag=self._loop_lag,
             following=self._ground.follower,
+            webhooks=lambda: self._ground.webhooks,
         )
         self._loop_lag.start()
 

@@ -202,4 +202,23 @@ FLEET = (
     ),
 )
 
-GROUPS = {"quotad-plans": PLANS, "quotad-store": STORE, "quotad-fleet": FLEET}
+WEBHOOKS = (
+    Alert(
+        "QuotadWebhooksStuck",
+        "warning",
+        "5m",
+        f"{_max('quotad_webhook_oldest_pending_seconds', 'job')} > 3600",
+        "{{ $labels.job }}: a webhook does not take its events",
+        "The oldest has been tried for {{ $value | humanizeDuration }}; after three days it is given up.",
+    ),
+    Alert(
+        "QuotadWebhooksGivenUp",
+        "warning",
+        "0m",
+        _grew("quotad_webhook_events", "15m", "job", matching='{result="given_up"}') + " > 0",
+        "{{ $labels.job }}: events of webhooks were given up",
+        "About {{ $value | humanize }} in 15 minutes: not taken for three days, or the receiver is gone.",
+    ),
+)
+
+GROUPS = {"quotad-plans": PLANS, "quotad-store": STORE, "quotad-fleet": FLEET, "quotad-webhooks": WEBHOOKS}

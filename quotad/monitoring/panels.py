@@ -332,4 +332,35 @@ CONNECTIONS = Row(
     ),
 )
 
-ROWS = (TRAFFIC, PLANS, STORE, FLEET, CONNECTIONS)
+WEBHOOKS = Row(
+    "Webhooks",
+    (
+        Panel(
+            "Events of webhooks",
+            "Told, and given up because nobody took them.",
+            "ops",
+            (rate("quotad_webhook_events", "result"),),
+        ),
+        Panel(
+            "Deliveries",
+            "Attempts, by what came of them.",
+            "ops",
+            (rate("quotad_webhook_attempts", "result"),),
+        ),
+        Panel("Events on their way", "Not taken yet.", "short", (now("quotad_webhook_pending"),)),
+        Panel(
+            "Oldest event on its way",
+            "Since it came to be.",
+            "s",
+            (now("quotad_webhook_oldest_pending_seconds", how="max"),),
+        ),
+        Panel(
+            "A look at all use",
+            "How long the last one took: so late is a crossing told at most.",
+            "s",
+            (now("quotad_webhook_sweep_seconds", how="max"),),
+        ),
+    ),
+)
+
+ROWS = (TRAFFIC, PLANS, STORE, FLEET, CONNECTIONS, WEBHOOKS)

@@ -112,6 +112,23 @@ FAMILIES = {
         "peak", "Since what is served was last known to be as the control records are."
     ),
     "quotad_control_failures": Family("counter", "Failures to follow the control records.", ("reason",)),
+    "quotad_webhook_attempts": Family(
+        "counter",
+        "Attempts to deliver events to webhooks: delivered (2xx), refused (another status), unanswered.",
+        ("result",),
+    ),
+    "quotad_webhook_events": Family(
+        "counter", "Events of webhooks: told (on their way), given_up (not delivered in time).", ("result",)
+    ),
+    "quotad_webhook_pending": Family(
+        "level", "Events on their way to webhooks; of the process that delivers, 0 of all others."
+    ),
+    "quotad_webhook_oldest_pending_seconds": Family(
+        "peak", "How long the oldest of them has been on its way; 0: none is."
+    ),
+    "quotad_webhook_sweep_seconds": Family(
+        "peak", "How long the last look at all use took, rests included; of the process that delivers."
+    ),
     "quotad_workers": Family("level", "Workers that are ready."),
     "quotad_worker_restarts": Family("counter", "Workers that were put in a dead one's place."),
     "quotad_worker_cpu_seconds": Family(

@@ -46,6 +46,30 @@ class Following(Protocol):
         """Since what is known was last known to be true."""
 
 
+class Delivering(Protocol):
+    """How delivery of webhooks stands (``controlplane.hooks.herald.Standing``)."""
+
+    @property
+    def attempts(self) -> Mapping[str, int]:
+        """By what came of them."""
+
+    @property
+    def events(self) -> Mapping[str, int]:
+        """Told and given up."""
+
+    @property
+    def pending(self) -> int:
+        """On their way."""
+
+    @property
+    def oldest_pending_s(self) -> float:
+        """Since the oldest came to be."""
+
+    @property
+    def sweep_s(self) -> float:
+        """Of the last sweep."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """What one process counts: plain numbers, and functions that give them."""
@@ -72,6 +96,8 @@ class Sources:
     loop_lag: LoopLag = field(default_factory=LoopLag)
     following: Following | None = None
     """None: there is nothing to follow."""
+    webhooks: Callable[[], Delivering | None] = lambda: None
+    """None: this process delivers none."""
 
     def figures(self) -> Figures:
         """All of it, as it is now."""
@@ -110,7 +136,19 @@ class Sources:
         if self.following is not None:
             figures.put("quotad_control_age_seconds", self.following.age_s())
             figures.put_each("quotad_control_failures", self.following.failures)
+        put_webhooks(figures, self.webhooks())
         return figures
+
+
+def put_webhooks(figures: Figures, standing: Delivering | None) -> None:
+    """Say how delivery of webhooks stands, where there is any."""
+    if standing is None:
+        return
+    figures.put_each("quotad_webhook_attempts", standing.attempts)
+    figures.put_each("quotad_webhook_events", standing.events)
+    figures.put("quotad_webhook_pending", standing.pending)
+    figures.put("quotad_webhook_oldest_pending_seconds", standing.oldest_pending_s)
+    figures.put("quotad_webhook_sweep_seconds", standing.sweep_s)
 
 
 def put_upstreams(figures: Figures, rows: Iterable[UpstreamRow]) -> None:

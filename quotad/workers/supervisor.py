@@ -83,6 +83,7 @@ class Supervisor:
             store_errors=lambda: store.stats.errors,
             loop_lag=loop_lag,
             following=ground.follower,
+            webhooks=lambda: ground.webhooks,
             log_dropped=lambda: ground.log_dropped,
         )
         loop_lag.start()

@@ -79,6 +79,13 @@ def route(prefix: str, *ports: int, **more: Any) -> dict[str, Any]:
     }
 
 
+def webhook(name: str, port: int) -> dict[str, Any]:
+    """Whom the file tells of crossed quotas."""
+    url = f"http://127.0.0.1:{port}/hook"
+    key = "whsec_" + base64.b64encode(os.urandom(32)).decode()
+    return {"webhookId": name, "name": name, "url": url, "allowHttp": True, "signingKey": key}
+
+
 def sidecar(folder: Path, url: str, backend: int) -> Path:
     """Two workers, plans of each kind, a backend that is not there, and a log that cannot be written."""
     names = [each["usagePlanName"] for each in PLANS]
@@ -87,6 +94,12 @@ def sidecar(folder: Path, url: str, backend: int) -> Path:
         "listen": {"address": "127.0.0.1:0", "maxConnectionsPerAddress": 12},
         "authorize": {"address": "127.0.0.1:0", "shape": "caddy"},
         "telemetry": {"address": "127.0.0.1:0", "accessLog": "/dev/full"},
+        "admin": {
+            "address": "127.0.0.1:0",
+            "unauthenticatedLoopback": True,
+            "webhooks": {"networks": ["127.0.0.0/8"]},
+        },
+        "webhooks": [webhook("taken", backend), webhook("refused", free_port())],
         "store": {"url": url, "deadlineMs": 200, "journal": str(folder / "journal")},
         "routes": [
             route("/orders", backend),

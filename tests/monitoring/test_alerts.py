@@ -63,6 +63,7 @@ class Case(NamedTuple):
 
 
 PLAN_LABELS = f'{PLACE},window="day"'
+OLDEST = "quotad_webhook_oldest_pending_seconds"
 REFUSED = "quotad_connections_refused_total"
 GONE = one("quotad_store_errors_total", "0x20 0+30x180", ',kind="deadline"')
 
@@ -126,6 +127,11 @@ CASES = (
     Case("QuotadBackendOut", one("quotad_upstream_out", "0x10 1x90", ',upstream="10.0.0.9:80"'), 20,
          f'{PROCESS},upstream="10.0.0.9:80"'),
     Case("QuotadBackendOut", one("quotad_upstream_out", "0x10 1x4 0x90", ',upstream="10.0.0.9:80"'), 20, ""),
+    Case("QuotadWebhooksStuck", one(OLDEST, "3700+30x100"), 9, 'job="quotad"'),
+    Case("QuotadWebhooksStuck", one(OLDEST, "600+0x100"), 9, ""),
+    Case("QuotadWebhooksGivenUp", one("quotad_webhook_events_total", "0x10 2x100", ',result="given_up"'), 9,
+         'job="quotad"'),
+    Case("QuotadWebhooksGivenUp", one("quotad_webhook_events_total", "0+5x100", ',result="told"'), 9, ""),
     Case("QuotadAccessLogDropped", one("quotad_access_log_dropped_total", "0x10 9x100"), 9, PROCESS),
     Case("QuotadAccessLogDropped", one("quotad_access_log_dropped_total", "9x100"), 40, ""),
 )  # fmt: skip

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -50,9 +51,8 @@ class Standing:
     """How long the last sweep took, its rests included."""
     subjects: int = 0
     """That it looked at."""
-    events: int = 0
-    """Found since the start of this process."""
-    given_up: int = 0
+    events: Counter[str] = field(default_factory=lambda: Counter(told=0, given_up=0))
+    """Since the start of this process."""
     attempts: Mapping[str, int] = field(default_factory=dict)
     """By what came of them."""
 
@@ -123,7 +123,9 @@ class Herald:
         except* _DeposedError:
             log.info("another process delivers webhooks")
         finally:
-            self.standing.leads, self.standing.pending, self.standing.oldest_pending_s = False, 0, 0.0
+            standing = self.standing
+            standing.leads, standing.pending = False, 0
+            standing.oldest_pending_s = standing.sweep_s = 0.0
             await self._courier.stop()
             await self._board.resign(self._name)
 
@@ -154,7 +156,7 @@ class Herald:
         standing = self.standing
         standing.sweep_s = self._monotonic_s() - begun_s
         standing.subjects = swept.subjects
-        standing.events += swept.events
+        standing.events["told"] += swept.events
         if swept.full:
             log.warning("webhooks that take nothing are not looked after: %s", ", ".join(swept.full))
 
@@ -169,7 +171,7 @@ class Herald:
         oldest_us = min((each.oldest_us for each in waiting if each.oldest_us), default=0)
         self.standing.pending = sum(each.pending for each in waiting)
         self.standing.oldest_pending_s = (self._now_us() - oldest_us) / 1e6 if oldest_us else 0.0
-        self.standing.given_up = self._courier.given_up
+        self.standing.events["given_up"] = self._courier.given_up
 
     def _now_us(self) -> int:
         now_us = self._board.now_us()

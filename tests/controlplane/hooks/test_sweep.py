@@ -125,6 +125,31 @@ async def test_what_the_store_forgot_is_told_again_under_the_same_id(
     assert again.event_id == first.event_id
 
 
+async def test_a_forecast_is_told_once(world: World) -> None:
+    """When a day's quota would end before the day; a total has none."""
+    now_us = world.store.now_us() or 0
+    hour = now_us // 3_600_000_000 % 24
+    # Where it is about nine in the morning.
+    plan = replace(SHARED, timezone=f"Etc/GMT{hour - 9:+d}", max_request_num=100)
+    subject = replace(GOLD, plan=plan)
+    table = PlanTable(
+        [Service("orders", "Orders")],
+        [plan],
+        SECRETS,
+        [Binding("gold", IDS, (("orders", "release"),))],
+    )
+    hook = replace(HOOK, thresholds=(100,), forecast=True)
+    await spend(world.url, subject, 20)
+    assert (await world.sweep(hook, table=table)).events == 0
+    await spend(world.url, subject, 60)
+    for events in (1, 0):
+        assert (await world.sweep(hook, table=table)).events == events
+    (event,) = await world.board.page("webhook-a", "", 9)
+    assert event.type == "quota.forecast"
+    assert '"window":"day"' in event.body
+    assert '"runsOutAt":"' in event.body
+
+
 async def test_a_top_up_and_a_reset_arm_again(world: World) -> None:
     """What then is crossed once more is told once more, under an id of its own."""
     await spend(world.url, GOLD, 85)
