@@ -6,6 +6,7 @@ crossing has a number of its own, and with it an id that comes out the same wher
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -56,13 +57,20 @@ def readings(subject: Subject, usage: Usage) -> Iterator[Reading]:
     month = raised(softened(plan, "month", month_limit_at(plan, usage.now_us)), usage.month_raised)
     total = raised(softened(plan, "total", plan.max_request_num), usage.total_raised)
     if number_of(day) > 0 and usage.day_end_us:
-        start_us = windows(usage.day_end_us - 1, plan.timezone, plan.month_anchor_day).day_start_us
+        start_us, _ = _starts(usage.day_end_us, plan.timezone, plan.month_anchor_day)
         yield _reading("day", usage.day_charged - leased, day, start_us, usage.day_end_us)
     if number_of(month) > 0 and usage.month_end_us:
-        start_us = windows(usage.month_end_us - 1, plan.timezone, plan.month_anchor_day).month_start_us
+        _, start_us = _starts(usage.month_end_us, plan.timezone, plan.month_anchor_day)
         yield _reading("month", usage.month_charged - leased, month, start_us, usage.month_end_us)
     if number_of(total) > 0:
         yield _reading("total", usage.total_charged - leased, total, 0, 0)
+
+
+@lru_cache(maxsize=4_096)
+def _starts(end_us: int, timezone: str, month_anchor_day: int) -> tuple[int, int]:
+    """Where the day and the month begin that end then; thousands of Subjects share a few of them."""
+    found = windows(end_us - 1, timezone, month_anchor_day)
+    return found.day_start_us, found.month_start_us
 
 
 def _reading(window: QuotaWindow, used: int, limit: int, start_us: int, end_us: int) -> Reading:
@@ -91,6 +99,8 @@ def outlook(reading: Reading, now_us: int) -> Outlook | None:
 def decide(webhook: Webhook, reading: Reading, marks: Marks, now_us: int) -> tuple[Marks, list[str]]:
     """The marks from now on, and the names of those that are to be told, the lowest first."""
     if reading.window not in webhook.windows:
+        return marks, []
+    if not marks and reading.used * 100 < webhook.thresholds[0] * reading.limit and not webhook.forecast:
         return marks, []
     after, told = dict(marks), list[str]()
     for threshold in webhook.thresholds:
@@ -128,8 +138,10 @@ def pack_marks(marks: Mapping[str, Marks]) -> str:
 
 def unpack_marks(packed: bytes | None) -> dict[str, Marks]:
     """What ``pack_marks`` made. What cannot be read was never told."""
+    if not packed:
+        return {}
     try:
-        found = json.loads(packed or b"{}")
+        found = json.loads(packed)
         return {
             str(each): {str(name): int(count) for name, count in own.items()} for each, own in found.items()
         }

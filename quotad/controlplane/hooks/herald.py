@@ -31,8 +31,8 @@ class Pace:
     """So long a leader that is silent keeps its place."""
     sweep_s: float = 5.0
     """Between two sweeps."""
-    rest: float = 19.0
-    """How much longer than it looks at Subjects a sweep rests: with 19, it takes a twentieth of the time."""
+    rest: float = 9.0
+    """How much longer than it looks at Subjects a sweep rests: with 9, it takes a tenth of the time."""
     poll_s: float = 0.5
     """Between two looks at what is due."""
 
