@@ -61,12 +61,11 @@ if own_ahead > 0 then
   end
   if out > 0 then lease_end = now + terms[LEASE_TTL] end
 end
-local granted, units = 0, 0
+local granted, units, left = 0, 0, tokens_left(tokens, terms[RATE])
 if not deciding then
   cost = 0
 elseif cost > 0 or ahead > 0 then
-  local left, least = tokens_left(tokens, terms[RATE]), LARGEST
-  least = fitting(least, terms[DAY_LIMIT], day_charged + day_open)
+  local least = fitting(LARGEST, terms[DAY_LIMIT], day_charged + day_open)
   least = fitting(least, terms[MONTH_LIMIT], month_charged + month_open)
   least = fitting(least, terms[TOTAL_LIMIT], total_charged + total_open)
   if left >= 0 and left < least then least = left end
@@ -92,7 +91,7 @@ elseif cost > 0 or ahead > 0 then
   local all = granted + units
   if all > 0 then
     moved = true
-    if tokens >= 0 then tokens = tokens - all * TOKEN_U end
+    if tokens >= 0 then tokens, left = tokens - all * TOKEN_U, left - all end
     day_granted, month_granted, total_granted = day_granted + all, month_granted + all, total_granted + all
     own_granted = own_granted + all
   end
@@ -121,6 +120,6 @@ local refused_by, held_only, retry_us = NONE, 0, 0
 if granted < cost then refused_by, held_only, retry_us = refusal({decode(AGGREGATE, aggregate)}, terms, now) end
 reply = encode(ANSWER, DECIDED, now, granted + units, refused_by, held_only, retry_us, generation,
   day_end, own_granted, at_once, previous_end, earlier_granted, earlier_at_once,
-  terms[RATE], terms[BURST], tokens_left(tokens, terms[RATE]), wait_us(full - tokens, terms),
+  terms[RATE], terms[BURST], left, wait_us(full - tokens, terms),
   terms[DAY_LIMIT], day_charged, day_open, month_end, terms[MONTH_LIMIT], month_charged, month_open,
   terms[TOTAL_LIMIT], total_charged, total_open, version, own_ahead)
