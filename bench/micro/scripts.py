@@ -31,13 +31,14 @@ from bench.cases import OTHER_CORE
 from bench.processes import Process, running, wait_until_open
 from bench.report import table
 from quotad.core.plans import LeaseRule, Subject, UsagePlan
-from quotad.core.quota import Answer, AnswerStatus, Call, DayNumbers, Terms
+from quotad.core.quota import Answer, AnswerStatus, Call, DayNumbers, Terms, TopUp, Window
 from quotad.engine.terms import TermsBook
 from quotad.store import scripts
-from quotad.store.codec import unpack_answer
+from quotad.store.codec import pack_adjustment, unpack_answer
 from quotad.store.payload import PayloadBuilder
 from quotad.store.resp import command
 
+VERBS = ("reserve", "settle", "adjust")
 CALLS = 300
 """Of one round."""
 HOLD_US = 60_000_000
@@ -70,6 +71,8 @@ class Case:
     ahead: int = 0
     settles: bool = False
     """Only tells what became of Holds: the other verb."""
+    topped_up: bool = False
+    """A top-up is in force: the long way (lua/README.md)."""
 
     @property
     def requests(self) -> int:
@@ -89,6 +92,7 @@ CASES = {
     "settle": Case("4 Subjects, Holds settled apart", 4, HELD, settles=True),
     "denied": Case("4 Subjects, quota used up", 4, USED_UP),
     "soft": Case("4 Subjects, soft quotas (shadow)", 4, SOFT),
+    "topped": Case("4 Subjects, a top-up in force (the long way)", 4, topped_up=True),
     "leased": Case("1 Subject, a lease of 100", 1, LEASED, cost=0, ahead=100),
 }
 
@@ -186,6 +190,11 @@ class Sidecar:
         """What a round needs before it is measured."""
         if self.case.settles:
             self.call("reserve", calls)
+        if self.case.topped_up:
+            told = pack_adjustment(1, TopUp(1, Window.DAY, 1, 0))
+            for known in self._known:
+                sha = self.server.shas["adjust"]
+                self.server.ask(self._builder.change(sha, known.subject, self._terms, told))
 
     def run(self, calls: int) -> None:
         """So many calls."""
@@ -225,10 +234,10 @@ def _callgrind(*words: str) -> None:
 def texts_of(checkout: Path | None) -> dict[str, str]:
     """The scripts that decide; those of another checkout as it assembles them itself."""
     if checkout is None:
-        return {verb: scripts.load(verb).text for verb in ("reserve", "settle")}
+        return {verb: scripts.load(verb).text for verb in VERBS}
     program = (
         "import json; from quotad.store import scripts;"
-        "print(json.dumps({verb: scripts.load(verb).text for verb in ('reserve', 'settle')}))"
+        f"print(json.dumps({{verb: scripts.load(verb).text for verb in {VERBS}}}))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=checkout, check=True, capture_output=True)
     found: dict[str, str] = json.loads(done.stdout)

@@ -27,6 +27,7 @@ from quotad.core.plans import LeaseRule, Subject, UsagePlan
 from quotad.core.quota import Call, DayNumbers, Terms
 from quotad.engine.terms import TermsBook
 from quotad.store import scripts
+from quotad.store.codec import unpack_answer
 from quotad.store.payload import PayloadBuilder
 
 ROUNDS = 25
@@ -82,6 +83,7 @@ class Caller:
         self._sha = scripts.load("reserve").sha
         self._number = 0
         self._builders: dict[int, PayloadBuilder] = {}
+        self._generations: dict[tuple[int, Subject], int] = {}
         self.terms: Terms = TermsBook(HOLD_US).terms(PLAN, now_us)
 
     def payload(self, sidecar: int, subjects: Sequence[Subject], cost: int, ahead: int) -> bytes:
@@ -94,8 +96,17 @@ class Caller:
         for subject in subjects:
             self._number += 1
             none = DayNumbers(self.terms.windows.day_end_us)
-            calls.append(Call(subject, self.terms, cost, 0, self._number, none, DayNumbers(), ahead=ahead))
+            generation = self._generations.get((sidecar, subject), 0)
+            calls.append(
+                Call(subject, self.terms, cost, generation, self._number, none, DayNumbers(), ahead=ahead)
+            )
         return builder.decide(self._sha, calls, [builder.keys(subject) for subject in subjects])
+
+    def enter(self, sidecar: int, subjects: Sequence[Subject], ahead: int) -> None:
+        """A sidecar's first call, whose answer names its Entries."""
+        self._socket.sendall(self.payload(sidecar, subjects, 1, ahead))
+        for subject, reply in zip(subjects, self._receive(), strict=True):
+            self._generations[sidecar, subject] = unpack_answer(reply).generation
 
     def send(self, payloads: Sequence[bytes], in_flight: int) -> None:
         """All of them, so many at a time."""
@@ -105,7 +116,7 @@ class Caller:
             for _ in some:
                 self._receive()
 
-    def _receive(self) -> None:
+    def _receive(self) -> list[bytes]:
         while True:
             reply: Any = self._reader.gets()
             if reply is not False:
@@ -113,6 +124,7 @@ class Caller:
             self._reader.feed(self._socket.recv(1 << 18))
         if not isinstance(reply, list) or not all(isinstance(item, bytes) for item in reply):
             raise TypeError(reply)
+        return reply
 
 
 def _subject(number: int) -> Subject:
@@ -142,7 +154,7 @@ class Measured:
         self._subjects = [_subject(1000 * place + number) for number in range(shape.subjects)]
         self._turn = 0
         for sidecar in range(shape.entries):
-            caller.send([caller.payload(sidecar, self._subjects, 1, shape.ahead)], 1)
+            caller.enter(sidecar, self._subjects, shape.ahead)
 
     def payload(self) -> bytes:
         """The next call; sidecars take turns."""
