@@ -28,7 +28,7 @@ import hiredis
 
 from bench import tools
 from bench.cases import OTHER_CORE
-from bench.processes import Process, running, wait_until_open
+from bench.processes import running, wait_until_open
 from bench.report import table
 from quotad.core.plans import LeaseRule, Subject, UsagePlan
 from quotad.core.quota import Answer, AnswerStatus, Call, DayNumbers, Terms, TopUp, Window
@@ -110,9 +110,10 @@ class Known:
 class Server:
     """A server, and one connection to it."""
 
-    def __init__(self, name: str, process: Process, path: Path) -> None:
+    def __init__(self, name: str, pid: int, path: Path) -> None:
         self.name = name
-        self.process = process
+        self.pid = pid
+        self.folder = path.parent
         self.shas: dict[str, bytes] = {}
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(str(path))
@@ -132,10 +133,14 @@ class Server:
             raise reply
         return reply
 
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._socket.close()
+
     def cpu_us(self) -> float:
         """What its threads have used so far."""
         found = 0
-        for thread in Path(f"/proc/{self.process.popen.pid}/task").iterdir():
+        for thread in Path(f"/proc/{self.pid}/task").iterdir():
             with contextlib.suppress(OSError):
                 found += int((thread / "schedstat").read_text().split()[0])
         return found / 1e3
@@ -213,11 +218,11 @@ class Sidecar:
         """What the server executes per call, counted by callgrind."""
         self.call("reserve", self.case.cost)
         self.prepare(calls)
-        pid = str(self.server.process.popen.pid)
+        pid = str(self.server.pid)
         _callgrind("--zero", pid)
         self.run(calls)
         _callgrind("--dump", pid)
-        newest = max(Path(self.server.process.log).parent.glob(f"callgrind.{self.server.name}.*"), key=_age)
+        newest = max(self.server.folder.glob(f"callgrind.{self.server.name}.*"), key=_age)
         found = re.search(r"^(?:totals|summary): (\d+)", newest.read_text(), re.MULTILINE)
         assert found is not None
         return int(found[1]) / calls
@@ -260,7 +265,9 @@ def server(name: str, folder: Path, *, counted: bool) -> Iterator[Server]:
         ]
     with running(name, words, OTHER_CORE, folder) as process:
         wait_until_open(process, path)
-        yield Server(name, process, path)
+        found = Server(name, process.popen.pid, path)
+        yield found
+        found.close()
 
 
 def measure(options: argparse.Namespace) -> list[list[str]]:
