@@ -320,6 +320,30 @@ async def test_workers_write_one_access_log_and_follow_its_rotation(
         assert sorted(written) == sorted(workers)
 
 
+async def test_the_supervisor_writes_the_admin_ports_log(tmp_path: Path, store_server: StoreServer) -> None:
+    """It has the port, so it has the log: whole lines, in the workers' file if so asked, also rotated."""
+    log, rotated = tmp_path / "access.log", tmp_path / "access.log.1"
+    async with running_backend() as backend:
+        config = write_config(tmp_path / "q.yaml", {"url": store_server.url}, backend.port, {}, WORKERS)
+        members = json.loads(config.read_text())
+        admin = {"address": "127.0.0.1:0", "unauthenticatedLoopback": True, "accessLog": str(log)}
+        members |= {"admin": admin, "telemetry": {**members["telemetry"], "accessLog": str(log)}}
+        config.write_text(json.dumps(members))
+        async with running_quotad(config) as (quotad,), httpx.AsyncClient(trust_env=False) as client:
+            for turn in range(2):
+                await asyncio.gather(*(ask(quotad) for _ in range(6)))
+                answer = await client.get(f"http://127.0.0.1:{quotad.ports['admin']}/v1/plans")
+                assert answer.status_code == 200
+                await until(lambda: log.exists() and log.read_text().count("\n") == 7)
+                lines = [json.loads(line) for line in log.read_text().splitlines()]
+                told = [line["requestId"] for line in lines if "who" in line]
+                assert told == [answer.headers["X-Request-Id"]]
+                if turn == 0:
+                    log.rename(rotated)
+                    quotad.process.send_signal(signal.SIGHUP)
+                    await quotad.until_said("reloaded: version ")
+
+
 async def test_workers_share_the_embedded_store_of_their_supervisor(tmp_path: Path) -> None:
     """One server for all of them, which ends with the supervisor."""
     store: dict[str, object] = {"embedded": {"dir": str(tmp_path / "data")}}
