@@ -33,7 +33,7 @@ WARN = 2.0
 
 _EXCHANGES = 500
 _LOOPS = 2_000
-_COUNTED = 2_000
+_COUNTED = 500
 _INSIDE = """\
 import runpy, sys
 sys.path.append({!r})
