@@ -1,8 +1,6 @@
 """What the store's calls took and how they failed, as plain numbers that a scrape reads."""
 
-from bisect import bisect_left
-
-from quotad.core.histogram import BOUNDS_S, Histogram
+from quotad.core.histogram import Histogram
 
 
 class StoreStats:
@@ -22,9 +20,7 @@ class StoreStats:
         """One script call was answered."""
         self.calls += 1
         self.subjects += subjects
-        histogram = self.durations[script]
-        histogram.counts[bisect_left(BOUNDS_S, seconds)] += 1
-        histogram.sum_s += seconds
+        self.durations[script].observe(seconds)
 
     def failed(self, kind: str) -> None:
         """One script call, or one Subject in it, got no answer to use."""

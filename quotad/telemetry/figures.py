@@ -83,19 +83,12 @@ class Figures:
             figures.numbers[name] = {tuple(labels): value for labels, value in series}
         for name, series in plain["histograms"].items():
             figures.histograms[name] = {
-                tuple(labels): _histogram(counts, sum_s) for labels, counts, sum_s in series
+                tuple(labels): Histogram.of(counts, sum_s) for labels, counts, sum_s in series
             }
         return figures
-
-
-def _histogram(counts: list[int], sum_s: float) -> Histogram:
-    histogram = Histogram()
-    histogram.counts = counts
-    histogram.sum_s = sum_s
-    return histogram
 
 
 def _sum(one: Histogram | None, other: Histogram) -> Histogram:
     """A new histogram, so that neither process's own changes."""
     counts = other.counts if one is None else map(int.__add__, one.counts, other.counts)
-    return _histogram(list(counts), other.sum_s + (0.0 if one is None else one.sum_s))
+    return Histogram.of(counts, other.sum_s + (0.0 if one is None else one.sum_s))

@@ -6,11 +6,10 @@ Which series exist is decided by the configuration, never by a caller: a row is 
 environment that a route names and for each plan that a caller who proved its Secret reached.
 """
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from typing import Final, Protocol
 
-from quotad.core.histogram import BOUNDS_S, Histogram
+from quotad.core.histogram import Histogram
 from quotad.core.outcome import Outcome, status_class
 from quotad.core.plans import Environment, Subject
 from quotad.core.replies import ROWS
@@ -21,8 +20,8 @@ SHADOW_VERDICTS = ("admitted", "rate", "day", "month", "total", "store")
 MAX_ROWS = 10_000
 """Requests of any further (service, environment, plan) are counted in the row without names."""
 
-_STATUSES = 1000
-_CLASS_INDEX = tuple(CODE_CLASSES.index(status_class(status)) for status in range(_STATUSES))
+_STATUSES: Final = 1000
+_CLASS_INDEX: Final = tuple(CODE_CLASSES.index(status_class(status)) for status in range(_STATUSES))
 _UNAUTHORIZED = 401
 _DENIED = frozenset(("rate", "quota", "store", "overload", "throttle", "api_throttle"))
 """The keys of ``core.replies`` with which the engine refuses."""
@@ -162,14 +161,9 @@ class Recorder:
             self._tunnel(outcome)
             # The answer was the 101: hours of a tunnel would say nothing of how quickly callers are served.
             duration_s -= outcome.tunnel_s
-        histogram = self.request_duration
-        histogram.counts[bisect_left(BOUNDS_S, duration_s)] += 1
-        histogram.sum_s += duration_s
-        upstream_s = outcome.upstream_s
-        if upstream_s:
-            histogram = self.upstream_duration
-            histogram.counts[bisect_left(BOUNDS_S, upstream_s)] += 1
-            histogram.sum_s += upstream_s
+        self.request_duration.observe(duration_s)
+        if outcome.upstream_s:
+            self.upstream_duration.observe(outcome.upstream_s)
         if outcome.reason:
             self._refused(row, outcome)
         if outcome.span_id and self.spans is not None:

@@ -27,3 +27,23 @@ def test_cumulative_buckets_end_with_everything() -> None:
 def test_bounds_rise() -> None:
     """The default edges are in order, as the search for a bucket needs them."""
     assert list(BOUNDS_S) == sorted(set(BOUNDS_S))
+
+
+def test_many_durations_are_counted_as_few_are() -> None:
+    """What is counted in one go, and what waits for it, is the same as if each were counted alone."""
+    histogram = Histogram((0.1, 1.0))
+    for number in range(2000):
+        histogram.observe(number / 1000)
+    assert histogram.counts == [101, 900, 999]
+    assert histogram.sum_s == pytest.approx(1999.0)
+    histogram.observe(0.5)
+    assert histogram.counts == [101, 901, 999]
+
+
+def test_another_processs_counts_are_taken_over() -> None:
+    """Its counts and sum go on from there, and its own list stays as it is."""
+    counts = [1] * (len(BOUNDS_S) + 1)
+    histogram = Histogram.of(counts, 2.5)
+    histogram.observe(0.0)
+    assert (histogram.counts[0], sum(histogram.counts), histogram.sum_s) == (2, len(counts) + 1, 2.5)
+    assert counts[0] == 1
