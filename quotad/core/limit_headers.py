@@ -18,7 +18,7 @@ what never comes back. All are whole seconds, rounded up, at least 1.
 from collections.abc import Callable
 from functools import lru_cache
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from quotad.core.breach import is_soft, number_of
 from quotad.core.plans import UNLIMITED
@@ -27,66 +27,119 @@ from quotad.core.verdict import Verdict
 DAY_S = 86_400
 MONTH_S = 31 * DAY_S
 
-_SF_INTEGER_MAX = 999_999_999_999_999
+_SF_INTEGER_MAX: Final = 999_999_999_999_999
 """Largest Integer of a structured field (RFC 9651, section 3.3.1); quotas may be nine times larger."""
 
-_ABSENT = 1 << 62
+_DAY_S, _MONTH_S = "<day>", "<month>"
+"""What stands for the seconds until a window ends."""
+
+_ABSENT: Final = 1 << 61
 """What is left of an unlimited limit, where shares are compared: more than of any other."""
 
 
 class _Kind(NamedTuple):
-    """One kind of limit; ``left`` and ``reset`` say where ``limit_headers`` keeps its numbers."""
+    """One kind of limit; ``left``, ``full`` and ``over`` say where ``limit_headers`` keeps its numbers."""
 
     name: str
     window: str
     left: int
-    reset: int | None
+    reset: str
+    """How the time until the whole limit is there again is written; empty: it never is."""
+    full: int | None = None
     over: int = 0
 
 
 _KINDS = (
-    _Kind("rate", ";w=1", 0, 6),
-    _Kind("day", f";w={DAY_S}", 1, 2, 7),
-    _Kind("month", f";w={MONTH_S}", 3, 4, 8),
-    _Kind("total", "", 5, None, 9),
+    _Kind("rate", ";w=1", 0, "%d", 4),
+    _Kind("day", f";w={DAY_S}", 1, _DAY_S, None, 5),
+    _Kind("month", f";w={MONTH_S}", 2, _MONTH_S, None, 6),
+    _Kind("total", "", 3, "", None, 7),
 )
 
-_Form = tuple[bytes, Callable[[tuple[int, ...]], tuple[int, ...]]]
+
+class _Form:
+    """All lines where one kind of limit binds. Times are written into them once a second."""
+
+    __slots__ = ("_lines", "day_s", "month_s", "pick", "text")
+
+    def __init__(self, lines: str, picked: list[int]) -> None:
+        self._lines = lines
+        self.pick: Callable[[tuple[int, ...]], Any] = itemgetter(*picked)
+        """Of all numbers those that ``text`` takes."""
+        self.write(0, 0)
+
+    def write(self, day_s: int, month_s: int) -> None:
+        """Until the ends of day and month there are so many seconds."""
+        self.day_s, self.month_s = day_s, month_s
+        times = self._lines.replace(_DAY_S, str(day_s)).replace(_MONTH_S, str(month_s))
+        self.text = times.encode()
 
 
 class _Layout:
     """What stays while a plan's limits stay: how each kind of binding limit is written."""
 
-    __slots__ = ("day", "forms", "large", "month", "rate", "shares", "soft", "tokens", "total")
+    __slots__ = (
+        "_forms",
+        "_of_day",
+        "_of_month",
+        "_of_rate",
+        "_of_total",
+        "_soft",
+        "day",
+        "limits",
+        "month",
+        "rate",
+        "special",
+        "tokens",
+        "total",
+    )
 
     def __init__(self, rate: int, burst: int, day: int, month: int, total: int) -> None:
-        self.day, self.month, self.total = (_ABSENT if n < 0 else n for n in (day, month, total))
+        self.limits = (rate, burst, day, month, total)
+        self.day = _ABSENT if day < 0 else day
+        self.month = _ABSENT if month < 0 else month
+        self.total = _ABSENT if total < 0 else total
         self.tokens = _ABSENT if rate < 0 else 0
         """What is in the bucket where the store keeps none: everything, or nothing at rate 0."""
         bounds = (burst if rate > 0 else rate, day, month, total)
         self.rate = _ABSENT if rate < 0 else bounds[0]
-        self.shares = tuple(1 / bound if bound > 0 else 1.0 for bound in reversed(bounds))
-        """What one request is of the total, month, day and rate: of equal shares the first binds."""
-        self.large = max(bounds) > _SF_INTEGER_MAX
-        self.soft = tuple(number_of(bound) if is_soft(bound) else -1 for bound in (day, month, total))
-        """The soft quotas of day, month and total; -1: it is none. Empty where none is."""
-        if max(self.soft) < 0:
-            self.soft = ()
+        shares = [1 / bound if bound > 0 else 1.0 for bound in bounds]
+        self._of_rate, self._of_day, self._of_month, self._of_total = shares
+        """What one request is of each limit."""
+        self._soft = tuple(number_of(bound) if is_soft(bound) else -1 for bound in (day, month, total))
+        """The soft quotas of day, month and total; -1: it is none."""
+        self.special = max(bounds) > _SF_INTEGER_MAX or max(self._soft) >= 0
+        """Whether its numbers need a second look (``specially``)."""
         present = [(kind, bound) for kind, bound in zip(_KINDS, bounds, strict=True) if bound != UNLIMITED]
         policy = ", ".join(_policy_item(kind, bound, rate) for kind, bound in present)
         limits = ", ".join(_limit_item(kind, bound) for kind, bound in present)
         lines = f"RateLimit-Policy: {policy}\r\nRateLimit: {limits}\r\n"
         picked = [at for kind, bound in present for at in _picked(kind, bound)]
         binds = max(bounds) >= 0
-        self.forms = [
+        self._forms = [
             _form(kind, bound, lines, picked, binds) for kind, bound in zip(_KINDS, bounds, strict=True)
         ]
-        self.forms.reverse()
+        """By the kind that binds."""
 
-    def with_soft(self, numbers: tuple[int, ...], *used: int) -> tuple[int, ...]:
-        """The numbers with those of soft quotas: what is left of each, and how far use is beyond it."""
-        told = list(numbers)
-        for kind, quota, units in zip(_KINDS[1:], self.soft, used, strict=True):
+    def form(self, refused_by: int, rate_left: int, day_left: int, month_left: int, total_left: int) -> _Form:
+        """That of the limit that refused, else of the one with the smallest share left."""
+        if refused_by:
+            return self._forms[refused_by - 1]
+        # Of equal shares the one that comes back last binds.
+        share, binding = total_left * self._of_total, 3
+        if (month_share := month_left * self._of_month) < share:
+            share, binding = month_share, 2
+        if (day_share := day_left * self._of_day) < share:
+            share, binding = day_share, 1
+        return self._forms[0 if rate_left * self._of_rate < share else binding]
+
+    def specially(self, numbers: tuple[int, ...], *used: int) -> tuple[int, ...]:
+        """The numbers as a structured field can hold them, and those of soft quotas.
+
+        Of each of these what is left, and how far use is beyond it.
+        """
+        told = [min(number, _SF_INTEGER_MAX) for number in numbers]
+        for kind, quota, units in zip(_KINDS[1:], self._soft, used, strict=True):
             left = min(quota - units, _SF_INTEGER_MAX)
             if quota >= 0:
                 told[kind.left] = max(0, left)
@@ -108,30 +161,50 @@ def _limit_item(kind: _Kind, bound: int) -> str:
     if kind.name == "rate":
         return '"rate";r=%d;t=1' if bound else '"rate";r=%d'
     over = ";quotad-over=%d" if is_soft(bound) else ""
-    return f'"{kind.name}";r=%d' + (";t=%d" if kind.reset else "") + over
+    return f'"{kind.name}";r=%d' + (f";t={kind.reset}" if kind.reset else "") + over
 
 
 def _picked(kind: _Kind, bound: int) -> list[int]:
     """Which numbers a service limit item takes."""
-    numbers = [kind.left] if kind.reset is None or kind.name == "rate" else [kind.left, kind.reset]
-    return [*numbers, kind.over] if is_soft(bound) else numbers
+    return [kind.left, kind.over] if is_soft(bound) else [kind.left]
 
 
 def _form(kind: _Kind, bound: int, lines: str, picked: list[int], binds: bool) -> _Form:
-    """All lines where ``kind`` binds, if anything does, and what picks their numbers."""
+    """All lines where ``kind`` binds, if anything does."""
     if not binds:
-        return lines.encode(), itemgetter(*picked)
+        return _Form(lines, picked)
     lines += f"X-RateLimit-Limit: {min(bound, _SF_INTEGER_MAX)}\r\nX-RateLimit-Remaining: %d\r\n"
     picked = [*picked, kind.left]
-    if kind.reset is not None and not (kind.name == "rate" and bound == 0):
-        lines += "X-RateLimit-Reset: %d\r\n"
-        picked = [*picked, kind.reset]
-    return lines.encode(), itemgetter(*picked)
+    if kind.reset and not (kind.name == "rate" and bound == 0):
+        lines += f"X-RateLimit-Reset: {kind.reset}\r\n"
+        picked += [] if kind.full is None else [kind.full]
+    return _Form(lines, picked)
 
 
 @lru_cache(maxsize=4096)
 def _layout(rate: int, burst: int, day: int, month: int, total: int) -> _Layout | None:
     return None if rate == day == month == total == -1 else _Layout(rate, burst, day, month, total)
+
+
+class _Last:
+    """The layout that was used last: many callers have one plan, and to compare is less than to look up."""
+
+    __slots__ = ("layout",)
+
+    def __init__(self) -> None:
+        self.layout = _Layout(0, 0, 0, 0, 0)
+
+
+_last: Final = _Last()
+
+
+def _layout_of(limits: tuple[int, int, int, int, int]) -> _Layout | None:
+    layout: _Layout | None = _last.layout
+    if layout is None or layout.limits != limits:
+        layout = _layout(*limits)
+        if layout is not None:
+            _last.layout = layout
+    return layout
 
 
 def limit_headers(verdict: Verdict) -> bytes:
@@ -148,9 +221,9 @@ def limit_headers(verdict: Verdict) -> bytes:
     # One unpacking costs half of what the attributes of a NamedTuple cost.
     (_, now_us, _, _, _, _, _, day_end_us, _, _, _, _, _, rate, burst, tokens, full_us,
      day, day_charged, day_open, month_end_us, month, month_charged, month_open,
-     total, total_charged, total_open, *_) = answer
+     total, total_charged, total_open, _, _) = answer
     # fmt: on
-    layout = _layout(rate, burst, day, month, total)
+    layout = _layout_of((rate, burst, day, month, total))
     if layout is None:
         return b""
     place = verdict.place
@@ -161,7 +234,8 @@ def limit_headers(verdict: Verdict) -> bytes:
     )
     if place:
         # Units of a Lease may have been taken before a window, or the bucket, became what it is.
-        place = min(place, day_used, month_used, total_used)
+        for used in (day_used, month_used, total_used):
+            place = min(place, used)
     if (rate_left := (tokens if rate > 0 else layout.tokens) + place) > layout.rate:
         rate_left = layout.rate
     elif rate_left < 0:
@@ -173,28 +247,13 @@ def limit_headers(verdict: Verdict) -> bytes:
         month_left = 0
     if (total_left := layout.total - total_used + place) < 0:
         total_left = 0
-    refused_by = verdict.limit
-    if refused_by:
-        binding = 4 - refused_by
-    else:
-        of_total, of_month, of_day, of_rate = layout.shares
-        left = (total_left * of_total, month_left * of_month, day_left * of_day, rate_left * of_rate)
-        binding = left.index(min(left))
-    if layout.large:
-        day_left, month_left, total_left = (
-            min(n, _SF_INTEGER_MAX) for n in (day_left, month_left, total_left)
-        )
-    template, pick = layout.forms[binding]
     # -(-a // b) rounds up; a window that is open ends later than now.
-    numbers: tuple[int, ...] = (
-        rate_left,
-        day_left,
-        -((now_us - day_end_us) // 1_000_000),
-        month_left,
-        -((now_us - month_end_us) // 1_000_000),
-        total_left,
-        -(-full_us // 1_000_000) or 1,
-    )
-    if layout.soft:
-        numbers = layout.with_soft(numbers, day_used - place, month_used - place, total_used - place)
-    return template % pick(numbers)
+    day_s, month_s = -((now_us - day_end_us) // 1_000_000), -((now_us - month_end_us) // 1_000_000)
+    form = layout.form(verdict.limit, rate_left, day_left, month_left, total_left)
+    if day_s != form.day_s or month_s != form.month_s:
+        form.write(day_s, month_s)
+    numbers: tuple[int, ...] = (rate_left, day_left, month_left, total_left, -(-full_us // 1_000_000) or 1)
+    if layout.special:
+        numbers = layout.specially(numbers, day_used - place, month_used - place, total_used - place)
+    told: tuple[int, ...] = form.pick(numbers)
+    return form.text % told

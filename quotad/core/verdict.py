@@ -1,9 +1,11 @@
 """What a waiting request is told, and who is told."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from quotad.core.plans import Subject
 from quotad.core.quota import Answer, Limit
+
+_NO_LIMIT: Final = Limit.NONE
 
 
 class Verdict:
@@ -22,7 +24,7 @@ class Verdict:
         """How many requests of the same Answer were admitted after this one (for ``remaining``)."""
         self.reason = ""
         """Why not: ``rate``, ``quota``, ``store`` (it did not answer), ``overload`` (too many wait)."""
-        self.limit = Limit.NONE
+        self.limit = _NO_LIMIT
         self.retry_after_s = 0
         self.unit = unit
         """The engine's own handle of the granted unit; None once it is settled or released."""
