@@ -13,7 +13,7 @@ from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from quotad.config.model import AuthRules
 from quotad.core.http_date import parse_http_date
@@ -33,7 +33,7 @@ ALGORITHMS = {
 HeaderLookup = Callable[[bytes], Sequence[bytes]]
 """Lower-case name to the values received under it, in order."""
 
-ABSENT_KEY = b"-" * 40
+ABSENT_KEY: Final = b"-" * 40
 """Compared with when there is no such Secret, so that the answer takes as long as with one; a match
 counts for nothing."""
 

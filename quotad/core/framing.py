@@ -5,11 +5,11 @@ back. Chunked bodies are decoded strictly: what a lenient peer might read in ano
 """
 
 import re
-from typing import Protocol
+from typing import Final, Protocol
 
-CHUNKED = -1
+CHUNKED: Final = -1
 """Framing of a message with ``Transfer-Encoding: chunked``; lengths are 0 and more."""
-UNTIL_CLOSE = -2
+UNTIL_CLOSE: Final = -2
 """Framing of a response that lasts until its connection closes."""
 
 EXTENSION_BYTES = 4096
@@ -17,7 +17,7 @@ EXTENSION_BYTES = 4096
 TRAILER_BYTES = 8192
 SIZE_LINE_BYTES = 1024
 
-LAST_CHUNK = b"0\r\n\r\n"
+LAST_CHUNK: Final = b"0\r\n\r\n"
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _QUOTED = rb'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[\t \x21-\x7e])*"'

@@ -1,6 +1,7 @@
 """What a backend's response head says, and what goes on to the client: pure functions of bytes."""
 
 import re
+from typing import Final
 
 from quotad.core.framing import UNTIL_CLOSE, response_framing
 from quotad.core.http import (
@@ -43,12 +44,12 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t \x21-\x7e\x8
 
 _BAD = "upstream_bad_response"
 
-SWITCHING = 101
+SWITCHING: Final = 101
 """The only final status below 200: what follows is another protocol (RFC 9110, section 15.2.2)."""
 
 _UPGRADE_REQUIRED = 426
 
-VERSION = b"HTTP/1."
+VERSION: Final = b"HTTP/1."
 
 FIELD_COUNT = 256
 """Field lines of a response head: twice what callers may send."""

@@ -7,7 +7,7 @@ from math import inf
 from quotad.core.health import Health
 from quotad.core.pool import Pool, Todo
 from quotad.dataplane.dial import dial
-from quotad.dataplane.flow import Timed, Wheel
+from quotad.dataplane.flow import NEVER_S, Timed, Wheel
 from quotad.dataplane.spec import Spec
 from quotad.dataplane.upstream import Connection, Responses, User
 
@@ -70,7 +70,7 @@ class Backend:
         while (connection := self._pool.take()) is not None:
             if not connection.closed:
                 connection.user = user
-                connection.deadline_s = inf
+                connection.deadline_s = NEVER_S
                 return connection
             connection.drop()
         return None

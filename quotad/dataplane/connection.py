@@ -16,7 +16,7 @@ from quotad.core.request import oversize
 from quotad.dataplane.crowd import Crowd
 from quotad.dataplane.decision import exchange_for
 from quotad.dataplane.exchange import Exchange
-from quotad.dataplane.flow import EMPTY, Flow, Timed, pause
+from quotad.dataplane.flow import EMPTY, NEVER_S, Flow, Timed, pause
 from quotad.dataplane.plane import Plane
 from quotad.dataplane.relay import Inlet
 
@@ -26,7 +26,7 @@ LINGER_S = 2.0
 WRITE_BYTES = 64 * 1024
 """What may wait for the caller before its answer's source is slowed down."""
 
-EMPTY_LINE = b"\r\n"
+EMPTY_LINE: Final = b"\r\n"
 
 _SHORT_LINE_BYTES = 1024
 """A first line up to this length is read before the rest of its head is there."""
@@ -113,7 +113,7 @@ class Connection(asyncio.Protocol, Timed):
                 if not head:
                     break
                 self._phase = EXCHANGE
-                self.deadline_s = inf
+                self.deadline_s = NEVER_S
                 self._exchange = exchange = exchange_for(self._plane, self, self._begun_s)
                 if isinstance(head, bytes):
                     await exchange.run(head)
@@ -166,10 +166,10 @@ class Connection(asyncio.Protocol, Timed):
     def _cut(self) -> bytes | str | None:
         """Take a request's head from what came; the key of a refusal; None when more must come."""
         ahead = self.ahead
-        end = ahead.find(b"\r\n\r\n")
-        if 0 < end <= self._head_bytes and 65 <= ahead[0] <= 90:
-            self.ahead = ahead[end + 4 :]
-            return ahead[: end + 2]
+        head, end, rest = ahead.partition(b"\r\n\r\n")
+        if end and 0 < len(head) <= self._head_bytes and 65 <= head[0] <= 90:
+            self.ahead = rest
+            return head
         if ahead in (b"\r", EMPTY_LINE):
             return None
         if ahead.startswith(EMPTY_LINE) and 65 <= ahead[2] <= 90:
@@ -178,7 +178,7 @@ class Connection(asyncio.Protocol, Timed):
             return self._cut()
         if not 65 <= ahead[0] <= 90:
             return "bad_request"
-        if (len(ahead) if end < 0 else end) > self._head_bytes:
+        if len(head) > self._head_bytes:
             return oversize(ahead, self._plane.listen.target_bytes)
         return self._unfinished(ahead)
 

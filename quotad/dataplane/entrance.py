@@ -13,6 +13,7 @@ from quotad.core.replies import Refusal
 from quotad.core.request import RequestFields, RequestLine, check_request, host_name
 from quotad.core.routing import AmbiguousPathError
 from quotad.dataplane.caller import RefusedError
+from quotad.dataplane.heads import Heads
 from quotad.dataplane.plane import Plane
 from quotad.dataplane.snapshot import Caller, Entry
 
@@ -20,14 +21,16 @@ _SAID_NOTHING = ("hmac_missing", "signature_missing")
 
 
 def parse(plane: Plane, head: bytes, outcome: Outcome) -> tuple[RequestLine, RequestFields]:
-    """Read a head: its lines, each with its CRLF, without the empty line."""
-    first, _, block = head.partition(b"\r\n")
-    outcome.bytes_in = len(head) + 2
+    """Read a head: its lines, the last one without its CRLF."""
+    outcome.bytes_in = len(head) + 4
     try:
-        line = plane.heads.request_lines[first]
-        outcome.method = line.method_text
-        outcome.target = line.target_text
-        fields = plane.heads.request_fields[block]
+        known = plane.heads.known(head)
+        if known is None:
+            line, fields = _read(plane.heads, head, outcome)
+        else:
+            line, fields = known
+            outcome.method = line.method_text
+            outcome.target = line.target_text
         outcome.host = fields.host_name
         if fields.trace is not None:
             outcome.trace_id = fields.trace.trace_id
@@ -39,6 +42,20 @@ def parse(plane: Plane, head: bytes, outcome: Outcome) -> tuple[RequestLine, Req
         raise RefusedError(Refusal(error.key)) from None
     if line.authority:
         outcome.host = host_name(line.authority)
+    return line, fields
+
+
+def _read(heads: Heads, head: bytes, outcome: Outcome) -> tuple[RequestLine, RequestFields]:
+    """A head that is not remembered as a whole; its parts may be. Raises HeadError."""
+    first, _, block = head.partition(b"\r\n")
+    line = heads.request_lines[first]
+    outcome.method = line.method_text
+    outcome.target = line.target_text
+    if block in heads.request_fields:
+        fields = heads.request_fields[block]
+        heads.remember(head, line, fields)
+    else:
+        fields = heads.request_fields[block]
     return line, fields
 
 

@@ -66,12 +66,11 @@ class Exchange(Switch):
         self._upload = None
         self.outcome = outcome = Outcome(started_s)
         outcome.client = client.origin.address
-        plane.requests = number = plane.requests + 1
-        outcome.request_id = request_id = f"{plane.id_prefix}{number:08x}"
+        outcome.request_id = request_id = plane.next_id()
         self._request_id = request_id.encode()
 
     async def run(self, head: bytes) -> None:
-        """Serve the request with this head (lines with their CRLF, without the empty line)."""
+        """Serve the request with this head: its lines, the last one without its CRLF."""
         plane, outcome = self._plane, self.outcome
         try:
             self._line, self._fields = line, fields = parse(plane, head, outcome)
@@ -97,7 +96,8 @@ class Exchange(Switch):
                 else:
                     await self._reserve_under(entry, caller.subject)
                 self._ask_shadow(caller.shadow)
-            response = await self._forward(caller)
+            sent = self._hear(await pause()) if self._send_kept(caller) else None
+            response = sent if isinstance(sent, ResponseHead) else await self._forward(sent)
             if response.status == SWITCHING:
                 await self._switch(response)
                 return

@@ -5,11 +5,13 @@ import types
 from collections.abc import Generator
 from email.utils import formatdate
 from math import inf
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from quotad.clock import MonotonicClock, WallClock, monotonic_s, wall_s
 
-EMPTY = b""
+EMPTY: Final = b""
+NEVER_S: Final = inf
+"""A deadline that does not pass. Each request sets two: compiled code looks up ``math.inf`` by its name."""
 
 
 @types.coroutine

@@ -1,5 +1,7 @@
 """Step 6: the request goes to a backend, and the head of its answer comes back."""
 
+from typing import Final
+
 from quotad.core.client_address import Behind, Said
 from quotad.core.digests import BodyDigest
 from quotad.core.framing import CHUNKED, FramingError, body_of
@@ -16,7 +18,7 @@ from quotad.dataplane.relay import Patience, Upload
 from quotad.dataplane.snapshot import Caller, Entry
 from quotad.dataplane.upstream import Connection
 
-_IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))
+_IDEMPOTENT: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))
 """RFC 9110, section 9.2.2."""
 
 
@@ -32,13 +34,16 @@ class Forward(Account):
     """How a request is carried to a backend. The base of ``exchange.Exchange``, which makes it."""
 
     __slots__ = (
+        "_backend",
         "_behind",
         "_client",
         "_connection",
         "_digest",
         "_entry",
         "_fields",
+        "_fleet",
         "_line",
+        "_message_sent",
         "_request_id",
         "_sent_s",
         "_stage",
@@ -46,6 +51,8 @@ class Forward(Account):
         "_upload",
     )
 
+    _backend: Backend
+    """Who was tried first."""
     _behind: Behind | None
     """The caller behind trusted hops; None: it is the peer."""
     _client: Client
@@ -54,6 +61,9 @@ class Forward(Account):
     _line: RequestLine
     _fields: RequestFields
     _entry: Entry
+    _fleet: Fleet
+    _message_sent: bytes
+    """The forwarded head, and what had come of the body."""
     _request_id: bytes
     _sent_s: float
     _stage: int
@@ -61,37 +71,51 @@ class Forward(Account):
     _connection: Connection | None
     _upload: Upload | None
 
-    async def _forward(self, caller: Caller | None) -> ResponseHead:
-        """Send the request; answers the head of the final response.
-
-        A backend that takes no connection is replaced by another. So is one that gives no answer, when
-        sending twice does no harm. However often it is tried, it is one request.
-        """
+    def _send_kept(self, caller: Caller | None) -> bool:
+        """Send the request over a kept connection, as nearly all are; False: its backend has none."""
         entry = self._entry
-        request = self._request(caller)
-        fleet = entry.fleet or self._plane.upstreams.fleet(entry)
-        backend = fleet.pick()
-        connection: Connection | str | None = backend.acquire(self)
+        self._message_sent = request = self._request(caller)
+        self._fleet = fleet = entry.fleet or self._plane.upstreams.fleet(entry)
+        self._backend = backend = fleet.pick()
+        connection = backend.acquire(self)
+        if connection is None:
+            return False
+        self._send(connection, request)
+        return True
+
+    def _hear(self, answer: ResponseHead | str) -> ResponseHead | str:
+        """What came of a request that was sent: a head, or the key of a refusal."""
+        self._stage = BUSY
+        self.outcome.upstream_s = self._plane.clock() - self._sent_s
+        return answer
+
+    async def _forward(self, answer: ResponseHead | str | None) -> ResponseHead:
+        """The head of the final response, after a first try by ``_send_kept``.
+
+        ``answer``: what came of it; None: nothing was sent. A backend that takes no connection is replaced
+        by another. So is one that gives no answer, when sending twice does no harm. However often it is
+        tried, it is one request.
+        """
+        request, fleet, backend = self._message_sent, self._fleet, self._backend
+        connection: Connection | str | None = self._connection
         tried: list[Backend] = []
         while True:
-            if connection is None:
-                connection = await self._connect(backend)
-            if isinstance(connection, str):
-                failure = connection
-            else:
-                self._send(connection, request)
-                answer: ResponseHead | str = await pause()
-                self._stage = BUSY
-                self.outcome.upstream_s = self._plane.clock() - self._sent_s
-                if isinstance(answer, ResponseHead):
-                    return answer
-                self._connection = None
-                failure = answer
+            if answer is None:
+                if connection is None:
+                    connection = await self._connect(backend)
+                if isinstance(connection, str):
+                    answer = connection
+                else:
+                    self._send(connection, request)
+                    answer = self._hear(await pause())
+            if isinstance(answer, ResponseHead):
+                return answer
+            self._connection = None
             tried.append(backend)
-            found = self._found_instead(fleet, tried, connection, failure)
+            found = None if connection is None else self._found_instead(fleet, tried, connection, answer)
             if found is None:
-                raise RefusedError(Refusal(failure))
-            backend = found
+                raise RefusedError(Refusal(answer))
+            backend, answer = found, None
             if isinstance(connection, str):
                 connection = backend.acquire(self)
             else:

@@ -41,7 +41,13 @@ class Memory(dict[bytes, T], Generic[T]):
         return meaning
 
 
+def _ended(lines: bytes) -> bytes:
+    """Field lines as they are read: each with its CRLF. Whoever cuts a head may leave out the last one."""
+    return lines if not lines or lines.endswith(b"\r\n") else lines + b"\r\n"
+
+
 def _checked_request_fields(block: bytes, header_count: int) -> RequestFields:
+    block = _ended(block)
     # Our own rules first: they know which status fits.
     fields = read_request_fields(block, header_count)
     try:
@@ -54,6 +60,7 @@ def _checked_request_fields(block: bytes, header_count: int) -> RequestFields:
 
 
 def _checked_response(head: bytes) -> ResponseHead:
+    head = _ended(head)
     response = read_response(head)
     try:
         HttpResponseParser(_NOBODY).feed_data(head + b"\r\n")
@@ -67,7 +74,7 @@ def _checked_response(head: bytes) -> ResponseHead:
 class Heads:
     """The readers of one listener."""
 
-    __slots__ = ("request_fields", "request_lines", "responses")
+    __slots__ = ("_requests", "request_fields", "request_lines", "responses")
 
     def __init__(self, target_bytes: int, header_count: int) -> None:
         self.request_lines: Memory[RequestLine] = Memory(lambda line: read_request_line(line, target_bytes))
@@ -75,6 +82,20 @@ class Heads:
         self.request_fields: Memory[RequestFields] = Memory(
             lambda block: _checked_request_fields(block, header_count)
         )
-        """By the field lines, each with its CRLF. Raises HeadError."""
+        """By the field lines, each with its CRLF, the last one with it or without. Raises HeadError."""
+        self._requests: dict[bytes, tuple[RequestLine, RequestFields]] = {}
+        """Of heads that came before, both together."""
         self.responses: Memory[ResponseHead] = Memory(_checked_response)
-        """By a head's lines, each with its CRLF, without the empty line. Raises HeadError."""
+        """By a head's lines, each with its CRLF, the last one with it or without. Raises HeadError."""
+
+    def known(self, head: bytes) -> tuple[RequestLine, RequestFields] | None:
+        """What a request's head says that was remembered."""
+        return self._requests.get(head)
+
+    def remember(self, head: bytes, line: RequestLine, fields: RequestFields) -> None:
+        """Keep what a request's head says, should it come again."""
+        requests = self._requests
+        if len(head) <= _MEMORY_BYTES:
+            if len(requests) >= _MEMORY_HEADS:
+                requests.clear()
+            requests[head] = line, fields

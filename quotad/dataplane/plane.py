@@ -1,7 +1,7 @@
 """What all connections of one listener share."""
 
 import os
-from typing import Protocol
+from typing import Final, Protocol
 
 from quotad.clock import MonotonicClock, WallClock, wall_s
 from quotad.config.model import Listen
@@ -44,10 +44,15 @@ class Shares(Protocol):
         """A request of this Secret used the unit of an admission that is not settled yet."""
 
 
+_LAST_DIGITS: Final = [f"{number:02x}" for number in range(256)]
+
+
 class Plane:
     """The parts that an exchange works with. Made on the event loop that will use it."""
 
     __slots__ = (
+        "_id_beginning",
+        "_id_high",
         "admission",
         "auth_failures",
         "clock",
@@ -104,6 +109,8 @@ class Plane:
         """Of request ids: unlike any other process's."""
         self.requests = 0
         """How many were received; the other part of their ids."""
+        self._id_high, self._id_beginning = -1, ""
+        """All of an id but its last two digits, and the number that these digits would follow."""
         self.shadows_waiting = 0
         """Shadow plans that were asked and have not answered."""
         self.heads = Heads(listen.target_bytes, listen.header_count)
@@ -123,6 +130,14 @@ class Plane:
         networks = self.networks if plain and self.networks.trust(plain) else None
         header = FORWARDED if self.listen.trusted_header == "forwarded" else FOR
         return Origin(plain, "https" if tls else "http", networks, header)
+
+    def next_id(self) -> str:
+        """The id of a new request: ``id_prefix``, and its number in hexadecimal digits, eight or more."""
+        self.requests = number = self.requests + 1
+        if number >> 8 != self._id_high:
+            self._id_high = number >> 8
+            self._id_beginning = f"{self.id_prefix}{self._id_high:06x}"
+        return self._id_beginning + _LAST_DIGITS[number & 0xFF]
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Backends that this Snapshot names are there from now on, those that it does not name go."""

@@ -3,20 +3,20 @@
 import asyncio
 from collections.abc import Mapping
 from math import inf
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 from quotad.core.health import Health
 from quotad.core.http import HeadError, has_stray
 from quotad.core.response import SWITCHING, VERSION, ResponseHead
 from quotad.dataplane.flow import EMPTY, Flow, Timed, Wheel
 
-HEAD_BYTES = 64 * 1024
+HEAD_BYTES: Final = 64 * 1024
 """Largest response head."""
 
-GATEWAY_ERRORS = (502, 503, 504)
+GATEWAY_ERRORS: Final = (502, 503, 504)
 """Answers that say that a backend, or what is behind it, cannot serve."""
 
-INTERIM_HEADS = 64
+INTERIM_HEADS: Final = 64
 """How many 1xx responses may come before the final one."""
 
 Responses = Mapping[bytes, ResponseHead]
@@ -268,8 +268,8 @@ class Connection(asyncio.Protocol, Timed):
     def _read_heads(self, user: User) -> None:
         while self.user is user:
             data = self.ahead
-            end = data.find(b"\r\n\r\n")
-            if end < 0 or end > HEAD_BYTES:
+            head, end, rest = data.partition(b"\r\n\r\n")
+            if not end or len(head) > HEAD_BYTES:
                 if len(data) > HEAD_BYTES:
                     self._fail(user, "upstream_head_too_large")
                 elif has_stray(data) or not VERSION.startswith(data[: len(VERSION)]):
@@ -277,11 +277,11 @@ class Connection(asyncio.Protocol, Timed):
                     self._fail(user, "upstream_bad_response")
                 return
             try:
-                response = self._responses[data[: end + 2]]
+                response = self._responses[head]
             except HeadError as error:
                 self._fail(user, error.key)
                 return
-            self.ahead = data[end + 4 :]
+            self.ahead = rest
             if response.status >= 200 or response.status == SWITCHING:
                 self._interims = 0
                 if response.status in GATEWAY_ERRORS:

@@ -82,3 +82,31 @@ def test_both_readers_see_the_same_lines(pairs: list[tuple[bytes, bytes]]) -> No
     listing = Listing()
     httptools.HttpRequestParser(listing).feed_data(b"GET / HTTP/1.1\r\n" + block + b"\r\n")
     assert [name for name, _ in fields.pairs()] == listing.names
+
+
+def test_the_last_line_may_come_without_its_end() -> None:
+    """Whoever cuts a head off at the empty line need not add to it: both forms mean the same."""
+    heads = Heads(100, 10)
+    assert (
+        heads.request_fields[b"Host: a\r\nX-A: b"].kept == heads.request_fields[b"Host: a\r\nX-A: b\r\n"].kept
+    )
+    assert heads.request_fields[b""].kept == b""
+    assert (
+        heads.responses[b"HTTP/1.1 200 OK\r\nX-A: b"].lines
+        == heads.responses[b"HTTP/1.1 200 OK\r\nX-A: b\r\n"].lines
+    )
+
+
+def test_whole_heads_are_remembered_to_a_bound() -> None:
+    """Those that come again are known; long ones and too many are not kept."""
+    heads = Heads(100, 10)
+    line, fields = heads.request_lines[b"GET / HTTP/1.1"], heads.request_fields[b"Host: a"]
+    heads.remember(b"GET / HTTP/1.1\r\nHost: a", line, fields)
+    assert heads.known(b"GET / HTTP/1.1\r\nHost: a") == (line, fields)
+    assert heads.known(b"GET / HTTP/1.1\r\nHost: b") is None
+    heads.remember(b"a" * 5000, line, fields)
+    assert heads.known(b"a" * 5000) is None
+    for number in range(1024):
+        heads.remember(b"%d" % number, line, fields)
+    assert heads.known(b"GET / HTTP/1.1\r\nHost: a") is None
+    assert heads.known(b"1023") == (line, fields)
