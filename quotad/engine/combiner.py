@@ -6,7 +6,7 @@ it is resolved the Lane's requests are answered by the failure policy at once.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from quotad.core.plans import Subject
 from quotad.core.quota import LEAVE, Answer, AnswerStatus, Call, Terms
@@ -17,6 +17,9 @@ from quotad.store.interface import Store
 
 MAX_RETRIES = 3
 """How often waiters ride again when the windows that were sent did not fit the store's time."""
+
+_new_tuple: Final = tuple.__new__
+_DECIDED: Final = int(AnswerStatus.DECIDED)
 
 
 class Results(Protocol):
@@ -117,6 +120,7 @@ class Combiner:
         waiters: list[list[Waiter]] = []
         results = self._results
         now_s, now_us = self._monotonic_s(), results.now_us()
+        terms, plan = None, None
         for lane in lanes:
             riders, lane.waiting = lane.waiting, []
             cost = len(riders)
@@ -127,7 +131,10 @@ class Combiner:
             lane.busy = True
             lane.sent_s = now_s
             subject = lane.subject
-            calls.append(self._call(lane, results.terms(subject, now_us), cost, settle_only, now_s))
+            if terms is None or subject.plan is not plan:
+                plan = subject.plan
+                terms = results.terms(subject, now_us)
+            calls.append(self._call(lane, terms, cost, settle_only, now_s))
             waiters.append(riders)
         self.in_flight += len(lanes)
         self._store.submit(Flight(self, lanes, calls, waiters), settle_only)
@@ -154,21 +161,15 @@ class Combiner:
                 ahead = stock.wanted()
                 stock.renewed_at = lane.asked
             spent, returned = stock.spent, stock.returned
-        return Call(
-            lane.subject,
-            terms,
-            cost,
-            entry.generation,
-            number,
-            entry.day.numbers(),
-            entry.previous.numbers(),
-            entry.heard,
-            0 if answer is None else answer.version,
-            ahead,
-            spent,
-            returned,
-            memory,
-        )
+        version = 0 if answer is None else answer.version
+        day, previous = entry.day.numbers(), entry.previous.numbers()
+        # fmt: off
+        # What Call(...) does, without its call in Python.
+        return _new_tuple(Call, (
+            lane.subject, terms, cost, entry.generation, number, day, previous, entry.heard, version,
+            ahead, spent, returned, memory,
+        ))
+        # fmt: on
 
     def overdue(self, lane: Lane, waiters: list[Waiter]) -> None:
         """The Lane's call passed its deadline; it stays open."""
@@ -186,7 +187,7 @@ class Combiner:
             if call.cost == LEAVE:
                 lane.unsure = True
             self._results.failed(lane, waiters, answer.kind)
-        elif answer.status == AnswerStatus.DECIDED:
+        elif answer.status == _DECIDED:
             lane.retries = 0
             lane.owes_since_s = 0.0
             lane.unsure = False

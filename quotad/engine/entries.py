@@ -5,7 +5,7 @@ only grow, so that a lost, repeated or late message changes nothing twice. A uni
 in which it was granted and is named by that day's end.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from quotad.core.quota import Answer, Call, DayNumbers, Memory
 from quotad.engine.leases import Stock
@@ -67,7 +67,7 @@ class Heard(NamedTuple):
     """The rest of these: given back."""
 
 
-_NOTHING = Heard()
+_NOTHING: Final = Heard()
 
 
 class Entry:

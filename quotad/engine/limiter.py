@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from quotad.clock import MonotonicClock, WallClock
 from quotad.core.plans import Subject
@@ -20,7 +21,7 @@ from quotad.store.interface import Store
 
 REASONS = {Limit.RATE: "rate", Limit.DAY: "quota", Limit.MONTH: "quota", Limit.TOTAL: "quota"}
 
-SHORTEST_DENIAL_US = 2_000
+SHORTEST_DENIAL_US: Final = 2_000
 """A bucket that is empty for less is asked again by the next request."""
 
 

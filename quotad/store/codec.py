@@ -6,7 +6,7 @@ A reply is whatever the server sent: it is taken as ``Any``, since compiled code
 """
 
 from struct import Struct, error
-from typing import Any
+from typing import Any, Final
 
 from quotad.core.quota import Answer, Call, Memory, Replay, Reset, Terms, TopUp, Usage, Window
 from quotad.errors import StoreError
@@ -23,9 +23,9 @@ _USAGE = Struct(f"<{len(Usage._fields)}q")
 CALL_BYTES = _CALL.size
 """Of one packed Call without Memory."""
 
-_pack_call = _CALL.pack
-_unpack_answer = _ANSWER.unpack
-_new_tuple = tuple.__new__
+_pack_call: Final = _CALL.pack
+_unpack_answer: Final = _ANSWER.unpack
+_new_tuple: Final = tuple.__new__
 
 
 def pack_batch(hold_us: int, plan_count: int) -> bytes:
@@ -42,10 +42,14 @@ def pack_terms(terms: Terms) -> bytes:
 def pack_call(plan_index: int, call: Call) -> bytes:
     """One Call; ``plan_index`` is the place of its Terms in the script call, from 1."""
     _, _, cost, generation, number, day, previous, heard, version, ahead, spent, returned, memory = call
+    day_end_us, closed, given_back = day
+    previous_end_us, previous_closed, previous_given_back = previous
     if memory is None:
+        # Spelt out: to unfold tuples into arguments costs as much as to pack them.
         # fmt: off
         return _pack_call(
-            plan_index, cost, ahead, generation, number, heard, version, *day, *previous, spent, returned
+            plan_index, cost, ahead, generation, number, heard, version, day_end_us, closed, given_back,
+            previous_end_us, previous_closed, previous_given_back, spent, returned,
         )
         # fmt: on
     return _CALL_WITH_MEMORY.pack(

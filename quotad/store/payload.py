@@ -1,6 +1,7 @@
 """EVALSHA commands as bytes, built by hand: what never changes is encoded once."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from quotad.core.plans import Subject
 from quotad.core.quota import Call, Terms
@@ -8,10 +9,10 @@ from quotad.store.codec import CALL_BYTES, pack_batch, pack_call, pack_terms
 from quotad.store.keys import subject_keys
 from quotad.store.resp import bulk
 
-_CALL_HEAD = b"$%d\r\n" % CALL_BYTES
-_BETWEEN_CALLS = b"\r\n" + _CALL_HEAD
+_CALL_HEAD: Final = b"$%d\r\n" % CALL_BYTES
+_BETWEEN_CALLS: Final = b"\r\n" + _CALL_HEAD
 
-_KEPT = 65_536
+_KEPT: Final = 65_536
 """Encoded keys that are kept; a table with more Subjects starts over now and then."""
 
 

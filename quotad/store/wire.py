@@ -5,7 +5,7 @@ import re
 import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 import hiredis
 
@@ -13,13 +13,14 @@ from quotad.errors import StoreError
 from quotad.store.endpoint import Endpoint
 
 _WRITE_HIGH_BYTES = 256 * 1024
-_UNPARSED_BYTES = 16 * 1024 * 1024
+_UNPARSED_BYTES: Final = 16 * 1024 * 1024
 # A length of 100 million or more. Whole numbers below 2**53, as answers hold them, have a zero byte
 # among any eight, so none of them looks like this.
-_HUGE = re.compile(rb"[$*%~>|=]\d{9,}")
-_LENGTH_BYTES = 12
+_HUGE: Final = re.compile(rb"[$*%~>|=]\d{9,}")
+_LENGTH_BYTES: Final = 12
+_LF: Final = 10
 
-_NOTHING = object()
+_NOTHING: Final = object()
 
 
 class UnreadableError(Exception):
@@ -237,8 +238,11 @@ def _announces_too_much(data: bytes) -> bool:
     """
     place = 0
     while data.find(b"\r\n", place, place + _LENGTH_BYTES) >= 0 or not _HUGE.match(data, place):
-        place = data.find(b"\n*", place) + 1
-        if not place:
+        # One byte is found many times faster than two.
+        place = data.find(b"*", place + 1)
+        while place > 0 and data[place - 1] != _LF:
+            place = data.find(b"*", place + 1)
+        if place < 0:
             return False
     return True
 
