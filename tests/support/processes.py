@@ -53,7 +53,8 @@ def write_config(
 
 
 READY = re.compile(r"ready: (.*)$")
-START_S = 120.0
+START_S = 300.0
+"""A start costs under a second of the processor; a machine with twenty others at work takes minutes for it."""
 
 
 class Quotad:
@@ -67,18 +68,26 @@ class Quotad:
 
     async def until_ready(self) -> None:
         """Read its stderr until it says that it is ready; what it said stays in ``errors``."""
-        assert self.process.stderr is not None
-        async with asyncio.timeout(START_S):
-            while line := (await self.process.stderr.readline()).decode():
-                self.errors.append(line)
-                if found := READY.search(line.strip()):
-                    for pair in found[1].split():
-                        name, _, address = pair.partition("=")
-                        self.ports[name] = int(address.rpartition(":")[2])
-                    self._reading = asyncio.ensure_future(self._read_on())
+        try:
+            async with asyncio.timeout(START_S):
+                if await self._read_ready():
                     return
+        except TimeoutError:
+            raise AssertionError("quotad is not ready, and said: " + "".join(self.errors)) from None
         await self.process.wait()
         raise AssertionError("quotad did not start: " + "".join(self.errors))
+
+    async def _read_ready(self) -> bool:
+        assert self.process.stderr is not None
+        while line := (await self.process.stderr.readline()).decode():
+            self.errors.append(line)
+            if found := READY.search(line.strip()):
+                for pair in found[1].split():
+                    name, _, address = pair.partition("=")
+                    self.ports[name] = int(address.rpartition(":")[2])
+                self._reading = asyncio.ensure_future(self._read_on())
+                return True
+        return False
 
     def workers(self) -> list[int]:
         """The process ids of its workers that run now, by age."""
