@@ -54,7 +54,7 @@ def write_config(
 
 READY = re.compile(r"ready: (.*)$")
 START_S = 300.0
-"""A start costs under a second of the processor; a machine with twenty others at work takes minutes for it."""
+"""A start costs under a second of the processor, for which a busy machine may take minutes."""
 
 
 class Quotad:
