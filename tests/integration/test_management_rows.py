@@ -1,7 +1,6 @@
 """What the management formats promise, row by row, and which test shows each."""
 
 import ast
-import re
 from functools import cache
 from pathlib import Path
 
@@ -38,6 +37,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     ),
     "One core: what one format makes, the others show": (
         "controlplane/dialects/test_doors::test_the_cloud_s_own_client_manages",
+        "controlplane/dialects/test_doors::test_what_one_format_makes_the_others_show",
     ),
     "A format's failed signatures count as failed logins": (
         "controlplane/dialects/test_doors::test_whoever_signs_wrongly_too_often_waits",
@@ -56,6 +56,11 @@ ROWS: dict[str, tuple[str, ...]] = {
         f"{REST}secrets::test_whoever_operates_sees_no_key",
     ),
     "/v1: bindings": (f"{REST}bindings::test_plans_secrets_and_environments_are_bound",),
+    "/v1: single Apis, their plans and their throttles": (
+        f"{REST}apis::test_apis_are_kept_by_service",
+        f"{REST}apis::test_plans_are_bound_to_apis",
+        f"{REST}apis::test_an_api_is_throttled",
+    ),
     "/v1: use now and history, reset and top-up, audited": (
         f"{REST}use::test_use_of_records",
         "integration/test_books::test_a_reset_acts_at_every_process",
@@ -125,6 +130,15 @@ ROWS: dict[str, tuple[str, ...]] = {
     ),
     "3.0: UnsupportedOperation.UnsupportedBindEnvironment, also unpublished": (
         f"{V3}_plans::test_binding_environments",
+    ),
+    "3.0: BindType=API, DescribeApiUsagePlan, DemoteServiceUsagePlan": (
+        f"{V3}_plans::test_plans_of_single_apis",
+        f"{V3}_plans::test_demotion",
+    ),
+    "3.0: throttles of environments and of single Apis": (
+        f"{V3}_services::test_throttles",
+        f"{V3}_services::test_throttles_of_apis",
+        f"{V3}_services::test_what_is_no_throttle_of_an_api",
     ),
     "3.0: FailedOperation.AccessKeyExist": (f"{V3}_secrets::test_a_custom_pair",),
     "3.0: InvalidParameter.FormatError": (f"{V3}_secrets::test_what_is_no_pair",),
@@ -215,9 +229,30 @@ def test_each_row_is_shown(row: str) -> None:
 
 
 def test_every_action_is_driven_by_the_cloud_s_own_client() -> None:
-    """Each is named in a test of the dialect; whatever is asked for by its name, the client sends."""
-    texts = [
-        path.read_text(encoding="utf-8") for path in (TESTS / "controlplane" / "dialects").glob("*v3*.py")
-    ]
-    words = frozenset(re.findall(r'"([A-Z][A-Za-z]+)"', "\n".join(texts)))
-    assert [name for name in ACTIONS if name not in words] == []
+    """Each is asked for by a test of the dialect so that it is done, and so that it is refused."""
+    done, refused = set[str](), set[str]()
+    for path in (TESTS / "controlplane" / "dialects").glob("test_*.py"):
+        for test in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(test, ast.FunctionDef | ast.AsyncFunctionDef):
+                done |= asked_for(test, ("do", "result"))
+                refused |= asked_for(test, ("code",))
+    assert [name for name in ACTIONS if name not in done] == []
+    assert [name for name in ACTIONS if name not in refused] == []
+
+
+def asked_for(test: ast.AST, verbs: tuple[str, ...]) -> set[str]:
+    """Actions that a test asks for by these verbs of ``Cloud``, by their names or by what it calls them."""
+    names = {
+        each.value
+        for each in ast.walk(test)
+        if isinstance(each, ast.Constant) and isinstance(each.value, str)
+    }
+    found = set[str]()
+    for call in ast.walk(test):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in verbs:
+            match call.args[:1]:
+                case [ast.Constant(value=str(name))]:
+                    found.add(name)
+                case [ast.Name()]:
+                    found |= names
+    return found & ACTIONS.keys()

@@ -20,16 +20,18 @@ PAGE = Path(__file__).parents[2] / "bench" / "results" / "storm.md"
 HOW = """\
 Eight writers, each with a connection and a copy of the records of its own as an admin process has them, all
 in one process, make changes through the operations of the control plane as fast as they can: six do anything
-to twelve Secrets, eight plans and two services in two environments, one moves a pair of Secrets to a new plan
+to twelve Secrets, eight plans, and three services with two Apis each in two environments (plans bound to
+whole environments and to single Apis, demotion, throttles of both), one moves a pair of Secrets to a new plan
 in one commit each time, one has two plans change places between two environments. Meanwhile eight callers
 ask, four of each sidecar, which is a `quotad serve` of its own. Of all of it must hold (`tests/storms/`):
 
-- in the store, at every look and at the end: one plan, and one shadow plan, for a Secret in an environment,
-  read from the records without quotad; at the end also that the index agrees with the records, and the log
-  with both;
+- in the store, at every look and at the end: one plan, and one shadow plan, for a Secret in an environment or
+  for an Api there, a service's plans bound in one of the two ways, to Apis that there are, read from the
+  records without quotad; at the end also that the index agrees with the records, and the log with both;
 - no caller sees half a commit: the pair is never met under an earlier plan after a later one, and who changes
-  plans is never refused; nobody gets anything but 200, 401, 403, 404;
-- every call is charged once, and to the plan under which the backend was called;
+  plans is never refused; nobody gets anything but 200, 401, 403, 404, and 429 by throttles of 0;
+- every call is charged once, and to the plan under which the backend was called; what a throttle refused is
+  charged to no plan; no Api and no throttle is charged for more calls than came through;
 - after the last change every sidecar answers as the records say, whoever asks, with the plan and the limit of
   the record.
 """

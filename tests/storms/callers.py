@@ -40,7 +40,7 @@ class Line:
     async def ask(self, place: Place, secret_id: str, key: str) -> Answer:
         """One request."""
         request = (
-            f"GET /{place[0]}/{place[1]} HTTP/1.1\r\nHost: api.test\r\n"
+            f"GET /{'/'.join(place)} HTTP/1.1\r\nHost: api.test\r\n"
             f"X-Secret-Id: {secret_id}\r\nX-Secret-Key: {key}\r\n\r\n"
         )
         status, head, body = await exchange(self.reader, self.writer, request.encode())
@@ -170,4 +170,4 @@ class Passer:
         """One of them somewhere."""
         secret_id, place = self.chance.choice(self.secrets), self.chance.choice(self.places)
         status, *_ = await line.ask(place, secret_id, self.chance.choice(self.key_of(secret_id)))
-        self.traffic.note(status, frozenset((200, 401, 403, 404)), f"{secret_id} at {'/'.join(place)}")
+        self.traffic.note(status, frozenset((200, 401, 403, 404, 429)), f"{secret_id} at {'/'.join(place)}")

@@ -11,7 +11,8 @@ from quotad.catalog.vault import SEALED_FIELDS, UNTIL_FIELDS, Vault
 from tests.support.servers import StoreServer
 
 Record = Mapping[str, Any]
-Place = tuple[str, str]
+Place = tuple[str, ...]
+"""A service and an environment; of an Api there also its id, which is its path's last word."""
 
 _PREFIX = "quotad:{.control}:"
 _KINDS = ("service", "plan", "secret")
@@ -78,7 +79,7 @@ def _parsed(kept: Mapping[bytes, bytes]) -> dict[str, Record]:
 
 def broken(records: Records, *, at_rest: bool = True) -> list[str]:
     """Every rule that does not hold, in words; those of index and log only ``at_rest``."""
-    found = [*_two_plans(records), *_unknown(records)]
+    found = [*_two_plans(records), *_two_levels(records), *_unknown(records), *_odd_apis(records)]
     return [*found, *_wrong_index(records), *_wrong_log(records)] if at_rest else found
 
 
@@ -89,10 +90,28 @@ def _two_plans(records: Records) -> Iterator[str]:
             for plan_id in secret["plans"]
             for place in _reached(records.plans.get(plan_id, {"environments": ()}))
         )
-        for (service_id, environment, shadow), count in reached.items():
+        for (service_id, environment, shadow, api_id), count in reached.items():
             if count > 1:
                 kind = "shadow plans" if shadow else "plans"
-                yield f"secret {secret_id} has {count} {kind} in {service_id}/{environment}"
+                yield f"secret {secret_id} has {count} {kind} in {service_id}/{environment}/{api_id}"
+
+
+def _two_levels(records: Records) -> Iterator[str]:
+    levels: dict[str, set[bool]] = {}
+    for plan in records.plans.values():
+        for service_id, _, _, api_id in _reached(plan):
+            levels.setdefault(service_id, set()).add(bool(api_id))
+    for service_id, found in levels.items():
+        if len(found) > 1:
+            yield f"{service_id} has plans of whole environments and of single apis"
+
+
+def _odd_apis(records: Records) -> Iterator[str]:
+    for service_id, service in records.services.items():
+        apis = service.get("apis", ())
+        for name in ("apiId", "path"):
+            if len({api[name] for api in apis}) < len(apis):
+                yield f"{service_id} has two apis of one {name}"
 
 
 def _unknown(records: Records) -> Iterator[str]:
@@ -100,7 +119,9 @@ def _unknown(records: Records) -> Iterator[str]:
         for plan_id in secret["plans"].keys() - records.plans.keys():
             yield f"secret {secret_id} has plan {plan_id}, which there is not"
     for plan_id, plan in records.plans.items():
-        for service_id, environment, _ in _reached(plan):
+        for service_id, environment, _, api_id in _reached(plan):
+            if api_id and api_id not in _apis(records, service_id):
+                yield f"plan {plan_id} is bound to api {api_id} of {service_id}, which there is not"
             if environment not in records.services.get(service_id, {}).get("environments", ()):
                 yield f"plan {plan_id} is bound to {service_id}/{environment}, which there is not"
     for service_id, service in records.services.items():
@@ -129,8 +150,14 @@ def _wrong_log(records: Records) -> Iterator[str]:
             yield f"{kind} {name} is not as its last commit says"
 
 
-def _reached(plan: Record) -> set[tuple[str, str, bool]]:
-    return {(at["serviceId"], at["environment"], at["shadow"]) for at in plan["environments"]}
+def _reached(plan: Record) -> set[tuple[str, str, bool, str]]:
+    return {
+        (at["serviceId"], at["environment"], at["shadow"], at.get("apiId", "")) for at in plan["environments"]
+    }
+
+
+def _apis(records: Records, service_id: str) -> dict[str, Record]:
+    return {api["apiId"]: api for api in records.services.get(service_id, {}).get("apis", ())}
 
 
 @dataclass(frozen=True)
@@ -142,7 +169,7 @@ class Due:
     limit: int = 0
 
 
-_NO_API, _UNKNOWN, _NO_PLAN = (Due(frozenset((status,))) for status in (404, 401, 403))
+_NO_API, _UNKNOWN, _NO_PLAN, _THROTTLED = (Due(frozenset((status,))) for status in (404, 401, 403, 429))
 
 
 def due(records: Records, secret_id: str, key: str, place: Place, vault: Vault, now_s: float) -> Due:
@@ -150,19 +177,31 @@ def due(records: Records, secret_id: str, key: str, place: Place, vault: Vault, 
     service = records.services.get(place[0])
     if service is None or not service["environments"][place[1]]["published"]:
         return _NO_API
+    api = _apis(records, place[0]).get("/".join(place[2:]))
+    if api is None and any(
+        at[:2] == place[:2] and at[3] for plan in records.plans.values() for at in _reached(plan)
+    ):
+        # Where plans are bound to single Apis, nothing else is served.
+        return _NO_API
     secret = records.secrets.get(secret_id)
     if secret is None or not secret["enabled"] or _is_past(secret["expiresAt"], now_s):
         return _UNKNOWN
     if key not in _keys(secret, vault, now_s):
         return _UNKNOWN
+    wholly, single = ((*place[:2], False, api_id) for api_id in ("", "" if api is None else api["apiId"]))
     here = [
-        plan_id for plan_id in secret["plans"] if (*place, False) in _reached(records.plans[plan_id])
+        plan_id for plan_id in secret["plans"] if {wholly, single} & _reached(records.plans[plan_id])
     ] or [service["environments"][place[1]].get("defaultPlan")]
     if here[0] is None:
         # Whether a sidecar still knows a Secret that has no plan here is its own affair.
         return Due(_NO_PLAN.statuses | _UNKNOWN.statuses)
     plan = records.plans[here[0]]
-    return _NO_PLAN if plan.get("disabled") else Due(frozenset((200,)), here[0], plan["dayQuotaRequest"])
+    if plan.get("disabled"):
+        return _NO_PLAN
+    throttles = service["environments"][place[1]]["throttle"], (api or {}).get("throttles", {}).get(place[1])
+    if any(throttle is not None and throttle["rateRps"] == 0 for throttle in throttles):
+        return _THROTTLED
+    return Due(frozenset((200,)), here[0], plan["dayQuotaRequest"])
 
 
 def _keys(secret: Record, vault: Vault, now_s: float) -> Iterable[str]:

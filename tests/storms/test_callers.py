@@ -50,7 +50,7 @@ async def test_a_refusal_between_two_plans_is_noticed() -> None:
     await PairWatcher(traffic, PLACE, ("one", "two"), str)(line(Answer(403), under(0)))
     await SwapWatcher(traffic, [PLACE, PLACE], "one", "key")(line(Answer(200, "p"), Answer(401)))
     passer = Passer(traffic, [PLACE], ["one"], lambda _: ["key"], random.Random(1))
-    for status in (200, 401, 403, 404, 429, 503):
+    for status in (200, 401, 403, 404, 429, 502, 503):
         await passer(line(Answer(status)))
-    assert [words[-3:] for words in traffic.wrong] == ["403", "401", "429", "503"]
-    assert traffic.statuses == {200: 3, 401: 2, 403: 2, 404: 1, 429: 1, 503: 1}
+    assert [words[-3:] for words in traffic.wrong] == ["403", "401", "502", "503"]
+    assert traffic.statuses == {200: 3, 401: 2, 403: 2, 404: 1, 429: 1, 502: 1, 503: 1}

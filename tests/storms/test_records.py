@@ -1,12 +1,24 @@
 from typing import Any
 
 from tests.storms.records import Place, Records, broken, due, read_records
-from tests.support.catalog import HERE, PLAN_ID, SERVICE_ID, VAULT, Scribe, key_of, plan, secret, service
+from tests.support.catalog import (
+    HERE,
+    PLAN_ID,
+    SERVICE_ID,
+    VAULT,
+    Scribe,
+    key_of,
+    plan,
+    secret,
+    service,
+)
+from tests.support.catalog import Place as CatalogPlace
 from tests.support.control import control_store
 from tests.support.servers import StoreServer
 
 AT: Place = (SERVICE_ID, "release")
 OTHER = "usagePlan-other"
+ONE_API: CatalogPlace = (SERVICE_ID, "release", False, "api-a")
 
 
 def records(**changes: Any) -> Records:
@@ -25,9 +37,11 @@ def records(**changes: Any) -> Records:
     return Records(**{"version": 1, "uid": "u1", "members": members, "log": log, **kept, **changes})
 
 
-def at(found: Records, secret_id: str = "AKIDone", key: str = key_of("AKIDone")) -> tuple[set[int], str, int]:
+def at(
+    found: Records, secret_id: str = "AKIDone", key: str = key_of("AKIDone"), place: Place = AT
+) -> tuple[set[int], str, int]:
     """What is due to a request."""
-    told = due(found, secret_id, key, AT, VAULT, now_s=100.0)
+    told = due(found, secret_id, key, place, VAULT, now_s=100.0)
     return set(told.statuses), told.plan_id, told.limit
 
 
@@ -43,6 +57,20 @@ def test_every_broken_rule_is_named() -> None:
         "is bound to service": {"services": {}},
         "has default plan": {
             "services": {SERVICE_ID: service(rules={"test": {"defaultPlan": "gone"}}).record},
+        },
+        "of whole environments and of single": {
+            "plans": {
+                PLAN_ID: plan().record,
+                OTHER: plan(OTHER, [(SERVICE_ID, "test", False, "api-a")]).record,
+            },
+        },
+        "is bound to api": {"plans": {each: plan(each, [ONE_API]).record for each in (PLAN_ID, OTHER)}},
+        "has two apis of one path": {
+            "services": {
+                SERVICE_ID: service(
+                    apis=[{"apiId": name, "path": "/a"} for name in ("api-a", "api-b")]
+                ).record
+            }
         },
         "is in the index": {"members": {PLAN_ID: {"AKIDone"}}},
         "does not stand on": {"log": [(0, "", "u0", []), *records().log]},
@@ -70,6 +98,30 @@ def test_what_is_due() -> None:
     assert at(found) == ({200}, OTHER, 8)
     found.plans[OTHER] = {**found.plans[OTHER], "disabled": True}
     assert at(found) == ({403}, "", 0)
+
+
+def test_what_is_due_to_single_apis() -> None:
+    """The plan of the Api, or the default plan; what is no Api is not served where one has a plan."""
+    throttles = {"release": {"rateRps": 0, "burst": 0}}
+    apis = [{"apiId": "api-a", "path": "/a"}, {"apiId": "api-b", "path": "/b"}]
+    bound = {
+        PLAN_ID: plan(places=[ONE_API], dayQuotaRequest=7).record,
+        OTHER: plan(OTHER, (), dayQuotaRequest=8).record,
+    }
+    found = records(services={SERVICE_ID: service(apis=apis).record}, plans=bound)
+    assert at(found, place=(*AT, "api-a")) == ({200}, PLAN_ID, 7)
+    assert at(found, place=(*AT, "api-b")) == ({401, 403}, "", 0)
+    assert at(found) == at(found, place=(*AT, "api-c")) == at(found, "AKIDtwo") == ({404}, "", 0)
+    found.services[SERVICE_ID]["environments"]["release"]["defaultPlan"] = OTHER
+    assert at(found, place=(*AT, "api-b")) == ({200}, OTHER, 8)
+    apis[1] |= {"throttles": throttles}  # type: ignore[dict-item]
+    assert at(found, place=(*AT, "api-b")) == ({429}, "", 0)
+    assert at(found, place=(*AT, "api-a")) == ({200}, PLAN_ID, 7)
+    found.services[SERVICE_ID]["environments"]["release"]["throttle"] = throttles["release"]
+    assert at(found, place=(*AT, "api-a")) == ({429}, "", 0)
+    whole = records(services={SERVICE_ID: service(apis=apis).record})
+    assert at(whole) == at(whole, place=(*AT, "api-a")) == ({200}, PLAN_ID, 7)
+    assert at(whole, place=(*AT, "api-b")) == ({429}, "", 0)
 
 
 async def test_they_are_read_as_they_stand(store_server: StoreServer) -> None:

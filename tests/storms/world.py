@@ -17,10 +17,15 @@ from tests.support.servers import StoreServer
 from tests.support.shell import control_file
 
 WRITERS = 8
-SERVICES = ("service-storm01", "service-storm02")
+SERVICES = ("service-storm01", "service-storm02", "service-storm03")
+"""Single Apis that plans are bound to are mostly those of the last one."""
+APIS = ("api-storm01", "api-storm02")
+"""Of each service."""
 PLANS = tuple(f"usagePlan-storm{number:02d}" for number in range(8))
 SECRETS = tuple(f"AKIDstorm{number:02d}" for number in range(12))
 PLACES: tuple[Place, ...] = tuple(itertools.product(SERVICES, ("release", "prepub")))
+ASKED: tuple[Place, ...] = tuple((*place, *api) for place in PLACES for api in ((), *zip(APIS, strict=True)))
+"""What callers ask for: each Api, and what is none."""
 PAIR = ("AKIDpair1", "AKIDpair2")
 PAIRED: Place = ("service-pair01", "release")
 SWAPPED: tuple[Place, Place] = (("service-swap01", "release"), ("service-swap01", "prepub"))

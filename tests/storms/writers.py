@@ -29,6 +29,8 @@ class Writer:
 
     desk: Operations
     services: Sequence[str]
+    apis: Sequence[str]
+    """Of each service."""
     plans: Sequence[str]
     secrets: Sequence[str]
     chance: random.Random
@@ -39,6 +41,8 @@ class Writer:
             await self.desk.create_service(ADMIN, {"serviceId": service_id, "serviceName": service_id})
             for environment in ENVIRONMENTS:
                 await self.desk.publish(ADMIN, service_id, environment)
+            for api_id in self.apis:
+                await self._create_api(service_id, api_id)
         for plan_id in self.plans:
             await self._make_plan(plan_id)
         for secret_id in self.secrets:
@@ -50,13 +54,16 @@ class Writer:
             *(self._bind_secrets, self._bind_environment) * 4,
             *(self._unbind_secrets, self._unbind_environment, self._switch_secret, self._publish) * 2,
             *(self._modify_plan, self._rotate, self._make_plan, self._make_secret) * 2,
+            *(self._bind_apis,) * 4,
+            *(self._unbind_apis, self._make_api, self._throttle_api, self._throttle) * 2,
             *(self._unpublish, self._expire, self._default_plan, self._delete_plan, self._delete_secret),
+            *(self._modify_api, self._delete_api, self._demote),
         )
         change = self.chance.choice(changes)
         await change()
         return change.__name__.strip("_").replace("_", " ")
 
-    def _place(self) -> Place:
+    def _place(self) -> tuple[str, str]:
         return self.chance.choice(self.services), self.chance.choice(("release", "prepub"))
 
     def _some(self, among: Sequence[str]) -> list[str]:
@@ -70,10 +77,62 @@ class Writer:
 
     async def _bind_environment(self) -> None:
         shadow = self.chance.random() < 0.2
-        await self.desk.bind_environment(ADMIN, self._some(self.plans), *self._place(), shadow=shadow)
+        await self.desk.bind_environment(ADMIN, self._some(self.plans), *self._whole(), shadow=shadow)
 
     async def _unbind_environment(self) -> None:
-        await self.desk.unbind_environment(ADMIN, [self.chance.choice(self.plans)], *self._place())
+        await self.desk.unbind_environment(ADMIN, [self.chance.choice(self.plans)], *self._whole())
+
+    async def _bind_apis(self) -> None:
+        plans, place, shadow = [self.chance.choice(self.plans)], self._single(), self.chance.random() < 0.2
+        await self.desk.bind_environment(ADMIN, plans, *place, shadow=shadow, api_ids=self._some(self.apis))
+
+    async def _unbind_apis(self) -> None:
+        plans, api_ids = [self.chance.choice(self.plans)], self._some(self.apis)
+        await self.desk.unbind_environment(ADMIN, plans, *self._single(), api_ids=api_ids)
+
+    # Mostly each in services of its own: where a service has plans of one kind, the other is refused.
+
+    def _whole(self) -> tuple[str, str]:
+        service_id, where = self._place()
+        return (service_id if self.chance.random() < 0.1 else self.chance.choice(self.services[:-1])), where
+
+    def _single(self) -> tuple[str, str]:
+        service_id, where = self._place()
+        return (service_id if self.chance.random() < 0.1 else self.services[-1]), where
+
+    async def _demote(self) -> None:
+        service_id, where = self._place()
+        await self.desk.demote(ADMIN, service_id, self.chance.choice((None, where)))
+
+    async def _make_api(self) -> None:
+        await self._create_api(self.chance.choice(self.services), self.chance.choice(self.apis))
+
+    async def _create_api(self, service_id: str, api_id: str) -> None:
+        given = {"apiId": api_id, "apiName": api_id, "path": f"/{{service}}/{{environment}}/{api_id}"}
+        await self.desk.create_api(ADMIN, service_id, given)
+
+    async def _modify_api(self) -> None:
+        # Callers send GET: one way or the other it stays the same Api to them.
+        given = {"apiName": self.chance.choice("ab"), "method": self.chance.choice(("ANY", "GET"))}
+        await self.desk.modify_api(
+            ADMIN, self.chance.choice(self.services), self.chance.choice(self.apis), given
+        )
+
+    async def _delete_api(self) -> None:
+        await self.desk.delete_api(ADMIN, self.chance.choice(self.services), self.chance.choice(self.apis))
+
+    async def _throttle(self) -> None:
+        service_id, where = self._place()
+        await self.desk.set_throttle(ADMIN, service_id, [where], self._rate())
+
+    async def _throttle_api(self) -> None:
+        service_id, where = self._place()
+        await self.desk.set_api_throttle(ADMIN, service_id, self._some(self.apis), where, self._rate())
+
+    def _rate(self) -> dict[str, int] | None:
+        """None of these is ever used up but 0, which lets nobody pass."""
+        rate = self.chance.choice((None, None, 0, 10**8, 10**9))
+        return None if rate is None else {"rateRps": rate}
 
     async def _modify_plan(self) -> None:
         given = {

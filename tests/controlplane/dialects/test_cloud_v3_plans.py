@@ -1,5 +1,7 @@
 """Every action on plans, through the cloud's own client."""
 
+import re
+
 from quotad.catalog.records import plan_of
 from quotad.config.tenant import Limits
 from quotad.core.plans import Subject
@@ -32,6 +34,7 @@ async def test_create_and_describe(cloud: Cloud) -> None:
         "BindEnvironments": [],
         "Tags": [],
     }
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", info["CreatedTime"])
     assert await cloud.result("DescribeUsagePlan", UsagePlanId=plan_id) == info
 
 
@@ -55,7 +58,7 @@ async def test_ranges(cloud: Cloud) -> None:
 
 
 async def test_modify(port: DialectPort, cloud: Cloud) -> None:
-    """What is absent stays, also what only other dialects know; the time of the change moves on."""
+    """What is absent stays, also what only other dialects know."""
     plan_id = await plan(port.desk, "gold", dayQuotaRequest=7, rateRps=3, usagePlanDesc="d")
     info = await cloud.result("ModifyUsagePlan", UsagePlanId=plan_id, MaxRequestNum=9)
     assert (info["UsagePlanName"], info["UsagePlanDesc"]) == ("gold", "d")

@@ -71,6 +71,8 @@ async def test_environments(cloud: Cloud) -> None:
     assert states["prepub"]["VersionName"] == released["ReleaseVersion"]
     page = await cloud.result("DescribeServiceEnvironmentList", ServiceId=service_id, Limit=1, Offset=2)
     assert (page["TotalCount"], len(page["EnvironmentList"])) == (3, 1)
+    code = await cloud.code("DescribeServiceEnvironmentList", ServiceId="service-no")
+    assert code == "ResourceNotFound.InvalidService"
     assert await cloud.result("UnReleaseService", **one) is True
     assert await cloud.code("UnReleaseService", **one) == "InvalidParameterValue.InvalidEnvStatus"
     assert await cloud.code("ReleaseService", **one) == "MissingParameter"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from quotad.controlplane import access as module
-from tests.support.dialects import Cloud
+from tests.support.dialects import Cloud, SignedPort
 from tests.support.offices import OfficePort, office
 from tests.support.servers import StoreServer
 
@@ -32,6 +32,31 @@ async def test_the_cloud_s_own_client_manages(
         assert (record["who"], record["means"], record["action"]) == (key_id, "signature", "CreateService")
         wrong = Cloud(port.number, key_id, key + "x", signing=signing)
         assert await wrong.code("DescribeServicesStatus") == "AuthFailure.SignatureFailure"
+
+
+async def test_what_one_format_makes_the_others_show(store_server: StoreServer, tmp_path: Path) -> None:
+    """A plan of each format is one and the same in the others, bound by one and listed by another."""
+    async with office(store_server.url, tmp_path) as port:
+        key_id, key = await pair(port, "admin")
+        cloud, signed = Cloud(port.number, key_id, key), SignedPort(port.number)
+        own = {"who": key_id, "key": key}
+        native = (await port.done("POST", "/v1/plans", json={"usagePlanName": "a"}))["usagePlanId"]
+        by_cloud = (await cloud.result("CreateUsagePlan", UsagePlanName="b"))["UsagePlanId"]
+        answer = await signed.plans("POST", "/usage-plans", {"usagePlanName": "c"}, **own)
+        other = answer.json()["usagePlan"]["usagePlanId"]
+        for plan_id, name in ((native, "a"), (by_cloud, "b"), (other, "c")):
+            assert (await port.done("GET", f"/v1/plans/{plan_id}"))["usagePlanName"] == name
+            assert (await cloud.result("DescribeUsagePlan", UsagePlanId=plan_id))["UsagePlanName"] == name
+            shown = (await signed.plans("GET", f"/usage-plans/{plan_id}", **own)).json()["usagePlan"]
+            assert shown["usagePlanName"] == name
+        service = (await port.done("POST", "/v1/services", json={"serviceName": "s"}))["serviceId"]
+        await cloud.do("ReleaseService", ServiceId=service, EnvironmentName="test", ReleaseDesc="r")
+        stage = f"/products/{service}/apis/{service}/stages/test/associate-usage-plan"
+        assert (await signed.plans("POST", stage, {"usagePlanId": native}, **own)).status_code == 204
+        told = await signed.legacy(key_id, key, serviceId=service)
+        assert [(row["usagePlanId"], row["environment"]) for row in told["usagePlanList"]] == [
+            (native, "Test")
+        ]
 
 
 async def test_whoever_signs_wrongly_too_often_waits(
