@@ -52,10 +52,10 @@ class Writer:
         """One change; its name. Raises OperationError: what others did may stand in the way of anything."""
         changes: Sequence[Callable[[], Awaitable[Any]]] = (
             *(self._bind_secrets, self._bind_environment) * 4,
-            *(self._unbind_secrets, self._unbind_environment, self._switch_secret, self._publish) * 2,
+            *(self._unbind_secrets, self._unbind_place, self._switch_secret, self._publish) * 2,
             *(self._modify_plan, self._rotate, self._make_plan, self._make_secret) * 2,
             *(self._bind_apis,) * 4,
-            *(self._unbind_apis, self._make_api, self._throttle_api, self._throttle) * 2,
+            *(self._make_api, self._throttle_api, self._throttle) * 2,
             *(self._unpublish, self._expire, self._default_plan, self._delete_plan, self._delete_secret),
             *(self._modify_api, self._delete_api, self._demote),
         )
@@ -79,16 +79,17 @@ class Writer:
         shadow = self.chance.random() < 0.2
         await self.desk.bind_environment(ADMIN, self._some(self.plans), *self._whole(), shadow=shadow)
 
-    async def _unbind_environment(self) -> None:
-        await self.desk.unbind_environment(ADMIN, [self.chance.choice(self.plans)], *self._whole())
+    async def _unbind_place(self) -> None:
+        _, bound = await self.desk.reaches()
+        found = [each for each in bound if each.service_id in self.services]
+        if found:
+            each = self.chance.choice(found)
+            place, api_ids = (each.service_id, each.environment), [each.api_id] if each.api_id else []
+            await self.desk.unbind_environment(ADMIN, [each.usage_plan_id], *place, api_ids=api_ids)
 
     async def _bind_apis(self) -> None:
         plans, place, shadow = [self.chance.choice(self.plans)], self._single(), self.chance.random() < 0.2
         await self.desk.bind_environment(ADMIN, plans, *place, shadow=shadow, api_ids=self._some(self.apis))
-
-    async def _unbind_apis(self) -> None:
-        plans, api_ids = [self.chance.choice(self.plans)], self._some(self.apis)
-        await self.desk.unbind_environment(ADMIN, plans, *self._single(), api_ids=api_ids)
 
     # Mostly each in services of its own: where a service has plans of one kind, the other is refused.
 
