@@ -1,10 +1,12 @@
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from quotad.catalog.vault import Vault
+from quotad.catalog.webhooks import webhook_of
 from quotad.controlplane import apply
 from quotad.controlplane.apply import Plan
 from quotad.controlplane.desk import Asker
@@ -13,10 +15,10 @@ from quotad.controlplane.plans import DOOMED_AFTER_US
 from quotad.controlplane.refusal import Reason
 from quotad.controlplane.replica import Where
 from quotad.controlplane.wanted import wanted_secret
-from quotad.core.plans import Binding, Secret, Service, UsagePlan
+from quotad.core.plans import Binding, Secret, Service, UsagePlan, Webhook
 from quotad.core.table import PlanTable
 from tests.support.control import all_members, control_store
-from tests.support.desk import ADMIN, MASTER, operations, plan, refused, secret, service, violations
+from tests.support.desk import ADMIN, MASTER, operations, plan, refused, secret, service, violations, webhook
 from tests.support.servers import StoreServer
 
 KEY = b"the-key-of-this"
@@ -220,3 +222,42 @@ async def test_others_have_their_turn(desk: Operations, monkeypatch: pytest.Monk
         turns += 1
     assert len((await comparing).differences) == 3_002
     assert len(seen) >= 3_000 // apply.BREATH
+
+
+async def test_webhooks_become_as_the_file_says(desk: Operations) -> None:
+    """Made with their key, changed without it, kept unless pruned; no difference tells a key."""
+
+    def hooked(*webhooks: Webhook) -> PlanTable:
+        first = table()
+        parts = first.services.values(), first.plans.values(), first.secrets.values(), first.bindings
+        return PlanTable(*parts, webhooks)
+
+    url = "https://r.example/"
+    one, two = Webhook("one", "one", url, b"k" * 32), Webhook("two", "two", url, b"l" * 32)
+    done = await applied(desk, hooked(one, two))
+    assert [str(each).partition(":")[0] for each in done.differences][-2:] == [
+        "+ webhook one",
+        "+ webhook two",
+    ]
+    assert (await applied(desk, hooked(replace(one, key=b""), two))).differences == []
+    changed = await applied(
+        desk, hooked(replace(one, key=b"", thresholds=(90,)), replace(two, key=b"m" * 32))
+    )
+    assert list(map(str, changed.differences)) == [
+        "~ webhook one: thresholds 50, 80, 100 -> 90",
+        "~ webhook two: signingKey another one",
+    ]
+    vault = Vault(MASTER)
+    keys = {name: webhook_of(await webhook(desk, name), vault).key for name in ("one", "two")}
+    assert keys == {"one": b"k" * 32, "two": b"m" * 32}
+    assert (await applied(desk, hooked(replace(one, key=b"", thresholds=(90,))))).differences == []
+    gone = await applied(desk, hooked(replace(one, key=b"", thresholds=(90,))), prune=True)
+    assert list(map(str, gone.differences)) == ["- webhook two"]
+    assert (await desk.records()).doomed() == []
+    new = desk_applier(desk, hooked(Webhook("new", "new", url, b"")))
+    assert await refused(new) == (Reason.MISSING, "signingKey")
+
+
+async def desk_applier(desk: Operations, wanted: PlanTable) -> None:
+    """What a file would change."""
+    await desk.applier(ADMIN, wanted, prune=False).plan()

@@ -109,3 +109,27 @@ async def test_what_a_file_cannot_say(store_server: StoreServer) -> None:
         await plan(desk, "file:/etc/passwd")
         with pytest.raises(QuotadError, match="cannot stand in a file"):
             await exported(desk)
+
+
+async def test_webhooks_are_in_the_file(store_server: StoreServer, tmp_path: Path) -> None:
+    """As file mode reads them; their keys only when asked for, and the file makes them again."""
+    async with operations(store_server.url) as desk:
+        gold = await plan(desk)
+        given = {"name": "ops", "url": "https://r.example/x", "thresholds": [80], "windows": ["day"]}
+        made = await desk.create_webhook(ADMIN, {**given, "usagePlanIds": [gold], "forecast": True})
+        assert made["signingKey"] not in await exported(desk)
+        text = await exported(desk, with_keys=True)
+        assert yaml.safe_load(text)["webhooks"] == [
+            {
+                "webhookId": made["webhookId"],
+                **given,
+                "usagePlanIds": [gold],
+                "forecast": True,
+                "signingKey": made["signingKey"],
+            }
+        ]
+        (path := tmp_path / "all.yaml").write_text(text)
+        await desk.delete_webhook(ADMIN, made["webhookId"])
+        applier = desk.applier(ADMIN, load_nouns(path).table, prune=False)
+        await applier.apply(await applier.plan())
+        assert await exported(desk, with_keys=True) == text

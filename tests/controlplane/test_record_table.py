@@ -179,3 +179,16 @@ async def test_the_same_table_until_records_change() -> None:
     assert second is not first
     desk.replica = Replica()
     assert await recent.table() is not second
+
+
+def test_all_that_enforce_come_in_parts() -> None:
+    """Each once and not too many at once; of a plan whose Secrets count for themselves by Secret."""
+    held = {"own": set(SECRETS), "shared": {"AKIDa"}}
+    bound = {"own": {("service-a", "release"), ("service-b", "test")}, "shared": {("service-a", "prepub")}}
+    made = RecordTable(replica(held, {**bound, "shadow": {("service-a", "test")}}, "shared"))
+    pages = list(made.pages(3))
+    assert all(len(page) <= 3 for page in pages)
+    tags = [subject.tag for page in pages for subject in page]
+    assert len(set(tags)) == len(tags)
+    assert set(tags) == {each.tag for each in made.subjects() if not each.shadow}
+    assert len(tags) == 2 * len(SECRETS) + 3
