@@ -17,5 +17,5 @@ def test_words_and_scripts_name_the_same_numbers() -> None:
         assert f"local {status.name} = {int(status)}\n" in layout
     for limit in (Limit.RATE, Limit.DAY, Limit.MONTH, Limit.TOTAL):
         assert f"local BY_{limit.name} = {int(limit)}\n" in layout
-    assert f"local ANSWER = '<{'i8' * len(Answer._fields)}'\n" in layout
+    assert f"local ANSWER = '<{'l' * len(Answer._fields)}'\n" in layout
     assert f"local USAGE = '<{'i8' * len(Usage._fields)}'\n" in layout
