@@ -95,6 +95,9 @@ class Top(App[None]):
 
     def show(self) -> None:
         """Write what was heard."""
+        # An answer may come, and the cursor move, when the screen is already taken down.
+        if not self.query(DataTable):
+            return
         self.query_one("#status", Static).update(self._status())
         if self._before is None or self._now is None:
             return
@@ -116,6 +119,8 @@ class Top(App[None]):
 
     def _choose(self) -> None:
         """Say of the row at the cursor what does not fit in it."""
+        if not self.query("#chosen"):
+            return
         at = self.query_one(DataTable).cursor_row
         words = whose(self._rows[at].key) if 0 <= at < len(self._rows) else ""
         self.query_one("#chosen", Static).update(words)

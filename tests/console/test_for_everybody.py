@@ -70,44 +70,80 @@ async def test_no_serious_finding_of_axe(
         assert faults == []
 
 
+async def reach(shown: Console, name: str) -> None:
+    """Tab until something of this name has the focus."""
+    for _ in range(60):
+        await shown.page.keyboard.press("Tab")
+        told = await shown.page.evaluate(
+            "() => { const at = document.activeElement;"
+            " return (at.labels?.[0]?.textContent ?? at.ariaLabel ?? at.textContent ?? '').trim(); }"
+        )
+        if told.startswith(name):
+            return
+    raise AssertionError(f"{name} is not reached")
+
+
 async def test_by_keyboard_alone(shown: Console) -> None:
     """Sign in, go to the keys, make one, keep it, open it: without a mouse, and the focus is never lost."""
     page, keyboard = shown.page, shown.page.keyboard
-
-    async def reach(name: str) -> None:
-        """Tab until something of this name has the focus."""
-        for _ in range(40):
-            await keyboard.press("Tab")
-            told = await page.evaluate(
-                "() => { const at = document.activeElement;"
-                " return (at.labels?.[0]?.textContent ?? at.ariaLabel ?? at.textContent ?? '').trim(); }"
-            )
-            if told.startswith(name):
-                return
-        raise AssertionError(f"{name} is not reached")
-
     # The field has the focus from the start.
     await shown.holds("document.activeElement.id === 'token'")
     await keyboard.type("a-token-of-twenty-characters")
     await keyboard.press("Enter")
     await shown.says("Nothing is bound yet")
-    await reach("Keys")
+    await reach(shown, "Keys")
     await keyboard.press("Enter")
     await shown.says("No keys yet")
     # A new page has the focus at its heading.
     assert await page.evaluate("document.activeElement.tagName") == "H1"
-    await reach("Create key")
+    await reach(shown, "Create key")
     await keyboard.press("Enter")
     await shown.dialog.wait_for()
-    await reach("Secret name")
+    await reach(shown, "Secret name")
     await keyboard.type("by_keyboard")
     await keyboard.press("Enter")
     await shown.says("Keep the SecretKey now")
     await keyboard.press("Escape")
     await shown.holds("!document.querySelector('dialog[open]')")
-    await reach("by_keyboard")
+    await reach(shown, "by_keyboard")
     await keyboard.press("Enter")
     await page.get_by_role("heading", name="by_keyboard", level=1).wait_for()
+
+
+async def test_credentials_and_webhooks_by_keyboard(signed_in: Console) -> None:
+    """A token of a chosen role and a webhook are made, shown once and opened without a mouse."""
+    keyboard = signed_in.page.keyboard
+    await signed_in.says("Nothing is bound yet")
+    await reach(signed_in, "Credentials")
+    await keyboard.press("Enter")
+    await signed_in.says("No credentials yet")
+    await reach(signed_in, "Create credential")
+    await keyboard.press("Enter")
+    # A dialog has the focus in its first field.
+    await signed_in.holds("document.activeElement.name === 'name'")
+    await keyboard.type("by_keyboard")
+    await reach(signed_in, "read")
+    await keyboard.press("ArrowDown")
+    await keyboard.press("Enter")
+    await signed_in.says("Keep the token now")
+    await keyboard.press("Escape")
+    await signed_in.holds("!document.querySelector('dialog[open]')")
+    await signed_in.page.get_by_role("cell", name="operate", exact=True).wait_for()
+    await reach(signed_in, "Webhooks")
+    await keyboard.press("Enter")
+    await signed_in.says("Nobody is told yet")
+    await reach(signed_in, "Create webhook")
+    await keyboard.press("Enter")
+    await signed_in.holds("document.activeElement.name === 'name'")
+    await keyboard.type("by_keyboard")
+    await keyboard.press("Tab")
+    await keyboard.type("https://receiver.invalid/quotas")
+    await keyboard.press("Enter")
+    await signed_in.says("Keep the signing key now")
+    await reach(signed_in, "Open this webhook")
+    await keyboard.press("Enter")
+    await signed_in.page.get_by_role("heading", name="by_keyboard", level=1).wait_for()
+    await reach(signed_in, "Send test")
 
 
 async def test_on_a_phone(opened: Browser, port: OfficePort) -> None:

@@ -14,7 +14,9 @@ from quotad.store.redis_store import RedisStore
 from tests.support.batches import call, submit
 from tests.support.busy import PLANS, SERVICES, fill
 from tests.support.consoles import Console, browser, console
-from tests.support.offices import OfficePort, office
+from tests.support.hooked import LOOPBACK
+from tests.support.offices import TOKEN, OfficePort, office
+from tests.support.receivers import receiver
 from tests.support.servers import running_server
 
 IMAGES = Path(__file__).parent.parent.parent / "docs" / "images"
@@ -84,7 +86,7 @@ async def take(shown: Console, name: str, path: str, title: str) -> None:
     await page.screenshot(path=IMAGES / f"{name}.png")
 
 
-async def pictures(port: OfficePort, store: RedisStore, now_us: int) -> None:
+async def pictures(port: OfficePort, store: RedisStore, now_us: int, webhook_id: str) -> None:
     """Light, dark, phone."""
     wide: tuple[tuple[Literal["light", "dark"], int, list[tuple[str, str, str]]], ...] = (
         ("light", 1280, [
@@ -92,6 +94,9 @@ async def pictures(port: OfficePort, store: RedisStore, now_us: int) -> None:
             ("console-use", "live/usagePlan-starter/service-orders/release", "Starter"),
             ("console-plan", "plans/usagePlan-starter", "Starter"),
             ("console-key", "keys/AKIDacme", "acme"),
+            ("console-service", "services/service-maps", "maps"),
+            ("console-credentials", "credentials", "Credentials"),
+            ("console-webhook", f"webhooks/{webhook_id}", "operators"),
         ]),
         ("dark", 1280, [("console-dark", "refusals", "Refusals"), ("console-fleet", "fleet", "Fleet")]),
         ("light", 390, [("console-phone", "live", "Live use")]),
@@ -109,13 +114,17 @@ async def main() -> None:
     """All of them."""
     IMAGES.mkdir(exist_ok=True)
     with running_server() as server, tempfile.TemporaryDirectory() as folder:
-        async with office(server.url, Path(folder)) as port:
-            await fill(port)
+        admin = {"token": TOKEN, **LOOPBACK}
+        async with receiver() as told, office(server.url, Path(folder), admin) as port:
+            webhook_id = await fill(port)
+            told.answer = lambda came: 503 if came.id == told.ids[0] else 204
+            there = {"url": told.url, "allowHttp": True}
+            await port.done("PATCH", f"/v1/webhooks/{webhook_id}", json=there)
             store = RedisStore.from_url(server.url)
             await store.start()
             now_us = store.now_us() or 0
             await use(store, now_us)
-            await pictures(port, store, now_us)
+            await pictures(port, store, now_us, webhook_id)
             await store.close()
 
 

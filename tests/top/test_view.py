@@ -107,3 +107,13 @@ async def test_pause_and_silence() -> None:
         assert (len(shown(app)), "SILENT http://there: answered 500" in text(app, "status")) == (3, True)
         await pilot.press("q")
     assert app.return_code == 0
+
+
+async def test_an_answer_that_comes_after_the_end() -> None:
+    """Who quits while the fleet is asked sees no error."""
+    app = Top(Fleet(), HOUR)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask()
+        await pilot.press("q")
+    await app.ask()
+    assert app.return_code == 0
