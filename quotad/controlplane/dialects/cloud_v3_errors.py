@@ -31,6 +31,7 @@ _PLAIN: Mapping[Reason, Word] = {
     Reason.NO_SECRET: Word("ResourceNotFound.InvalidAccessKeyId", "The key does not exist."),
     Reason.NO_CREDENTIAL: Word("ResourceNotFound"),
     Reason.NO_WEBHOOK: Word("ResourceNotFound"),
+    Reason.NO_DELIVERY: Word("ResourceNotFound"),
     Reason.WEBHOOK_DISABLED: Word("UnsupportedOperation.InvalidStatus"),
     Reason.NO_BINDING: Word("UnsupportedOperation.UnsupportedUnBindEnvironment"),
     Reason.SECRET_EXISTS: Word("FailedOperation.AccessKeyExist", "The same key exists."),
