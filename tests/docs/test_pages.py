@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from quotad.clock import wall_s
+from quotad.core.plans import Subject, UsagePlan
+from quotad.store.redis_store import RedisStore
 from tests.support.backends import running_backend
 from tests.support.manifests import PROGRAMS
 from tests.support.offices import TOKEN, office
@@ -21,6 +23,7 @@ from tests.support.processes import Quotad, running_quotad, start_quotad
 from tests.support.servers import StoreServer
 from tests.support.shell import control_file
 from tests.support.terminal import Terminal
+from tests.support.waiting import until_true
 
 KEY = "a-key-of-the-test"
 ADDRESS = "127.0.0.1:9901"
@@ -95,8 +98,22 @@ async def test_callers_sign(
             assert told.count("ok") == 2
             strong, usage = commands("docs/clients.md")
             assert "ok" in await typed(strong)
+            # The last answer's settle may be on its way.
+            await until_true(lambda: all_are_settled(store_server.url))
             assert '"day":{"inUse":3' in re.sub(r"\s", "", await typed(usage))
         assert len(backend.seen) == 3
+
+
+async def all_are_settled(store_url: str) -> bool:
+    """Whether nothing of the plan of README.md is held."""
+    store = RedisStore.from_url(store_url)
+    await store.start()
+    try:
+        plan = UsagePlan("usagePlan-starter1", "starter")
+        (usage,) = await store.usage([Subject(plan, "service-orders01", "release")])
+    finally:
+        await store.close()
+    return usage.day_open == 0
 
 
 def here(lines: Sequence[str], quotad: Quotad) -> list[str]:

@@ -43,6 +43,12 @@ WRITES: dict[str, dict[str, Any]] = {
     "DeleteService": {"ServiceId": SERVICE},
     "ReleaseService": {**_PLACE, "ReleaseDesc": "b"},
     "UnReleaseService": _PLACE,
+    "ModifyApiEnvironmentStrategy": {
+        "ServiceId": SERVICE,
+        "Strategy": 5,
+        "EnvironmentName": "release",
+        "ApiIds": ["api-one00001"],
+    },
     "ModifyServiceEnvironmentStrategy": {
         "ServiceId": SERVICE,
         "Strategy": 5,
