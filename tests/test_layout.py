@@ -124,6 +124,20 @@ def test_whoever_inherits_from_compiled_code_is_compiled() -> None:
     assert not wrong
 
 
+def test_compiled_code_waits_in_no_exception_handler() -> None:
+    """What is handled there would, compiled, stay the exception under way for all who run meanwhile."""
+    waiting = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield, ast.YieldFrom)
+    wrong = [
+        f"{relative(path)}:{node.lineno}"
+        for path in compiled_modules().values()
+        for handler in ast.walk(tree(path))
+        if isinstance(handler, ast.ExceptHandler)
+        for node in ast.walk(handler)
+        if isinstance(node, waiting)
+    ]
+    assert not wrong
+
+
 def is_protocol(path: Path, name: str) -> bool:
     """Whether a class of this file is a typing.Protocol, which stays interpreted."""
     return any(

@@ -70,19 +70,24 @@ class Decision(Exchange):
 
     async def run(self, head: bytes) -> None:
         """Answer the question with this head (see ``Exchange.run``)."""
+        refusal: Refusal | None = None
         try:
-            self._read(head)
-            if self._line.target.startswith(SETTLE):
-                await self._take_status()
-                return
-            caller = await self._decide()
-            await self._permit(caller)
-        except RefusedError as refused:
-            await self._refuse(refused.refusal)
-        except CallerLeftError:
-            self._break_off("client_left")
-        except BrokeOffError as broken:
-            self._break_off(broken.reason)
+            try:
+                self._read(head)
+                if self._line.target.startswith(SETTLE):
+                    await self._take_status()
+                    return
+                caller = await self._decide()
+                await self._permit(caller)
+            except RefusedError as refused:
+                refusal = refused.refusal
+            except CallerLeftError:
+                self._break_off("client_left")
+            except BrokeOffError as broken:
+                self._break_off(broken.reason)
+            if refusal is not None:
+                # Not in the handler, as in ``Exchange.run``.
+                await self._refuse(refusal)
         finally:
             self.count()
 

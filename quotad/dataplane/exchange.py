@@ -72,50 +72,58 @@ class Exchange(Switch):
     async def run(self, head: bytes) -> None:
         """Serve the request with this head: its lines, the last one without its CRLF."""
         plane, outcome = self._plane, self.outcome
+        refusal: Refusal | None = None
         try:
-            self._line, self._fields = line, fields = parse(plane, head, outcome)
-            self._owed = fields.has_body
-            if fields.hops:
-                self._believe(fields.hops)
-            self.keep = (not fields.close if line.minor else fields.keep_alive) and not plane.draining
-            if fields.upgrades:
-                # Whether what comes next is HTTP depends on the answer, so after this one nothing does.
-                self.keep = False
-            if line.may_end_here and await self._ends_here():
-                return
-            self._entry = entry = route(plane, line, fields, outcome)
-            caller = (
-                await self._prove(entry)
-                if fields.signed and is_signed(fields, entry.auth)
-                else authenticate_caller(plane, entry, line, fields, outcome)
-            )
-            if caller is not None:
-                if not entry.throttled:
-                    verdict = self._reserve(caller.subject)
-                    self._decided(await pause() if verdict is None else verdict)
-                else:
-                    await self._reserve_under(entry, caller.subject)
-                self._ask_shadow(caller.shadow)
-            sent = self._hear(await pause()) if self._send_kept(caller) else None
-            response = sent if isinstance(sent, ResponseHead) else await self._forward(sent)
-            if response.status == SWITCHING:
-                await self._switch(response)
-                return
-            self._settle_proven(response.status)
-            download = self._respond(response)
-            if download is not None:
-                await self._relay(response, download)
-            self.settle(response.status)
-        except RefusedError as refused:
-            await self._refuse(refused.refusal)
-        except CallerLeftError:
-            self._break_off("client_left")
-        except BrokeOffError as broken:
-            self._break_off(broken.reason)
+            try:
+                self._line, self._fields = line, fields = parse(plane, head, outcome)
+                self._owed = fields.has_body
+                if fields.hops:
+                    self._believe(fields.hops)
+                self.keep = (not fields.close if line.minor else fields.keep_alive) and not plane.draining
+                if fields.upgrades:
+                    # Whether what comes next is HTTP depends on the answer, so after this one nothing does.
+                    self.keep = False
+                if line.may_end_here and await self._ends_here():
+                    return
+                self._entry = entry = route(plane, line, fields, outcome)
+                caller = (
+                    await self._prove(entry)
+                    if fields.signed and is_signed(fields, entry.auth)
+                    else authenticate_caller(plane, entry, line, fields, outcome)
+                )
+                if caller is not None:
+                    if not entry.throttled:
+                        verdict = self._reserve(caller.subject)
+                        self._decided(await pause() if verdict is None else verdict)
+                    else:
+                        await self._reserve_under(entry, caller.subject)
+                    self._ask_shadow(caller.shadow)
+                sent = self._hear(await pause()) if self._send_kept(caller) else None
+                response = sent if isinstance(sent, ResponseHead) else await self._forward(sent)
+                if response.status == SWITCHING:
+                    await self._switch(response)
+                    return
+                self._settle_proven(response.status)
+                download = self._respond(response)
+                if download is not None:
+                    await self._relay(response, download)
+                self.settle(response.status)
+            except RefusedError as refused:
+                refusal = refused.refusal
+            except CallerLeftError:
+                self._break_off("client_left")
+            except BrokeOffError as broken:
+                self._break_off(broken.reason)
+            if refusal is not None:
+                # Not in the handler: a wait there would, compiled, leave its exception to all others.
+                await self._refuse(refusal)
         finally:
-            if self._upload is not None:
-                outcome.bytes_in += self._upload.payload_bytes
-            self.count()
+            self._over()
+
+    def _over(self) -> None:
+        if self._upload is not None:
+            self.outcome.bytes_in += self._upload.payload_bytes
+        self.count()
 
     async def refuse(self, key: str) -> None:
         """Answer a request whose head could not be read; its connection ends with it."""

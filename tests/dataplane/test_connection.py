@@ -1,6 +1,7 @@
 """A caller's connection: order, keep-alive, read-ahead, time."""
 
 import asyncio
+import sys
 from dataclasses import replace
 
 import pytest
@@ -59,6 +60,23 @@ async def test_timeouts_of_the_door() -> None:
                 assert (await caller.answer()).status == 200
                 now_s += 51.0
                 assert await caller.is_closed()
+
+
+async def test_a_refusal_that_waits_is_no_exception_of_others() -> None:
+    """While the rest of a refused body is awaited, no exception is under way for whoever else runs.
+
+    In compiled code one would be, were the wait in the handler: each later error would keep it alive.
+    """
+    async with (
+        running_backend() as backend,
+        running_plane(route(backend.port)) as plane,
+        raw(plane.port) as caller,
+    ):
+        await caller.send(post(b"1234567890").replace(b"secret-key", b"public-key")[:-7])
+        assert (await caller.answer()).status == 401
+        assert sys.exc_info() == (None, None, None)
+        await caller.send(b"4567890")
+        await plane.outcomes.until(1)
 
 
 async def test_an_empty_line_is_no_request() -> None:
