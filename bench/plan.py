@@ -31,3 +31,15 @@ POLICY = (
 def subject(caller: Caller) -> Subject:
     """What the caller's counters belong to."""
     return Subject(PLAN, SERVICE_ID, ENVIRONMENT, caller.secret_id)
+
+
+UNREACHED = UsagePlan(
+    "usagePlan-measured",
+    "measured",
+    rate_rps=2**30,
+    burst=2**30,
+    day_quota_request=2**40,
+    month_quota_request=2**45,
+    max_request_num=2**50,
+)
+"""What script calls are measured with, without a proxy."""

@@ -9,10 +9,10 @@ import pytest
 from apigateway import Auth
 
 from quotad.store.embedded import EmbeddedServer
-from quotad.store.redis_store import RedisStore
 from tests.support.backends import CLOSE, OK, Backend, Seen, running_backend
 from tests.support.processes import REQUEST, SUBJECT, Quotad, running_quotad, start_quotad, write_config
 from tests.support.servers import StoreServer
+from tests.support.spending import charged_and_open
 from tests.support.storm import exchange
 from tests.support.waiting import until_true
 
@@ -30,13 +30,7 @@ async def ask(quotad: Quotad, request: bytes = REQUEST) -> tuple[int, bytes, byt
 
 async def used(url: str) -> tuple[int, int]:
     """(charged, open) of the day."""
-    store = RedisStore.from_url(url)
-    await store.start()
-    try:
-        usage = (await store.usage([SUBJECT]))[0]
-    finally:
-        await store.close()
-    return usage.day_charged, usage.day_open
+    return await charged_and_open(url, SUBJECT)
 
 
 async def test_the_real_client_signs_calls_that_pass_once(tmp_path: Path, store_server: StoreServer) -> None:

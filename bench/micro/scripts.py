@@ -28,6 +28,7 @@ import hiredis
 
 from bench import tools
 from bench.cases import OTHER_CORE
+from bench.plan import UNREACHED
 from bench.processes import running, wait_until_open
 from bench.report import table
 from quotad.core.plans import LeaseRule, Subject, UsagePlan
@@ -42,20 +43,11 @@ VERBS = ("reserve", "settle", "adjust")
 CALLS = 300
 """Of one round."""
 HOLD_US = 60_000_000
-PLAN = UsagePlan(
-    "usagePlan-measured",
-    "measured",
-    rate_rps=2**30,
-    burst=2**30,
-    day_quota_request=2**40,
-    month_quota_request=2**45,
-    max_request_num=2**50,
-)
-HELD = replace(PLAN, quota_condition=frozenset(("2xx",)))
-USED_UP = replace(PLAN, day_quota_request=0)
-SOFT = replace(PLAN, soft_quotas=frozenset(("day", "month", "total")))
+HELD = replace(UNREACHED, quota_condition=frozenset(("2xx",)))
+USED_UP = replace(UNREACHED, day_quota_request=0)
+SOFT = replace(UNREACHED, soft_quotas=frozenset(("day", "month", "total")))
 UNLIMITED = UsagePlan("usagePlan-measured", "measured")
-LEASED = replace(PLAN, lease=LeaseRule(500, 1_000))
+LEASED = replace(UNREACHED, lease=LeaseRule(500, 1_000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +57,7 @@ class Case:
     title: str
     subjects: int
     """In one call."""
-    plan: UsagePlan = PLAN
+    plan: UsagePlan = UNREACHED
     cost: int = 1
     """Requests of each Subject that ride together."""
     ahead: int = 0

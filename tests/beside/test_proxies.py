@@ -14,11 +14,11 @@ import pytest
 from quotad.clock import wall_s
 from quotad.core.credentials import sign
 from quotad.core.plans import Secret, Subject, UsagePlan
-from quotad.store.redis_store import RedisStore
 from tests.support.backends import OK, Backend, Seen, running_backend
 from tests.support.processes import Quotad, running_quotad
 from tests.support.proxies import BESIDE, CADDY, ENVOY, NGINX, TRAEFIK, Kind, running_proxy
 from tests.support.servers import StoreServer
+from tests.support.spending import charged_and_open
 from tests.support.waiting import until_true
 
 SECRET = Secret("acme", "AKIDacme0001", b"secret-key-of-acme")
@@ -66,13 +66,7 @@ class Beside:
 
     async def charged_and_open(self) -> tuple[int, int]:
         """Of the day, as the store has it now."""
-        store = RedisStore.from_url(self.store_url)
-        await store.start()
-        try:
-            usage = (await store.usage([SUBJECT]))[0]
-        finally:
-            await store.close()
-        return usage.day_charged, usage.day_open
+        return await charged_and_open(self.store_url, SUBJECT)
 
 
 def configuration(

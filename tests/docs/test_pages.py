@@ -14,7 +14,6 @@ import pytest
 
 from quotad.clock import wall_s
 from quotad.core.plans import Subject, UsagePlan
-from quotad.store.redis_store import RedisStore
 from tests.support.backends import running_backend
 from tests.support.manifests import PROGRAMS
 from tests.support.offices import TOKEN, office
@@ -22,6 +21,7 @@ from tests.support.pages import ROOT, blocks, commands
 from tests.support.processes import Quotad, running_quotad, start_quotad
 from tests.support.servers import StoreServer
 from tests.support.shell import control_file
+from tests.support.spending import charged_and_open
 from tests.support.terminal import Terminal
 from tests.support.waiting import until_true
 
@@ -106,14 +106,9 @@ async def test_callers_sign(
 
 async def all_are_settled(store_url: str) -> bool:
     """Whether nothing of the plan of README.md is held."""
-    store = RedisStore.from_url(store_url)
-    await store.start()
-    try:
-        plan = UsagePlan("usagePlan-starter1", "starter")
-        (usage,) = await store.usage([Subject(plan, "service-orders01", "release")])
-    finally:
-        await store.close()
-    return usage.day_open == 0
+    plan = UsagePlan("usagePlan-starter1", "starter")
+    _, held = await charged_and_open(store_url, Subject(plan, "service-orders01", "release"))
+    return held == 0
 
 
 def here(lines: Sequence[str], quotad: Quotad) -> list[str]:

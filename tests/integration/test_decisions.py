@@ -7,10 +7,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from quotad.store.redis_store import RedisStore
 from tests.support.processes import SUBJECT, Quotad, running_quotad, write_config
 from tests.support.rawhttp import Raw, raw
 from tests.support.servers import StoreServer
+from tests.support.spending import charged_and_open
 from tests.support.waiting import until_true
 
 LIMIT = 60
@@ -92,13 +92,7 @@ def ports_of(quotads: list[Quotad], number: int) -> tuple[int, int]:
 
 async def charged(store_url: str) -> tuple[int, int]:
     """(charged, open) of the day."""
-    store = RedisStore.from_url(store_url)
-    await store.start()
-    try:
-        usage = (await store.usage([SUBJECT]))[0]
-    finally:
-        await store.close()
-    return usage.day_charged, usage.day_open
+    return await charged_and_open(store_url, SUBJECT)
 
 
 async def test_what_is_told_late_twice_wrongly_or_never_is_exact(

@@ -1,4 +1,4 @@
-"""Use of quotas, made as a sidecar makes it."""
+"""Use of quotas, made as a sidecar makes it, and as the store has it."""
 
 import os
 
@@ -21,3 +21,14 @@ async def spend(url: str, subject: Subject, cost: int) -> int:
         return answer.granted
     finally:
         await store.close()
+
+
+async def charged_and_open(url: str, subject: Subject) -> tuple[int, int]:
+    """Of the day, as the store has it now."""
+    store = RedisStore.from_url(url)
+    await store.start()
+    try:
+        (usage,) = await store.usage([subject])
+    finally:
+        await store.close()
+    return usage.day_charged, usage.day_open
