@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from aiohttp import WSMsgType, web
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from quotad.monitoring.panels import ROWS
@@ -182,6 +182,7 @@ class Traffic:
         """``asking_port``: where other proxies ask, and tell statuses."""
         self._port = port
         self._settle = f"http://127.0.0.1:{asking_port}/settle?id={'0' * 20}&status=200"
+        self._kept: ClientConnection | None = None
         self.statuses: set[int] = set()
         self._client = httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}",
@@ -198,6 +199,8 @@ class Traffic:
 
     async def close(self) -> None:
         """No more of it."""
+        if self._kept is not None:
+            await self._kept.close()
         await self._client.aclose()
 
     async def round(self) -> None:
@@ -213,12 +216,16 @@ class Traffic:
             writer.close()
 
     async def _tunnel(self) -> None:
+        """A tunnel is used and then kept until the next round, since a scrape comes only now and then."""
         url = f"ws://127.0.0.1:{self._port}/orders/ws"
         # Refused while the store is gone, or closed unserved while there is a crowd.
         with contextlib.suppress(OSError, WebSocketException):
-            async with connect(url, additional_headers=credentials("held"), proxy=None) as socket:
-                await socket.send("hello")
-                await socket.recv()
+            before, self._kept = self._kept, None
+            if before is not None:
+                await before.close()
+            self._kept = await connect(url, additional_headers=credentials("held"), proxy=None)
+            await self._kept.send("hello")
+            await self._kept.recv()
 
     async def slowly(self) -> None:
         """Requests that are in flight, and that wait for a connection, until the backend answers."""

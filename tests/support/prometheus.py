@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ class Prometheus:
 
 @contextlib.asynccontextmanager
 async def running_prometheus(folder: Path, targets: Mapping[str, int]) -> AsyncIterator[Prometheus]:
-    """Scrapes these jobs' ports, with the alerts of today."""
+    """Scrapes these jobs' ports, with the alerts of today. It has seen each, so that it sees what grows."""
     write(folder)
     scrapes = [
         {"job_name": job, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
@@ -77,6 +78,8 @@ async def running_prometheus(folder: Path, targets: Mapping[str, int]) -> AsyncI
     prometheus = Prometheus(port)
     try:
         await until_true(prometheus.ready)
+        for job in targets:
+            await until_true(partial(prometheus.has, f'up{{job="{job}"}} == 1'))
         yield prometheus
     finally:
         await prometheus.close()
