@@ -178,6 +178,7 @@ class RequestFields:
         "keep_alive",
         "kept",
         "length",
+        "made",
         "max_forwards",
         "max_forwards_line",
         "only_key_pair",
@@ -197,6 +198,8 @@ class RequestFields:
 
     def __init__(self, block: bytes) -> None:
         self.block = block
+        self.made: dict[object, bytes] = {}
+        """What was made of it, and by whom: the same for all that differ in the key pair alone."""
         self.kept = b""
         """Without Host, framing, credentials, hop-by-hop and forged lines; each with its CRLF."""
         self.host = b""

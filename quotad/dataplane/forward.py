@@ -142,14 +142,14 @@ class Forward(Account):
         behind, request_id = self._behind, self._request_id
         if caller is None or (behind is not None and behind.host):
             said_host = b"" if behind is None else behind.host
-            own = entry.anonymous_lines if caller is None else caller.lines
-            standing = entry.standing_lines(line, fields, said_host) + own
+            standing = entry.standing_lines(line, fields, said_host)
         else:
-            standing = caller.standing_lines(entry, line, fields)
+            standing = entry.usual_lines(line, fields)
         about = self._client.origin.about if behind is None else behind.about
-        head = b"%b%b%b%bX-Request-Id: %b\r\n\r\n" % (
+        head = b"%b%b%b%b%bX-Request-Id: %b\r\n\r\n" % (
             entry.start_line(line),
             standing,
+            entry.anonymous_lines if caller is None else caller.lines,
             about,
             fields.trace_lines if not self.outcome.span_id else self._trace_lines(),
             request_id,

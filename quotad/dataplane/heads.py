@@ -3,7 +3,8 @@
 What a head says depends on its bytes alone, and callers send the same fields again and again; so
 what was read is remembered, to a bound. llhttp refuses bare CR and LF, folded lines, NUL and other
 control bytes, bad names, doubtful lengths; a fresh parser for every head keeps nothing of one
-message for the next.
+message for the next. Field lines that differ from some that were read in a key pair alone are not read
+again (``core.alike``): however many callers there are, few programs make their heads.
 """
 
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Generic, TypeVar
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, HttpResponseParser
 
+from quotad.core import alike
 from quotad.core.http import HeadError
 from quotad.core.request import RequestFields, RequestLine, read_request_fields, read_request_line
 from quotad.core.response import ResponseHead, read_response
@@ -74,19 +76,40 @@ def _checked_response(head: bytes) -> ResponseHead:
 class Heads:
     """The readers of one listener."""
 
-    __slots__ = ("_requests", "request_fields", "request_lines", "responses")
+    __slots__ = ("_header_count", "_requests", "_shapes", "request_fields", "request_lines", "responses")
 
     def __init__(self, target_bytes: int, header_count: int) -> None:
         self.request_lines: Memory[RequestLine] = Memory(lambda line: read_request_line(line, target_bytes))
         """By a request line, without its CRLF. Raises HeadError."""
-        self.request_fields: Memory[RequestFields] = Memory(
-            lambda block: _checked_request_fields(block, header_count)
-        )
+        self.request_fields: Memory[RequestFields] = Memory(self._read_fields)
         """By the field lines, each with its CRLF, the last one with it or without. Raises HeadError."""
+        self._header_count = header_count
+        self._shapes: dict[bytes, RequestFields] = {}
+        """By ``alike.shape``: one of all that differ in the key pair alone."""
         self._requests: dict[bytes, tuple[RequestLine, RequestFields]] = {}
         """Of heads that came before, both together."""
         self.responses: Memory[ResponseHead] = Memory(_checked_response)
         """By a head's lines, each with its CRLF, the last one with it or without. Raises HeadError."""
+
+    def _read_fields(self, block: bytes) -> RequestFields:
+        parts = alike.cut(block) if len(block) <= _MEMORY_BYTES else None
+        if parts is None:
+            return _checked_request_fields(block, self._header_count)
+        shapes, shape = self._shapes, alike.shape(parts)
+        known = shapes.get(shape)
+        if known is not None:
+            return alike.with_pair(known, _ended(block), parts)
+        fields = _checked_request_fields(block, self._header_count)
+        if fields.only_key_pair:
+            if len(shapes) >= _MEMORY_HEADS:
+                shapes.clear()
+            shapes[shape] = fields
+        return fields
+
+    @property
+    def shapes(self) -> int:
+        """How many kinds of field lines are remembered for callers who differ in their keys."""
+        return len(self._shapes)
 
     def known(self, head: bytes) -> tuple[RequestLine, RequestFields] | None:
         """What a request's head says that was remembered."""

@@ -17,11 +17,14 @@ from quotad.core.table import Table
 from quotad.dataplane.fleet import Fleet
 from quotad.dataplane.spec import FleetSpec, Trust
 
+_MAKERS = 16
+"""For so many routes is kept what was made of the same fields."""
+
 
 class Caller:
     """A Secret on a route: its plan's Subject, and what the backend is told about it."""
 
-    __slots__ = ("_fields", "_standing", "lines", "plan_id", "shadow", "subject")
+    __slots__ = ("lines", "plan_id", "shadow", "subject")
 
     def __init__(self, subject: Subject, secret_id: str, shadow: Subject | None = None) -> None:
         self.subject = subject
@@ -33,20 +36,7 @@ class Caller:
             f"X-Quotad-Plan-Id: {self.plan_id}\r\n"
             f"X-Quotad-Environment: {subject.environment}\r\n"
         ).encode()
-        self._fields: RequestFields | None = None
-        self._standing = b""
-
-    def standing_lines(self, entry: "Entry", line: RequestLine, fields: RequestFields) -> bytes:
-        """What a forwarded head says apart from its first line, the caller's address and the request id.
-
-        Most callers send the same fields again and again: what was made of the last ones is kept.
-        """
-        if fields is not self._fields or not line.plain:
-            standing = entry.standing_lines(line, fields) + self.lines
-            if not line.plain:
-                return standing
-            self._fields, self._standing = fields, standing
-        return self._standing
+        """What the backend is told of the caller; each line with its CRLF."""
 
 
 class Entry:
@@ -54,6 +44,7 @@ class Entry:
 
     __slots__ = (
         "_callers",
+        "_mark",
         "_shadows",
         "_subjects",
         "_table",
@@ -84,6 +75,8 @@ class Entry:
         """``trust``: for ``https://`` upstreams."""
         self.rule = rule
         self._table = table
+        self._mark = object()
+        """Its name in ``RequestFields.made``, which may outlive it."""
         self.host = rule.host
         self.path_prefix = rule.path_prefix
         self.auth = rule.auth
@@ -186,6 +179,17 @@ class Entry:
     def standing_lines(self, line: RequestLine, fields: RequestFields, said_host: bytes = b"") -> bytes:
         """``core.forwarding.standing_lines`` for this route."""
         return standing_lines(line, fields, self.rule, self.upstream_host, said_host)
+
+    def usual_lines(self, line: RequestLine, fields: RequestFields) -> bytes:
+        """``standing_lines``, kept: most callers send the same fields again and again, but for their keys."""
+        if not line.plain or self.auth.pass_credentials:
+            return self.standing_lines(line, fields)
+        lines = fields.made.get(self._mark)
+        if lines is None:
+            if len(fields.made) >= _MAKERS:
+                fields.made.clear()
+            lines = fields.made[self._mark] = self.standing_lines(line, fields)
+        return lines
 
     def start_line(self, line: RequestLine) -> bytes:
         """The first line that goes on, with its CRLF."""

@@ -2,8 +2,10 @@
 
 from quotad.catalog.draft import Draft
 from quotad.catalog.live import LiveTable
+from quotad.config.model import AuthRules
 from quotad.core.plans import Secret
 from quotad.core.request import read_request_fields, read_request_line
+from quotad.dataplane.heads import Heads
 from quotad.dataplane.snapshot import Snapshot
 from tests.support.backends import running_backend
 from tests.support.catalog import PLAN_ID, ROUTED, plan, service
@@ -25,17 +27,36 @@ def test_a_caller_has_a_plan() -> None:
     assert snapshot(route(1), disabled=True).entries[0].caller(SECRET) is None
 
 
-def test_standing_lines_follow_the_fields() -> None:
-    """What is remembered of a caller's last fields is never used for others, nor for another authority."""
+def test_usual_lines_follow_fields_and_route() -> None:
+    """What is remembered of the last fields is never used for others, another authority or another route."""
     entry = snapshot(route(1)).entries[0]
-    caller = entry.caller(SECRET)
-    assert caller is not None
+    other = snapshot(route(1, host_header="upstream")).entries[0]
     one, two = (read_request_fields(b"Host: %b\r\nX-A: %b\r\n" % (name, name), 9) for name in (b"a", b"b"))
     absolute = read_request_line(b"GET http://c/ HTTP/1.1", 99)
     for fields, name in ((one, b"a"), (two, b"b"), (one, b"a"), (one, b"a")):
-        lines = caller.standing_lines(entry, LINE, fields)
+        lines = entry.usual_lines(LINE, fields)
         assert lines.startswith(b"Host: %b\r\nX-A: %b\r\n" % (name, name))
-        assert caller.standing_lines(entry, absolute, fields).startswith(b"Host: c\r\n")
+        assert entry.usual_lines(absolute, fields).startswith(b"Host: c\r\n")
+        assert other.usual_lines(LINE, fields).startswith(b"Host: 127.0.0.1:1\r\n")
+
+
+def test_usual_lines_are_kept_to_a_bound() -> None:
+    """However many routes the same fields are sent to, what is kept of them stays small, and right."""
+    fields = read_request_fields(b"Host: a\r\n", 9)
+    entries = [snapshot(route(1)).entries[0] for _ in range(40)]
+    for entry in entries * 2:
+        assert entry.usual_lines(LINE, fields) == entry.standing_lines(LINE, fields)
+        assert entry.usual_lines(LINE, fields) is entry.usual_lines(LINE, fields)
+        assert len(fields.made) <= 16
+
+
+def test_credentials_that_are_passed_are_those_of_the_request() -> None:
+    """Where credentials go on to the backend, nobody's go on with another's request that is alike."""
+    entry = snapshot(route(1, auth=AuthRules(pass_credentials=True))).entries[0]
+    heads = Heads(100, 10)
+    for word in (b"a", b"b", b"c"):
+        pair = b"X-Secret-Id: %b\r\nX-Secret-Key: %b%b\r\n" % (word, word, word)
+        assert pair in entry.usual_lines(LINE, heads.request_fields[b"Host: h\r\n" + pair])
 
 
 def test_start_line() -> None:

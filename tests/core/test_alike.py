@@ -1,0 +1,125 @@
+"""Field lines that differ in the key pair alone are read as if each were read by itself."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quotad.core import alike
+from quotad.core.http import HeadError
+from quotad.core.request import RequestFields
+from quotad.dataplane.heads import Heads
+
+PAIR = b"X-Secret-Id: %b\r\nX-Secret-Key: %b\r\n"
+_LINE = st.sampled_from(
+    [
+        b"Host: a",
+        b"X-Secret-Id: one",
+        b"x-secret-id: t,w;o",
+        b"X-SECRET-ID: three",
+        b"X-Secret-Key: four",
+        b"x-secret-Key: five:six",
+        b"X-Secret-Key:seven",
+        b"X-Secret-Key: eight nine",
+        b"X-Secret-Key: ",
+        b"X-Secret-Key: t\0en",
+        b"X-Secret-Id: \xff",
+        b"X-Secret-Id: a\nb",
+        b"X-Secret-Id: \0",
+        b"X-Plain: \0",
+        b"Authorization: Basic eA==",
+        b"Connection: close, x-secret-id, x-a",
+        b"Connection: upgrade",
+        b"Upgrade: websocket",
+        b"Content-Length: 7",
+        b"Transfer-Encoding: chunked",
+        b"Expect: 100-continue",
+        b"Max-Forwards: 3",
+        b"X-Forwarded-For: 192.0.2.1",
+        b"Signature: a=:b:",
+        b"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        b"Access-Control-Request-Method: GET",
+        b"X-A: b",
+        b" folded",
+    ]
+)
+_BLOCK = st.lists(_LINE, max_size=7).map(b"\r\n".join)
+
+
+def said(heads: Heads, block: bytes) -> dict[str, object]:
+    """All that a block says, or why it is refused."""
+    try:
+        fields = heads.request_fields[block]
+    except HeadError as error:
+        return {"refused": error.key}
+    told = {name: getattr(fields, name) for name in RequestFields.__slots__ if name != "made"}
+    return told | {"pairs": list(fields.pairs())}
+
+
+@given(st.lists(_BLOCK, min_size=1, max_size=6), st.data())
+def test_what_was_read_before_changes_nothing(blocks: list[bytes], data: st.DataObject) -> None:
+    """In whatever order blocks that are alike come, each says what it says to a reader that knows none."""
+    heads = Heads(100, 10)
+    ends = data.draw(st.lists(st.sampled_from([b"", b"\r\n"]), min_size=len(blocks), max_size=len(blocks)))
+    for drawn, end in zip(blocks, ends, strict=True):
+        words = [data.draw(st.sampled_from([word, b"w1", b"w2"])) for word in (b"one", b"four")]
+        block = drawn.replace(b": one", b": " + words[0]).replace(b": four", b": " + words[1])
+        block += end if drawn else b""
+        assert said(heads, block) == said(Heads(100, 10), block)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [(b"X-Secret-Id", b"X-Secret-Key"), (b"x-secret-key", b"x-secret-id"), (b"x-Secret-id", b"X-secret-Key")],
+)
+def test_callers_of_one_program_are_read_once(names: tuple[bytes, bytes]) -> None:
+    """Heads of other callers share all that was read of the first, whichever line comes first."""
+    heads = Heads(100, 10)
+    blocks = [
+        b"Host: a\r\n%b: %b1\r\nX-A: b\r\n%b: %b2\r\n" % (names[0], word, names[1], word)
+        for word in (b"p", b"q", b"r")
+    ]
+    first, *others = [heads.request_fields[block] for block in blocks]
+    for fields, word in zip(others, (b"q", b"r"), strict=True):
+        assert fields.made is first.made
+        pair = {fields.secret_id, fields.secret_key}
+        assert pair == {word + b"1", word + b"2"}
+        assert fields.secret_id.endswith(b"1") == names[0].lower().endswith(b"id")
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        b"Host: a\r\nX-Secret-Id: b\r\n",
+        b"Host: a\r\n" + PAIR % (b"b", b"c") + b"X-Secret-Id: d\r\n",
+        b"Host: a\r\n" + PAIR % (b"b c", b"d"),
+        b"Host: a\r\n" + PAIR % (b"b", b"\0"),
+        b"Host: a\r\n" + PAIR % (b"b", b"c\n"),
+        b"Host: a\r\n" + PAIR % (b"b", b"\xff"),
+        PAIR % (b"b", b"c"),
+    ],
+)
+def test_what_is_not_cut(block: bytes) -> None:
+    """Only two values that are words are cut out: all else is read whole."""
+    assert alike.cut(block) is None
+
+
+def test_a_nul_is_like_nothing_that_was_read() -> None:
+    """Who writes NUL where others' values were cut out, or beside, is refused as if alone."""
+    heads = Heads(100, 10)
+    heads.request_fields[b"Host: a\r\n" + PAIR % (b"b", b"c")]
+    for block in (
+        b"Host: a\r\n" + PAIR % (b"\0", b"\0"),
+        b"Host: a\0\r\n" + PAIR % (b"b", b"c"),
+        b"Host: a\r\n\0" + PAIR % (b"b", b"c"),
+    ):
+        with pytest.raises(HeadError, match="bad_request"):
+            heads.request_fields[block]
+
+
+def test_shapes_are_remembered_to_a_bound() -> None:
+    """However many kinds of heads come, few are kept, and each is read right."""
+    heads = Heads(100, 10)
+    for number in range(3000):
+        block = b"Host: a\r\nX-A: %d\r\n" % number + PAIR % (b"b%d" % number, b"c")
+        assert heads.request_fields[block].secret_id == b"b%d" % number
+    assert heads.shapes <= 1024
