@@ -61,6 +61,19 @@ def test_the_configuration_of_the_readme_is_accepted(tmp_path: Path, monkeypatch
     ]
 
 
+def test_the_speed_that_the_readme_tells_was_measured() -> None:
+    """Each figure of its table is a row of the bench's page, and the aims that are met are as many."""
+    page = (ROOT / "bench/results/table.md").read_text(encoding="utf-8")
+    measured = [tuple(cell.strip() for cell in row.split("|")) for row in page.splitlines()]
+    _, _, rest = (ROOT / "README.md").read_text(encoding="utf-8").partition("<!-- bench:begin")
+    told, _, _ = rest.partition("<!-- bench:end -->")
+    rows = re.findall(r"^\|[^|]*\|[^|]+\| \**([\d.]+)\** \| ([\d.]+) \| ([\d,]+) \|$", told, re.MULTILINE)
+    assert len(rows) == told.count("\n|") - 2
+    assert not [row for row in rows if not any(row == each[3:6] for each in measured)]
+    assert (met := re.findall(r"\d+ of \d+ aims", told))
+    assert not [each for each in met if each not in page]
+
+
 @pytest.mark.parametrize("picture", sorted((ROOT / "docs").rglob("*.svg")), ids=lambda path: path.name)
 def test_pictures_stand_alone(picture: Path) -> None:
     """A picture is well-formed, described in words, and fetches nothing."""
