@@ -14,6 +14,7 @@ from quotad.errors import StoreError
 from quotad.store.deliveries import Deliveries, Waiting
 from quotad.store.keys import subject_keys, webhooks_key
 from quotad.store.redis_store import RedisStore
+from tests.chaos.plans import zone_at
 from tests.support.delivering import deliveries
 from tests.support.servers import StoreServer
 from tests.support.spending import spend
@@ -130,7 +131,7 @@ async def test_a_forecast_is_told_once(world: World) -> None:
     now_us = world.store.now_us() or 0
     hour = now_us // 3_600_000_000 % 24
     # Where it is about nine in the morning.
-    plan = replace(SHARED, timezone=f"Etc/GMT{hour - 9:+d}", max_request_num=100)
+    plan = replace(SHARED, timezone=zone_at(9, hour), max_request_num=100)
     subject = replace(GOLD, plan=plan)
     table = PlanTable(
         [Service("orders", "Orders")],
