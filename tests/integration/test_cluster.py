@@ -43,13 +43,13 @@ async def nothing_is_left() -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def under_load(
-    cluster: Cluster, subjects: Sequence[Subject]
+    cluster: Cluster, subjects: Sequence[Subject], config: StoreConfig = BRISK
 ) -> AsyncIterator[tuple[list[RedisStore], list[Load]]]:
     """Two Sidecars that ask for every Subject all the time; at the end all their calls have ended."""
     loads = [Load(), Load()]
     async with contextlib.AsyncExitStack() as stack:
-        stores = [await stack.enter_async_context(running_store(cluster.url, BRISK)) for _ in loads]
-        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        stores = [await stack.enter_async_context(running_store(cluster.url, config)) for _ in loads]
+        async with asyncio.timeout(180), asyncio.TaskGroup() as group:
             for load, store in zip(loads, stores, strict=True):
                 group.create_task(load.run(store, subjects, terms()))
             await until(lambda: all(load.answers > len(subjects) for load in loads))
@@ -196,7 +196,8 @@ async def test_slots_that_move_under_load_lose_and_double_nothing(engine: Engine
     """What is in use at the end is what was granted, for each Subject, moved key by key while asked for."""
     subjects = [subject(each) for each in range(10)]
     with running_cluster(engine, replicas=0) as cluster:
-        async with under_load(cluster, subjects) as (stores, loads):
+        # Patient: no answer may be late because the machine stood still.
+        async with under_load(cluster, subjects, PATIENT) as (stores, loads):
             for each in subjects:
                 migration = await asyncio.to_thread(elsewhere, cluster, cluster.slot(each))
                 await asyncio.to_thread(migration.begin)
@@ -232,7 +233,7 @@ async def test_a_killed_primary_is_replaced_under_load(engine: Engine) -> None:
     with running_cluster(engine) as cluster:
         async with under_load(cluster, subjects) as (stores, loads):
             dead = cluster.owner(cluster.slot(subjects[1]))
-            await asyncio.to_thread(dead.server.kill)
+            await asyncio.to_thread(cluster.die, dead)
             await asyncio.to_thread(cluster.wait_failover, dead)
             await heard_again(subjects, loads)
             await until(lambda: all(store.connected for store in stores))
@@ -249,7 +250,10 @@ async def test_a_primary_that_wakes_up_after_its_failover_grants_nothing() -> No
     with running_cluster() as cluster:
         async with under_load(cluster, subjects) as (stores, loads):
             asleep = cluster.owner(cluster.slot(subjects[1]))
-            asleep.server.pause()
+            async with loads[0].held(), loads[1].held():
+                # By its next answer it has passed on to its replica what it granted before.
+                asleep.ask("PING")
+                asleep.server.pause()
             await asyncio.to_thread(cluster.wait_failover, asleep)
             await heard_again(subjects, loads)
             assert all(load.unheard for load in loads)

@@ -69,6 +69,7 @@ async def test_a_stopped_primary_is_left_and_not_gone_back_to(group: SentinelGro
 async def test_a_primary_stopped_for_less_than_a_failover_is_kept(group: SentinelGroup) -> None:
     """Missed deadlines alone cost no connection: the Sentinels still name it, and calls go on there."""
     old = group.primary()
+    group.be_patient()
     async with streaming(by_sentinels(group)) as stream:
         await stream.until(lambda call: call.port == old.port)
         old.pause()

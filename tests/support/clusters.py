@@ -144,6 +144,28 @@ class Cluster:
 
         until(over)
 
+    def be_patient(self) -> None:
+        """Let no node call another failed from now on, however long this machine stands still."""
+        for node in self.nodes:
+            node.ask("CONFIG", "SET", "cluster-node-timeout", 600_000)
+
+    def die(self, primary: Node) -> None:
+        """Kill a primary, as suddenly as can be, once its replica has read what it had passed on.
+
+        A replica that gets no processor time would otherwise lag behind, and be promoted without.
+        """
+        replica = self.replica(primary)
+        primary.server.pause()
+        offsets: list[str] = []
+
+        def has_read_all() -> bool:
+            replication = replica.info("replication")
+            offsets.append(replication["master_repl_offset"])
+            return replication["role"] == "master" or offsets[-3:] == offsets[-1:] * 3
+
+        until(has_read_all)
+        primary.server.kill()
+
     def flush(self) -> None:
         """Delete every key."""
         for node in self.primaries():
@@ -230,6 +252,8 @@ def running_cluster(
             ]
             cluster = Cluster(nodes, password)
             _join(cluster, primaries)
+            if not replicas:
+                cluster.be_patient()
             yield cluster
         finally:
             for server in servers:

@@ -139,6 +139,12 @@ class SentinelGroup:
             client.execute_command("SENTINEL", "FAILOVER", NAME)
         return False
 
+    def be_patient(self) -> None:
+        """Let no Sentinel call a server down from now on, however long this machine stands still."""
+        for sentinel in self.sentinels:
+            with sentinel.client() as client:
+                client.execute_command("SENTINEL", "SET", NAME, "down-after-milliseconds", 600_000)
+
     def until_healthy(self) -> None:
         """Return once every Sentinel sees the primary, every replica linked to it, and the others."""
         replicas, others = len(self.nodes) - 1, len(self.sentinels) - 1
