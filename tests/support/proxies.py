@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import sys
 from collections.abc import AsyncIterator
@@ -47,10 +48,11 @@ def _program(name: str) -> str:
 
 def _written(kind: Kind, folder: Path, port: int, quotad_port: int, backend_port: int) -> Path:
     """The files as they stand in docs/beside, but for their ports."""
+    # In one go: a port that is put in may itself look like one that stands there.
+    ports = {"8000": port, "8081": quotad_port, "9000": backend_port}
     for name in kind.files:
         text = (BESIDE / name).read_text(encoding="utf-8")
-        for said, meant in (("8000", port), ("8081", quotad_port), ("9000", backend_port)):
-            text = text.replace(said, str(meant))
+        text = re.sub("|".join(ports), lambda said: str(ports[said[0]]), text)
         if kind is NGINX:
             text = text.replace("events {}", "pid nginx.pid;\nevents {}").replace(
                 "access_log off;", "access_log off;\n" + _TEMPORARY
