@@ -39,6 +39,8 @@ class Findings:
     statuses: set[int] = field(default_factory=set)
     """And their statuses."""
     attacker_got: dict[int, int] = field(default_factory=dict)
+    lasted_s: float = 0.0
+    """From the attacker's first connection until that was noted."""
 
     @property
     def median_ms(self) -> float:
@@ -57,6 +59,7 @@ async def run(attack: Attack, folder: Path, store_url: str, papers: Papers, requ
         await _behave(port, 20, Findings(attack), None, papers)
         before = _resident_bytes(pid)
         assault = Assault(attack, port, papers.caller())
+        opened_s = perf_counter()
         try:
             await assault.open()
             assault.push()
@@ -69,6 +72,7 @@ async def run(attack: Attack, folder: Path, store_url: str, papers: Papers, requ
             seen.grown_bytes = _resident_bytes(pid) - before
             seen.bytes_each = seen.grown_bytes / max(1, seen.held)
             seen.attacker_got = dict(assault.statuses)
+            seen.lasted_s = perf_counter() - opened_s
         finally:
             assault.close()
         # Afterwards it is as if nothing had been.

@@ -31,7 +31,8 @@ async def test_a_well_behaved_caller_is_served(
         held, settings.get("maxConnectionsPerAddress", held), settings.get("maxConnections", held)
     )
     if "authFailures" in settings:
-        assert seen.attacker_got[401] <= 50 + 60
+        # 50 at once, and one a second.
+        assert seen.attacker_got[401] <= 50 + 1 + seen.lasted_s
         assert seen.attacker_got[429] > 0
 
 
