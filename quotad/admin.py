@@ -33,7 +33,8 @@ class AdminProcess:
         ground = self._ground
         lifetime.log_level(self._config.telemetry.log_level)
         store = await ground.open_store(await ground.start_server())
-        await ground.follow(keys=False)
+        # For the version alone: the desk has a replica of its own.
+        await ground.follow(keys=False, secrets=False)
         sources = Sources(
             recorder=Recorder(),
             store_durations=lambda: store.stats.durations,

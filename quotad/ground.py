@@ -78,10 +78,10 @@ class Ground:
         self.closers.append(store.close)
         return store
 
-    async def follow(self, *, keys: bool) -> None:
+    async def follow(self, *, keys: bool, secrets: bool = True) -> None:
         """In control mode: load the control records and follow them, in the background.
 
-        ``keys``: SecretKeys are opened too. Raises QuotadError.
+        ``keys``: SecretKeys are opened too; ``secrets`` False: no Secrets are read. Raises QuotadError.
         """
         if self._live is None:
             return
@@ -91,7 +91,7 @@ class Ground:
         store = ControlStore(self._url, self._config.store, writes=False)
         await store.start()
         self.closers.append(store.close)
-        reading = self._reading(self._config, keys)
+        reading = self._reading(self._config, keys, secrets)
         self.follower = Follower(store, self._live, reading, clock.monotonic_s)
         self.follower.start()
         self.closers.append(self.follower.close)
@@ -99,9 +99,9 @@ class Ground:
     def serve(self, config: Config, *, keys: bool) -> None:
         """From now on follow what the routes of ``config`` name."""
         if self.follower is not None:
-            self.follower.serve(self._reading(config, keys))
+            self.follower.serve(self._reading(config, keys, secrets=True))
 
-    def _reading(self, config: Config, keys: bool) -> "Reading":
+    def _reading(self, config: Config, keys: bool, secrets: bool) -> "Reading":
         from quotad.catalog.draft import Reading
         from quotad.catalog.vault import Vault
 
@@ -109,7 +109,7 @@ class Ground:
         if keys and config.control is not None:
             vault = Vault([(key.key_id, key.key) for key in config.control.master_keys])
         references = frozenset(route.service_id for route in config.routes)
-        return Reading(references, vault, config.store.journal is not None)
+        return Reading(references, vault, config.store.journal is not None, secrets)
 
     def stock(self, store: RedisStore, recorder: Recorder) -> Stock:
         """What is in use of the plans that ``recorder`` has seen."""

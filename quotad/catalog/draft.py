@@ -7,16 +7,19 @@ as they are by then, the commits up to then are added, and all of it comes into 
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Protocol
 
 from quotad.catalog.live import Changes, LiveTable
-from quotad.catalog.records import Record, RecordError, plan_of, secret_of, service_of
+from quotad.catalog.records import BoundPlan, Record, RecordError, plan_of, secret_of, service_of
 from quotad.catalog.vault import Vault
 from quotad.core.plans import Secret, Service
 from quotad.store.control import Commit, Head
 
 EVERY_PLAN = "*"
 """Stands for all plans, and Secrets without one: where a default plan is, whoever is known may call."""
+SOMEBODY = Secret("", "", b"")
+"""Each Secret where nobody calls: a hundred thousand of their own would be memory for nothing."""
 _PAGE = 500
 """Secrets read and opened at a time: some milliseconds of the event loop."""
 
@@ -47,9 +50,12 @@ class Reading:
     references: frozenset[str]
     """Ids or names of the services that its routes name."""
     vault: Vault | None
-    """None: it has no use for SecretKeys."""
+    """None: nobody calls there. Of Secrets it knows which there are, and those alone that count for
+    themselves (``scope: secret``)."""
     journal: bool = True
     """Whether it can write down what it admits without the store."""
+    secrets: bool = True
+    """False: it reads none."""
 
 
 class LostTrackError(Exception):
@@ -168,8 +174,10 @@ class Draft:
         secret, plan_ids = secret_of(record, self._reading.vault)
         if secret.secret_id != secret_id:
             raise RecordError(f"secret {secret_id} has the record of another")
+        if self._reading.vault is None:
+            secret = SOMEBODY
         kept = self._kept.get(secret_id)
-        self.changes.hold(secret if kept is None or kept != secret else kept, plan_ids)
+        self.changes.hold(secret_id, secret if kept is None or kept != secret else kept, plan_ids)
 
     def _is_known(self, secret_id: str) -> bool:
         changes = self.changes
@@ -178,7 +186,25 @@ class Draft:
         )
 
     def _find_wanted(self) -> set[str]:
+        if not self._reading.secrets:
+            return set()
         services: dict[str, Service | None] = {**self._table.services, **self.changes.services}
+        routed = self._routed(services)
+        plans = {**self._table.bound, **self.changes.plans}
+        named_there = (services.get(service_id) for service_id in routed)
+        for rule in chain.from_iterable(each.rules for each in named_there if each is not None):
+            if rule.default_plan_id and self._counts(plans.get(rule.default_plan_id)):
+                return {EVERY_PLAN}
+        return {
+            plan_id
+            for plan_id, bound in plans.items()
+            if bound is not None
+            and self._counts(bound)
+            and any(at.service_id in routed for at in bound.places)
+        }
+
+    def _routed(self, services: Mapping[str, Service | None]) -> set[str]:
+        """The services that the routes name, or may name once another of that name is gone."""
         named: dict[str, list[str]] = {}
         for service in services.values():
             if service is not None:
@@ -186,12 +212,10 @@ class Draft:
         routed: set[str] = set()
         for reference in self._reading.references:
             routed.update((reference,) if services.get(reference) else named.get(reference, ()))
-        named_there = (services.get(service_id) for service_id in routed)
-        if any(rule.default_plan_id for each in named_there if each is not None for rule in each.rules):
-            return {EVERY_PLAN}
-        plans = {**self._table.bound, **self.changes.plans}
-        return {
-            plan_id
-            for plan_id, bound in plans.items()
-            if bound is not None and any(at.service_id in routed for at in bound.places)
-        }
+        return routed
+
+    def _counts(self, bound: BoundPlan | None) -> bool:
+        """Whether it matters here who has this plan."""
+        if self._reading.vault is not None:
+            return True
+        return bound is not None and bound.plan.scope == "secret"

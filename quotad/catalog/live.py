@@ -38,9 +38,8 @@ class Changes:
         self.gone: set[str] = set()
         """Ids of Secrets that are no more."""
 
-    def hold(self, secret: Secret, plan_ids: _Set) -> None:
+    def hold(self, secret_id: str, secret: Secret, plan_ids: _Set) -> None:
         """A Secret as it is now, and the plans that it has."""
-        secret_id = secret.secret_id
         self.gone.discard(secret_id)
         self.secrets[secret_id] = secret
         # Most Secrets have the same few plans: one set is kept for all of them, and its hash with it.

@@ -72,7 +72,7 @@ class Supervisor:
     async def _open_ports(self) -> None:
         ground = self._ground
         store = await ground.open_store(self._store_url)
-        # Nobody calls here: names are enough.
+        # Nobody calls here.
         await ground.follow(keys=False)
         if ground.follower is not None:
             ground.follower.on_change = self._on_change

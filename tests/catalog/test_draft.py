@@ -1,6 +1,6 @@
 import pytest
 
-from quotad.catalog.draft import EVERY_PLAN, Draft, LostTrackError, Reading
+from quotad.catalog.draft import EVERY_PLAN, SOMEBODY, Draft, LostTrackError, Reading
 from quotad.catalog.live import LiveTable
 from quotad.store.control import Commit, Head, Write
 from tests.support.catalog import (
@@ -167,3 +167,56 @@ async def test_a_default_plan_is_for_everybody() -> None:
     made.put(*secret("AKIDlater", ()))
     assert made.missing() == set()
     assert set(made.changes.secrets) == {"AKIDany", "AKIDnew", "AKIDlater"}
+
+
+async def test_where_nobody_calls_secrets_have_no_names() -> None:
+    """Without a vault only Secrets that count for themselves are read, and all of them are the same one."""
+    shared, single, shadow = "plan-shared", "plan-single", "plan-shadow"
+    control = MemoryControl()
+    control.write(
+        service(),
+        plan(shared, scope="plan"),
+        plan(single, [(SERVICE_ID, "test", False)], scope="secret"),
+        plan(shadow, [(SERVICE_ID, "release", True)], scope="secret"),
+        secret("AKIDshared", [shared]),
+        secret("AKIDsingle", [single]),
+        secret("AKIDshadow", [shared, shadow]),
+    )
+    made = draft(reading=Reading(frozenset((SERVICE_ID,)), None))
+    await fill(made, control)
+    assert made.wanted == {single, shadow}
+    assert made.changes.secrets == {"AKIDsingle": SOMEBODY, "AKIDshadow": SOMEBODY}
+    assert made.changes.plan_ids["AKIDshadow"] == {shared, shadow}
+    assert control.read == ["AKIDsingle", "AKIDshadow"]
+
+
+@pytest.mark.parametrize(("scope", "wanted"), [("plan", set()), ("secret", {EVERY_PLAN})])
+async def test_where_nobody_calls_a_default_plan_counts_by_scope(scope: str, wanted: set[str]) -> None:
+    """Everybody is read only where everybody has counters of their own."""
+    control = MemoryControl()
+    control.write(service(rules={"release": {"defaultPlan": PLAN_ID}}), plan(places=(), scope=scope))
+    control.write(secret("AKIDnobody", ()))
+    made = draft(reading=Reading(frozenset((SERVICE_ID,)), None))
+    await fill(made, control)
+    assert made.wanted == wanted
+    assert set(made.changes.secrets) == ({"AKIDnobody"} if wanted else set())
+
+
+async def test_who_needs_no_secrets_reads_none() -> None:
+    """Plans and services are known, also from commits; a Secret never is."""
+    control = MemoryControl()
+    control.write(service(), plan(scope="secret"), secret("AKIDhere"))
+    made = draft(reading=Reading(frozenset((SERVICE_ID,)), None, secrets=False))
+    await fill(made, control)
+    made.follow(AT, [commit(8, "seven", secret("AKIDnew"))])
+    assert (made.missing(), set(made.changes.plans), made.changes.secrets) == (set(), {PLAN_ID}, {})
+    assert control.read == []
+
+
+async def fill(made: Draft, control: MemoryControl) -> None:
+    """Read what there is, as at a start."""
+    for kind in ("service", "plan"):
+        async for page in control.records(kind):
+            for record_id, record in page:
+                made.put(kind, record_id, record)
+    await made.fetch(control, made.missing())

@@ -81,7 +81,7 @@ def apply(table: LiveTable, *writes: Write) -> None:
         elif record is None:
             changes.drop(record_id)
         else:
-            changes.hold(*secret_of(record, None))
+            changes.hold(record_id, *secret_of(record, None))
     table.apply(changes)
 
 
