@@ -187,7 +187,7 @@ async def test_where_nobody_calls_secrets_have_no_names() -> None:
     assert made.wanted == {single, shadow}
     assert made.changes.secrets == {"AKIDsingle": SOMEBODY, "AKIDshadow": SOMEBODY}
     assert made.changes.plan_ids["AKIDshadow"] == {shared, shadow}
-    assert control.read == ["AKIDsingle", "AKIDshadow"]
+    assert sorted(control.read) == ["AKIDshadow", "AKIDsingle"]
 
 
 @pytest.mark.parametrize(("scope", "wanted"), [("plan", set()), ("secret", {EVERY_PLAN})])
