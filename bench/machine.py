@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import resource
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,7 +37,8 @@ def description() -> str:
     model = _first(r"model name\s*: (.*)", Path("/proc/cpuinfo"))
     memory_gib = int(_first(r"MemTotal:\s+(\d+)", Path("/proc/meminfo"))) / 2**20
     kernel = f"Linux {platform.release().split('-')[0]}"
-    python = f"Python {platform.python_version()}"
+    whose = "the system's" if sys.base_prefix == "/usr" else "not the system's"
+    python = f"Python {platform.python_version()} ({whose})"
     return f"{model}, {os.cpu_count()} cores, {memory_gib:.0f} GiB, {kernel}, {python}"
 
 
