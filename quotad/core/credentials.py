@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from quotad.config.model import AuthRules
 from quotad.core.http_date import parse_http_date
 from quotad.core.plans import Secret
+from quotad.core.proven import Proven, is_usable
 from quotad.core.replies import ROWS
 
 DATE_WINDOW_S = 900
@@ -74,10 +75,12 @@ def authenticate(
     secrets: Mapping[str, Secret],
     rules: AuthRules,
     now_s: float,
+    proven: Proven | None = None,
 ) -> Secret | AuthRefusal:
     """Who sent a head with these (lower-case name, value) pairs, in the order received.
 
     The first form that is on and present decides: a wrong signature is not saved by a right key.
+    ``proven`` is told how long the same pairs prove the same.
     """
     authorization: bytes | None = None
     secret_id: bytes | None = None
@@ -100,10 +103,10 @@ def authenticate(
         return [value for name, value in headers if name == wanted]
 
     if authorization is not None and rules.hmac and is_hmac(authorization):
-        return check_authorization(authorization, lookup, secrets, rules, now_s)
+        return check_authorization(authorization, lookup, secrets, rules, now_s, proven)
     if secret_id is not None or secret_key is not None:
-        return check_key_pair(secret_id or b"", secret_key or b"", secrets, now_s)
-    return check_authorization(authorization or b"", lookup, secrets, rules, now_s)
+        return check_key_pair(secret_id or b"", secret_key or b"", secrets, now_s, proven)
+    return check_authorization(authorization or b"", lookup, secrets, rules, now_s, proven)
 
 
 def is_hmac(authorization: bytes) -> bool:
@@ -117,7 +120,11 @@ def is_basic(authorization: bytes) -> bool:
 
 
 def check_key_pair(
-    secret_id: bytes, secret_key: bytes, secrets: Mapping[str, Secret], now_s: float
+    secret_id: bytes,
+    secret_key: bytes,
+    secrets: Mapping[str, Secret],
+    now_s: float,
+    proven: Proven | None = None,
 ) -> Secret | AuthRefusal:
     """The Secret whose id and key these are; every other case is one and the same refusal."""
     secret = secrets.get(secret_id.decode("latin-1"))
@@ -125,6 +132,8 @@ def check_key_pair(
     matches = hmac.compare_digest(key, secret_key)
     if not matches:
         matches = proves_otherwise(secret, now_s, lambda spare: hmac.compare_digest(spare, secret_key))
+    elif secret is not None and proven is not None:
+        proven.keep(secret)
     if matches and secret is not None and is_usable(secret, now_s):
         return secret
     return _INVALID
@@ -154,6 +163,7 @@ def check_authorization(
     secrets: Mapping[str, Secret],
     rules: AuthRules,
     now_s: float,
+    proven: Proven | None = None,
 ) -> Secret | AuthRefusal:
     """The Secret that a single Authorization value proves, under the forms that are on.
 
@@ -163,29 +173,23 @@ def check_authorization(
         signature = parse_signature(value)
         if isinstance(signature, AuthRefusal):
             return signature
-        return _check_signature(signature, lookup, secrets, rules, now_s)
+        return _check_signature(signature, lookup, secrets, rules, now_s, proven)
     if rules.basic and is_basic(value):
-        return _check_basic(value, secrets, now_s)
+        return _check_basic(value, secrets, now_s, proven)
     if rules.hmac:
         return _MISSING
     return _INVALID if rules.basic or rules.key_pair else _UNSIGNED
 
 
-def is_usable(secret: Secret, now_s: float) -> bool:
-    """Whether a Secret is enabled and has not expired; ``now_s``: seconds since the epoch."""
-    # Where keys are not opened a Secret has none, and no key proves anybody.
-    if not secret.enabled or not secret.secret_key:
-        return False
-    return secret.expires_at_s is None or now_s < secret.expires_at_s
-
-
-def _check_basic(value: bytes, secrets: Mapping[str, Secret], now_s: float) -> Secret | AuthRefusal:
+def _check_basic(
+    value: bytes, secrets: Mapping[str, Secret], now_s: float, proven: Proven | None
+) -> Secret | AuthRefusal:
     try:
         pair = b64decode(value[6:].strip(_WHITE), validate=True)
     except Base64Error:
         return _INVALID
     secret_id, _, secret_key = pair.partition(b":")
-    return check_key_pair(secret_id, secret_key, secrets, now_s)
+    return check_key_pair(secret_id, secret_key, secrets, now_s, proven)
 
 
 class Signature(NamedTuple):
@@ -281,7 +285,7 @@ def signing_string(names: Sequence[bytes], lookup: HeaderLookup) -> bytes | Auth
 
 
 def _check_dates(
-    names: Sequence[bytes], lookup: HeaderLookup, rules: AuthRules, now_s: float
+    names: Sequence[bytes], lookup: HeaderLookup, rules: AuthRules, now_s: float, proven: Proven | None
 ) -> AuthRefusal | None:
     """Expects every listed header to be there once. Each signed date must be one, and be fresh."""
     if b"x-date" not in names and b"date" not in names:
@@ -291,6 +295,8 @@ def _check_dates(
             continue
         date_s = parse_http_date(lookup(name)[0].strip(_WHITE), now_s)
         if date_s is not None and abs(now_s - date_s) <= DATE_WINDOW_S:
+            if proven is not None:
+                proven.bound(date_s - DATE_WINDOW_S, date_s + DATE_WINDOW_S)
             continue
         if date_s is not None and name == b"x-date":
             return _STALE
@@ -304,11 +310,12 @@ def _check_signature(
     secrets: Mapping[str, Secret],
     rules: AuthRules,
     now_s: float,
+    proven: Proven | None,
 ) -> Secret | AuthRefusal:
     text = signing_string(signed.headers, lookup)
     if isinstance(text, AuthRefusal):
         return text
-    refused = _check_dates(signed.headers, lookup, rules, now_s)
+    refused = _check_dates(signed.headers, lookup, rules, now_s, proven)
     if refused is not None:
         return refused
     secret = secrets.get(signed.secret_id)
@@ -323,6 +330,8 @@ def _check_signature(
                 b64encode(hmac.digest(spare, text, signed.digest)), signed.signature
             ),
         )
+    elif secret is not None and proven is not None:
+        proven.keep(secret)
     if secret is None or not is_usable(secret, now_s):
         return _UNVERIFIED
     if matches:

@@ -31,6 +31,7 @@ from quotad.core.http import (
     tokens,
     without,
 )
+from quotad.core.proven import Proven
 from quotad.core.trace import Trace, passed_lines, read_trace
 
 _KINDS = Kinds(
@@ -184,6 +185,7 @@ class RequestFields:
         "only_key_pair",
         "plain",
         "preflight",
+        "proven",
         "secret_id",
         "secret_ids",
         "secret_key",
@@ -209,9 +211,7 @@ class RequestFields:
         self.length = -1
         """Content-Length; -1 when there is none."""
         self.chunked = False
-        self.close = False
-        self.keep_alive = False
-        self.expects = False
+        self.close = self.keep_alive = self.expects = False
         self.preflight = False
         self.max_forwards: int | None = None
         """None without one; -1: not a number, or not the only one."""
@@ -221,8 +221,7 @@ class RequestFields:
         self.authorization_line = b""
         self.secret_id = b""
         self.secret_key = b""
-        self.secret_ids = 0
-        self.secret_keys = 0
+        self.secret_ids = self.secret_keys = 0
         self.secret_lines = b""
         """X-Secret-Id and X-Secret-Key as they came, for a route that passes credentials."""
         self.signature_lines = b""
@@ -242,6 +241,8 @@ class RequestFields:
         """True: no rule of ``check_request`` is about it."""
         self.only_key_pair = False
         """X-Secret-Id and X-Secret-Key are there once each, and no other credentials."""
+        self.proven: Proven | None = None
+        """Whose they were found to be when they came before."""
 
     def pairs(self) -> Iterator[tuple[bytes, bytes]]:
         """(Lower-case name, value) of every line, in order: what a signature may cover."""

@@ -16,12 +16,12 @@ from quotad.core.credentials import (
     AuthRefusal,
     is_basic,
     is_hmac,
-    is_usable,
     proves_otherwise,
     refusal,
 )
 from quotad.core.digests import read_content_digest
 from quotad.core.plans import Secret
+from quotad.core.proven import is_usable
 from quotad.core.request import RequestFields
 from quotad.core.structured import (
     InnerList,

@@ -9,6 +9,7 @@ from quotad.core.forwarding import offered
 from quotad.core.http import HeadError
 from quotad.core.outcome import Outcome
 from quotad.core.plans import Secret, Subject
+from quotad.core.proven import Proven
 from quotad.core.replies import Refusal
 from quotad.core.request import RequestFields, RequestLine, check_request, host_name
 from quotad.core.routing import AmbiguousPathError
@@ -136,16 +137,34 @@ def authenticate_caller(
     rules, now_s = entry.auth, plane.wall()
     if plane.auth_failures is not None:
         hold_back(plane, plane.auth_failures, outcome)
-    if fields.only_key_pair and rules.key_pair:
-        secret = check_key_pair(fields.secret_id, fields.secret_key, entry.secrets, now_s)
-    elif entry.rule.preflight_pass and fields.preflight and line.method == b"OPTIONS":
+    if (
+        fields.preflight
+        and line.method == b"OPTIONS"
+        and entry.rule.preflight_pass
+        and not (fields.only_key_pair and rules.key_pair)
+    ):
         return None
-    else:
-        secret = authenticate(tuple(fields.pairs()), entry.secrets, rules, now_s)
-    if isinstance(secret, AuthRefusal):
-        note_failure(plane, secret.key, outcome)
-        raise RefusedError(Refusal(secret.key, secret.detail, auth=rules))
+    proven = fields.proven
+    secret = None if proven is None else proven.again(entry.secrets, rules, now_s)
+    if secret is None:
+        found = _compare(entry, fields, now_s)
+        if isinstance(found, AuthRefusal):
+            note_failure(plane, found.key, outcome)
+            raise RefusedError(Refusal(found.key, found.detail, auth=rules))
+        secret = found
     return caller_of(entry, secret, outcome)
+
+
+def _compare(entry: Entry, fields: RequestFields, now_s: float) -> Secret | AuthRefusal:
+    """Who the credentials prove their sender to be, which is kept with them."""
+    rules, secrets, proven = entry.auth, entry.secrets, Proven()
+    proven.under(rules)
+    if fields.only_key_pair and rules.key_pair:
+        found = check_key_pair(fields.secret_id, fields.secret_key, secrets, now_s, proven)
+    else:
+        found = authenticate(tuple(fields.pairs()), secrets, rules, now_s, proven)
+    fields.proven = proven if isinstance(found, Secret) and proven.secret is found else None
+    return found
 
 
 def caller_of(entry: Entry, secret: Secret, outcome: Outcome) -> Caller:

@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
+from quotad.core.table import PlanTable
+from quotad.dataplane.snapshot import Snapshot
 from tests.support.backends import OK, running_backend
-from tests.support.dataplane import route, running_plane
+from tests.support.dataplane import SERVICE, route, running_plane
 from tests.support.echoing import echo, exchange
 from tests.support.rawhttp import PAIR, get, post, raw
 
@@ -124,3 +126,18 @@ async def test_absolute_form_replaces_host() -> None:
         assert [answer.status for answer in answers] == [200, 404]
         assert backend.seen[0].values(b"host") == [b"Real.test:81"]
         assert backend.seen[0].line == b"GET /?x HTTP/1.1"
+
+
+async def test_the_same_head_is_refused_once_its_secret_is_no_more() -> None:
+    """What a head proved before is compared with the Secrets that there are now."""
+    async with (
+        running_backend() as backend,
+        running_plane(route(backend.port)) as plane,
+        raw(plane.port) as caller,
+    ):
+        for _ in range(3):
+            await caller.send(get())
+            assert (await caller.answer()).status == 200
+        plane.holder.take(Snapshot((route(backend.port),), PlanTable([SERVICE])))
+        await caller.send(get())
+        assert (await caller.answer()).status == 401
