@@ -38,6 +38,11 @@ DENIED_AGAIN_S = 0.8
 IDLE_BEATS = 4
 """An Entry of which nothing was asked for so many beats is let go, before the hold time ends it."""
 
+BEATEN_AT_ONCE = 256
+BEAT_PAUSE_S = 0.01
+"""So many Lanes are looked at in one turn of the loop, the next ones after this pause: requests do not wait
+until all of 100,000 were looked at, nor does the store get all their calls at once."""
+
 PUSHED_AT_ONCE = 256
 PUSH_PAUSE_S = 0.02
 """After a failover: so many Subjects at a time are told what this process remembers."""
@@ -69,7 +74,7 @@ class Upkeep:
         self._lanes = lanes
         self._combiner = combiner
         self._outage = outage
-        self._hold_s = hold_s
+        self._beat_s = hold_s / HEARTBEATS_PER_HOLD
         self._monotonic_s = monotonic_s
         self._call_later = call_later
         self._dirty: list[Lane] = []
@@ -77,8 +82,10 @@ class Upkeep:
         self._stocked: list[Lane] = []
         self._denied: dict[Lane, None] = {}
         self._to_push: list[Lane] = []
+        self._to_beat: list[Lane] = []
         self._reconnects = combiner.reconnects
         self._heartbeat: Timer | None = None
+        self._beating: Timer | None = None
         self._watching: Timer | None = None
         self.on_new_connection: Callable[[], None] | None = None
         """Called when one was made in the place of an earlier one."""
@@ -220,10 +227,16 @@ class Upkeep:
 
     def beat(self) -> None:
         """Renew Entries that hold units and were silent, let go of those of which nothing is asked."""
-        every_s = self._hold_s / HEARTBEATS_PER_HOLD
-        self._heartbeat = self._call_later(every_s / 2, self.beat)
-        silent_since_s = self._monotonic_s() - every_s
-        for lane in self._lanes.values():
+        self._heartbeat = self._call_later(self._beat_s / 2, self.beat)
+        if not self._to_beat:
+            self._to_beat = list(self._lanes.values())
+            self._beat_some()
+
+    def _beat_some(self) -> None:
+        lanes = self._to_beat[-BEATEN_AT_ONCE:]
+        del self._to_beat[-BEATEN_AT_ONCE:]
+        silent_since_s = self._monotonic_s() - self._beat_s
+        for lane in lanes:
             lane.idle_beats = 0 if lane.asked != lane.asked_before else lane.idle_beats + 1
             lane.asked_before = lane.asked
             stock = lane.stock
@@ -234,6 +247,10 @@ class Upkeep:
                     self._combiner.send(lane)
             elif lane.idle_beats >= IDLE_BEATS and lane.entry.generation and not lane.dirty:
                 self._leave(lane)
+        if self._to_beat:
+            # However many there are, the round is over before the next one is due.
+            in_time_s = self._beat_s / 4 * BEATEN_AT_ONCE / len(self._lanes)
+            self._beating = self._call_later(min(BEAT_PAUSE_S, in_time_s), self._beat_some)
 
     def _leave(self, lane: Lane) -> None:
         lane.leaving = True
@@ -258,7 +275,7 @@ class Upkeep:
 
     async def close(self, within_s: float) -> bool:
         """Tell the store what it has not heard, and let go of everything. False when that took too long."""
-        for timer in (self._heartbeat, self._watching):
+        for timer in (self._heartbeat, self._beating, self._watching):
             if timer is not None:
                 timer.cancel()
         try:

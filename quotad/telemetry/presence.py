@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -53,7 +53,7 @@ class Self:
     now_us: Callable[[], int | None]
     """The store's time."""
     config_version: Callable[[], str]
-    outstanding: Callable[[], tuple[int, int]]
+    outstanding: Callable[[], Awaitable[tuple[int, int]]]
     """Units held by requests in flight, and taken ahead."""
 
 
@@ -99,7 +99,8 @@ class Presence:
         while len(self._minutes) > _UNTOLD_AT_MOST:
             del self._minutes[min(self._minutes)]
         minutes = {each: _told(counts) for each, counts in self._minutes.items() if counts}
-        await self._board.tell(self._about.sidecar, self._record(), minutes, now_us)
+        record = self._record(*await self._about.outstanding())
+        await self._board.tell(self._about.sidecar, record, minutes, now_us)
         for each in [each for each in self._minutes if each != begin_us]:
             del self._minutes[each]
 
@@ -109,8 +110,8 @@ class Presence:
                 await self.turn()
             await asyncio.sleep(EVERY_S)
 
-    def _record(self) -> Mapping[str, Any]:
-        sources, (held, leased) = self._sources(), self._about.outstanding()
+    def _record(self, held: int, leased: int) -> Mapping[str, Any]:
+        sources = self._sources()
         durations = list(sources.store_durations().values())
         calls = sum(sum(each.counts) for each in durations)
         spent_s = sum(each.sum_s for each in durations)

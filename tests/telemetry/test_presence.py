@@ -48,8 +48,12 @@ class Process:
         self.recorder = Recorder(None, self.book.keep)
         self.recorder.configure((Place(),), TABLE)
         self.board = Board()
-        about = Self("0123456789ab", "file", lambda: self.now_us, lambda: "v7", lambda: (3, 4))
+        about = Self("0123456789ab", "file", lambda: self.now_us, lambda: "v7", self.outstanding)
         self.presence = Presence(self.board, about, lambda: Sources(self.recorder), self.book)
+
+    async def outstanding(self) -> tuple[int, int]:
+        """Held, and taken ahead."""
+        return 3, 4
 
     def serve(self, status: int = 200, limit: str = "", secret_id: str = "AKIDa") -> None:
         """One request."""
