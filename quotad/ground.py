@@ -211,7 +211,7 @@ class Ground:
 
 
 def _live_table() -> "LiveTable":
-    # Only a process that reads control records carries cryptography.
+    # Only a process that reads control records carries what reads them.
     from quotad.catalog.live import LiveTable
 
     return LiveTable()

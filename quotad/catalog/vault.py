@@ -3,7 +3,7 @@
 What is sealed says which master key opens it and is bound to its Secret and field: copied into another
 record it does not open. Several master keys make a rotation: the first seals, all of them open.
 
-Imports ``cryptography``, some 10 MB: only a process that reads control records does.
+A Vault imports ``cryptography``, some 7 MB: only a process that seals or opens makes one.
 """
 
 import os
@@ -11,9 +11,6 @@ from base64 import urlsafe_b64encode
 from binascii import a2b_base64
 from collections.abc import Sequence
 from typing import Final
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from quotad.errors import QuotadError
 
@@ -48,7 +45,11 @@ class Vault:
             raise ValueError("one or several master keys, each with an id of its own")
         if any(len(key) != KEY_BYTES for _, key in keys):
             raise ValueError(f"a master key has {KEY_BYTES} bytes")
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
         self._current = keys[0][0]
+        self._changed = InvalidTag
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys}
 
     def seal(self, secret_id: str, text: bytes, field: str = KEY_FIELD) -> str:
@@ -70,7 +71,7 @@ class Vault:
             # 100,000 are opened at a start.
             content = _decoded(rest)
             return cipher.decrypt(content[:NONCE_BYTES], content[NONCE_BYTES:], _bound_to(secret_id, field))
-        except (InvalidTag, ValueError):
+        except (self._changed, ValueError):
             raise VaultError("it was changed, or sealed for something else") from None
 
     def is_current(self, sealed: str) -> bool:

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,3 +56,15 @@ def test_odd_master_keys(keys: list[tuple[str, bytes]]) -> None:
     """No key, one id twice and a key of another length are refused."""
     with pytest.raises(ValueError):
         Vault(keys)
+
+
+def test_who_opens_nothing_carries_no_cryptography() -> None:
+    """A table of records takes none of its 7 MB where no Vault is made, as in a supervisor."""
+    script = (
+        "import sys\nimport quotad.catalog.live\n"
+        "print('cryptography' in sys.modules)\n"
+        "from quotad.catalog.vault import Vault\nVault([('k1', bytes(32))])\n"
+        "print('cryptography' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
