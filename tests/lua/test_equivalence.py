@@ -28,7 +28,7 @@ from quotad.core.windows import windows
 from tests.support.servers import StoreServer
 from tests.support.twins import DAY_US, Twins, subject
 
-EXAMPLES = int(os.environ.get("QUOTAD_EXAMPLES", "200"))
+EXAMPLES = int(os.environ.get("QUOTAD_EXAMPLES", "100"))
 PHASES = tuple(Phase) if os.environ.get("QUOTAD_SHRINK") else (Phase.explicit, Phase.reuse, Phase.generate)
 """Shrinking a life of forty steps takes minutes: QUOTAD_SHRINK=1 asks for it."""
 HUGE = 2**53 - 1
@@ -340,7 +340,7 @@ def memory_of(heard: Answer | None, remembers: int) -> Memory | None:
     )
 
 
-@pytest.mark.timeout(60 + EXAMPLES)
+@pytest.mark.timeout(60 + 10 * EXAMPLES)
 @given(
     plans=PLANS,
     holds_us=st.lists(st.sampled_from(HOLDS_US), min_size=4, max_size=4),
