@@ -17,6 +17,8 @@ ADDRESS = "127.0.0.1:9901"
 KEY = "a-key-of-the-test"
 
 
+# Of what is compiled an admin process has the store alone, which others try.
+@pytest.mark.pure
 @pytest.mark.timeout(600)
 async def test_every_line_works(tmp_path: Path, store_server: StoreServer) -> None:
     """First on the store, then through the admin process that the page starts, at a port that is free."""

@@ -11,6 +11,8 @@ from quotad.controlplane.roles import NEEDED, ROLES
 from tests.support.offices import TOKEN, OfficePort, office
 from tests.support.servers import StoreServer
 
+# Of what is compiled an admin process has the store alone, which others try.
+pytestmark = pytest.mark.pure
 PAGE = (Path(__file__).parents[2] / "docs" / "rest.md").read_text(encoding="utf-8")
 
 

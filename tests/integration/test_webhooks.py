@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import redis
 
 from quotad.store.keys import webhooks_key
@@ -20,6 +21,8 @@ from tests.support.servers import StoreServer
 from tests.support.shell import control_file
 from tests.support.waiting import until, until_true
 
+# Of what is compiled an admin process has the store alone, which others try.
+pytestmark = pytest.mark.pure
 LEADER = webhooks_key("quotad", "leader")
 
 
