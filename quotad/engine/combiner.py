@@ -140,7 +140,7 @@ class Combiner:
         self._store.submit(Flight(self, lanes, calls, waiters), settle_only)
 
     def _call(self, lane: Lane, terms: Terms, cost: int, settle_only: bool, now_s: float) -> Call:
-        entry, answer, stock = lane.entry, lane.entry.answer, lane.stock
+        entry, stock = lane.entry, lane.stock
         memory = None
         ahead = spent = returned = 0
         self._number = number = self._number + 1
@@ -161,13 +161,12 @@ class Combiner:
                 ahead = stock.wanted()
                 stock.renewed_at = lane.asked
             spent, returned = stock.spent, stock.returned
-        version = 0 if answer is None else answer.version
         day, previous = entry.day.numbers(), entry.previous.numbers()
         # fmt: off
         # What Call(...) does, without its call in Python.
         return _new_tuple(Call, (
-            lane.subject, terms, cost, entry.generation, number, day, previous, entry.heard, version,
-            ahead, spent, returned, memory,
+            lane.subject, terms, cost, entry.generation, number, day, previous, entry.heard,
+            entry.version, ahead, spent, returned, memory,
         ))
         # fmt: on
 

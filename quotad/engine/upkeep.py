@@ -258,7 +258,7 @@ class Upkeep:
 
     def push(self) -> None:
         """The store may have lost writes: tell it what this process remembers, the busiest Subjects first."""
-        lanes = [lane for lane in self._lanes.values() if lane.entry.answer is not None]
+        lanes = [lane for lane in self._lanes.values() if lane.entry.seen_us]
         lanes.sort(key=lambda lane: (lane.idle_beats, -lane.asked))
         is_new = not self._to_push
         self._to_push = [lane for lane in lanes if lane.is_in_use or lane.idle_beats < IDLE_BEATS]
