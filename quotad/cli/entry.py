@@ -7,6 +7,7 @@ from pathlib import Path
 
 from quotad.cli.files import FileError, load_config
 from quotad.errors import QuotadError
+from quotad.garbage import left_alone
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -37,19 +38,23 @@ def main(arguments: Sequence[str]) -> int:
 
 def serve(path: Path) -> int:
     """``quotad serve``: until a signal ends it. Raises QuotadError."""
-    config = load_config(path)
-    if config.workers > 1 or config.supervised:
-        from quotad.workers.supervisor import run
-    else:
-        from quotad.app import run
+    # What is imported stays: looking for garbage in it is a twentieth of the CPU of a start.
+    with left_alone():
+        config = load_config(path)
+        if config.workers > 1 or config.supervised:
+            from quotad.workers.supervisor import run
+        else:
+            from quotad.app import run
     return run(path, config)
 
 
 def admin(path: Path) -> int:
     """``quotad admin``: until a signal ends it. Raises QuotadError."""
-    from quotad.admin import run
+    with left_alone():
+        from quotad.admin import run
 
-    return run(path, load_config(path))
+        config = load_config(path)
+    return run(path, config)
 
 
 def _worker(channel: str, log_lock: str, slots: str) -> int:
