@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from quotad.core import alike
 from quotad.core.http import HeadError
+from quotad.core.proven import Proven
 from quotad.core.request import RequestFields
 from quotad.dataplane.heads import Heads
 
@@ -51,7 +52,7 @@ def said(heads: Heads, block: bytes) -> dict[str, object]:
         fields = heads.request_fields[block]
     except HeadError as error:
         return {"refused": error.key}
-    told = {name: getattr(fields, name) for name in RequestFields.__slots__ if name != "made"}
+    told = {name: getattr(fields, name) for name in RequestFields.__slots__ if name not in ("made", "proven")}
     return told | {"pairs": list(fields.pairs())}
 
 
@@ -123,3 +124,12 @@ def test_shapes_are_remembered_to_a_bound() -> None:
         block = b"Host: a\r\nX-A: %d\r\n" % number + PAIR % (b"b%d" % number, b"c")
         assert heads.request_fields[block].secret_id == b"b%d" % number
     assert heads.shapes <= 1024
+
+
+def test_what_one_caller_has_proven_is_no_proof_for_others() -> None:
+    """However alike heads are, each caller's credentials are compared for themselves."""
+    heads = Heads(100, 10)
+    first = heads.request_fields[b"Host: a\r\n" + PAIR % (b"b", b"c")]
+    first.proven = Proven()
+    assert heads.request_fields[b"Host: a\r\n" + PAIR % (b"b", b"wrong")].proven is None
+    assert heads.request_fields[b"Host: a\r\n" + PAIR % (b"other", b"c")].proven is None
