@@ -147,9 +147,9 @@ def stage_in_a_thread(folder: Path) -> Iterator[Stage]:
     thread.start()
     stage = opened_stage(folder)
     try:
-        yield asyncio.run_coroutine_threadsafe(stage.__aenter__(), loop).result(120)
+        yield asyncio.run_coroutine_threadsafe(stage.__aenter__(), loop).result(600)
     finally:
-        asyncio.run_coroutine_threadsafe(stage.__aexit__(None, None, None), loop).result(60)
+        asyncio.run_coroutine_threadsafe(stage.__aexit__(None, None, None), loop).result(600)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
