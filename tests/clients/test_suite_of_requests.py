@@ -56,7 +56,7 @@ def run(base: str, result: Path) -> dict[str, str]:
         },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        timeout=250,
+        timeout=1800,
         check=False,
     )
     ends: dict[str, str] = json.loads(result.read_text())

@@ -11,7 +11,7 @@ import pytest
 
 from quotad.demo.show import PORT
 
-START_S = 200.0
+START_S = 600.0
 
 
 class Demo:

@@ -312,7 +312,7 @@ async def watched(tmp_path: Path, store: StoreServer) -> None:
         assert not [text for each in told for text in each.values() if "<error" in text or "{{" in text]
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 async def test_every_panel_shows_something_and_alerts_fire(tmp_path: Path) -> None:
     """After traffic of every kind and the store's end each query has had a value that is not zero."""
     with running_server() as store:

@@ -19,7 +19,7 @@ KEY = "a-key-of-the-test"
 
 # Of what is compiled an admin process has the store alone, which others try.
 @pytest.mark.pure
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 async def test_every_line_works(tmp_path: Path, store_server: StoreServer) -> None:
     """First on the store, then through the admin process that the page starts, at a port that is free."""
     terminal = Terminal(tmp_path, never=KEY, STORE_URL=store_server.url, ACME_SECRET_KEY=KEY)

@@ -25,7 +25,7 @@ from quotad.core.plans import Subject
 from quotad.store.keys import subject_keys
 from tests.support.servers import Engine, ServerOptions, StoreServer, free_port
 
-_PATIENCE_S = 60.0
+_PATIENCE_S = 120.0
 _GRAIN_S = 0.01
 _NODE_TIMEOUT_MS = "1000"
 

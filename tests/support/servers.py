@@ -30,8 +30,8 @@ import redis
 
 Engine = Literal["valkey", "redis", "redis-6.2", "valkey-8"]
 
-_START_S = 60.0
-_END_S = 60.0
+_START_S = 180.0
+_END_S = 180.0
 
 
 _CARRIERS: dict[Engine, tuple[str, str]] = {

@@ -52,7 +52,7 @@ def control_file(folder: Path, url: str, keys: str = MASTER_KEYS, **more: Any) -
 def quotad(*arguments: object, status: int = 0, **more: Any) -> str:
     """Run the real command; answers what it printed, or, where it is to fail, its errors."""
     command = [sys.executable, "-m", "quotad", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200, **more)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1800, **more)
     assert done.returncode == status, (done.stdout, done.stderr)
     told: str = done.stdout if status == 0 else done.stderr
     return told

@@ -46,7 +46,7 @@ class Terminal:
             capture_output=True,
             text=True,
             check=False,
-            timeout=400,
+            timeout=1800,
         )
         assert done.returncode == 0, (done.stdout[-2000:], done.stderr)
         assert not self._never or self._never not in done.stdout + done.stderr

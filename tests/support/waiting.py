@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-AT_MOST_S = 60.0
+AT_MOST_S = 120.0
 """Nothing takes this long; a machine may stand still for a while, or be shared by many."""
 
 

@@ -126,7 +126,7 @@ def test_what_changes_a_record_can_be_asked_to_change_only_that_one() -> None:
             assert told["responses"]["201"]["links"]
 
 
-@pytest.mark.timeout(7200 if MANY else 600)
+@pytest.mark.timeout(7200 if MANY else 1800)
 async def test_it_is_true(store_server: StoreServer, tmp_path: Path) -> None:
     """Schemathesis finds nothing that is served and not described, described and not served, or that breaks.
 
