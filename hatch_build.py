@@ -34,7 +34,7 @@ class CompiledBuildHook(BuildHookInterface[Any]):
         done = subprocess.run(
             [sys.executable, "-m", "mypyc", *options, *modules],
             cwd=self._folder,
-            env={"MYPYC_OPT_LEVEL": "3", **os.environ},
+            env={"MYPYC_OPT_LEVEL": "3", "MYPYC_DEBUG_LEVEL": "0", **os.environ, "CFLAGS": _flags()},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -59,3 +59,8 @@ class CompiledBuildHook(BuildHookInterface[Any]):
     def _modules(self) -> list[tuple[str, list[str]]]:
         modules: dict[str, list[str]] = self.config["modules"]
         return list(modules.items())
+
+
+def _flags() -> str:
+    """What the compiler is told besides: by default each function could be replaced from outside."""
+    return " ".join(filter(None, (os.environ.get("CFLAGS"), "-fvisibility=hidden")))
