@@ -61,7 +61,8 @@ class Account:
             self.leave()
         if not outcome.status and not outcome.reason:
             outcome.reason = "internal"
-        outcome.ended_s = self._plane.clock()
+        if not outcome.ended_s:
+            outcome.ended_s = self._plane.clock()
         self._plane.recorder.record(outcome)
 
     def _end_throttles(self, used: bool) -> None:

@@ -1,12 +1,12 @@
 """What an exchange needs of the caller's connection, where it waits, and what may interrupt it."""
 
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from quotad.core.client_address import Origin
 from quotad.core.replies import Refusal
-from quotad.dataplane.flow import Flow
-from quotad.dataplane.relay import Caller
+from quotad.dataplane.flow import Flow, Timed
+from quotad.dataplane.relay import Inlet
 
 Wake = Callable[[Any], Any]
 
@@ -22,9 +22,18 @@ PROOF: Final = 8
 """What an exchange waits for. Plain numbers: each request passes most of them."""
 
 
-class Client(Caller, Protocol):
-    """The caller's connection, and the coroutine that serves it."""
+class Client(Timed):
+    """The caller's connection (``relay.Caller``), and the coroutine that serves it.
 
+    The base of ``connection.Connection``, no protocol: compiled code calls a class's own methods directly.
+    """
+
+    __slots__ = ("ahead", "ending", "inlet", "origin", "source", "wake")
+
+    ahead: bytes
+    """Bytes received after the request's head, not taken yet."""
+    inlet: Inlet | None
+    """Takes what is received, instead of ``ahead``."""
     origin: Origin
     """Who is at the other end, and what a backend is told of it."""
     source: Flow | None
@@ -32,17 +41,36 @@ class Client(Caller, Protocol):
     ending: bool
     """The caller has said that it will send no more."""
 
-    def reset(self) -> None:
-        """End the connection so that what was sent cannot pass for a whole answer."""
-
     wake: Wake
     """Lets the waiting exchange go on, with an event."""
 
+    def write(self, data: bytes) -> None:
+        """Send; nothing happens when the caller is gone."""
+        raise NotImplementedError
+
+    def pause_flow(self) -> None:
+        """Read no more for now."""
+        raise NotImplementedError
+
+    def resume_flow(self) -> None:
+        """Read on."""
+        raise NotImplementedError
+
+    def moved_by(self, deadline_s: float) -> None:
+        """Until when the next byte of the request's body must have come."""
+        raise NotImplementedError
+
+    def reset(self) -> None:
+        """End the connection so that what was sent cannot pass for a whole answer."""
+        raise NotImplementedError
+
     def write_eof(self) -> None:
         """Say that no more will be sent; what comes is still taken."""
+        raise NotImplementedError
 
     def interrupt(self, error: Exception) -> None:
         """Let the waiting exchange go on by raising ``error`` in it."""
+        raise NotImplementedError
 
 
 class RefusedError(Exception):

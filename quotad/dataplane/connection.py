@@ -10,15 +10,15 @@ from collections.abc import Coroutine
 from math import inf
 from typing import Any, Final, cast
 
-from quotad.core.client_address import Origin
 from quotad.core.http import HeadError, has_stray
 from quotad.core.request import oversize
+from quotad.dataplane.caller import Client
 from quotad.dataplane.crowd import Crowd
 from quotad.dataplane.decision import exchange_for
 from quotad.dataplane.exchange import Exchange
-from quotad.dataplane.flow import EMPTY, NEVER_S, Flow, Timed, pause
+from quotad.dataplane.flow import EMPTY, NEVER_S, Timed, pause
+from quotad.dataplane.heads import Head
 from quotad.dataplane.plane import Plane
-from quotad.dataplane.relay import Inlet
 
 LINGER_S = 2.0
 """After the last answer: how long to read on, so that it is not lost to a reset (RFC 9112, 9.6)."""
@@ -46,8 +46,8 @@ AT_ONCE: Final = 4
 """How many requests that were sent ahead are served before everybody else has a turn."""
 
 
-class Connection(asyncio.Protocol, Timed):
-    """The server side of one caller's connection (``caller.Client``)."""
+class Connection(asyncio.Protocol, Client):
+    """The server side of one caller's connection."""
 
     __slots__ = (
         "_address",
@@ -63,17 +63,10 @@ class Connection(asyncio.Protocol, Timed):
         "_unread",
         "_unsent_bytes",
         "_write_paused",
-        "ahead",
-        "ending",
-        "inlet",
-        "origin",
-        "source",
         "transport",
-        "wake",
     )
 
     transport: asyncio.Transport
-    origin: Origin
 
     def __init__(self, plane: Plane, crowd: Crowd, address: str = "") -> None:
         """``address``: the caller's, where it is not the peer that the transport has."""
@@ -96,8 +89,8 @@ class Connection(asyncio.Protocol, Timed):
         """Waiting to be sent when the deadline was set: less by then is progress."""
         self.ahead = EMPTY
         self.ending = False
-        self.inlet: Inlet | None = None
-        self.source: Flow | None = None
+        self.inlet = None
+        self.source = None
 
     # The coroutine.
 
@@ -106,7 +99,7 @@ class Connection(asyncio.Protocol, Timed):
             while not self.ending:
                 if self._served_at_once >= AT_ONCE and not await self._let_others():
                     break
-                head: bytes | str | None = self._cut() if self.ahead else None
+                head: bytes | str | Head | None = self._cut() if self.ahead else None
                 if head is None:
                     self._await_head()
                     head = await pause()
@@ -115,10 +108,10 @@ class Connection(asyncio.Protocol, Timed):
                 self._phase = EXCHANGE
                 self.deadline_s = NEVER_S
                 self._exchange = exchange = exchange_for(self._plane, self, self._begun_s)
-                if isinstance(head, bytes):
-                    await exchange.run(head)
-                else:
+                if isinstance(head, str):
                     await exchange.refuse(head)
+                else:
+                    await exchange.run(head)
                 self._exchange = None
                 if not exchange.keep:
                     self._unread = exchange.unread
@@ -158,7 +151,7 @@ class Connection(asyncio.Protocol, Timed):
         if self.ahead:
             plane.wheel.arm(self, self._begun_s + plane.listen.head_timeout_s)
         else:
-            idle_s = plane.drain_idle_s if plane.draining else plane.listen.idle_timeout_s
+            idle_s = plane.drain_idle_s if plane.draining else plane.idle_s
             self.deadline_s = deadline_s = self._begun_s + idle_s
             if deadline_s < self.due_s:
                 plane.wheel.arm(self, deadline_s)
@@ -263,8 +256,12 @@ class Connection(asyncio.Protocol, Timed):
             if self.ahead:
                 self.ahead += data
             else:
-                self.ahead = data
                 self._begun_s = self._plane.clock()
+                known = self._plane.heads.known(data)
+                if known is not None:
+                    self.wake(known)
+                    return
+                self.ahead = data
             head = self._cut()
             if head is not None:
                 self.wake(head)

@@ -29,6 +29,7 @@ from quotad.dataplane.caller import BrokeOffError, CallerLeftError, Client, Refu
 from quotad.dataplane.entrance import authenticate_caller, parse, place
 from quotad.dataplane.exchange import Exchange
 from quotad.dataplane.flow import EMPTY
+from quotad.dataplane.heads import Head
 from quotad.dataplane.plane import Plane
 from quotad.dataplane.relay import Discard
 from quotad.dataplane.settling import Desk
@@ -68,7 +69,7 @@ class Decision(Exchange):
         self._settles = False
         """It tells a status, so it is nobody's request."""
 
-    async def run(self, head: bytes) -> None:
+    async def run(self, head: bytes | Head) -> None:
         """Answer the question with this head (see ``Exchange.run``)."""
         refusal: Refusal | None = None
         try:
@@ -96,7 +97,7 @@ class Decision(Exchange):
         if not (self._settles and self.outcome.status == 204):
             super().count()
 
-    def _read(self, head: bytes) -> None:
+    def _read(self, head: bytes | Head) -> None:
         """The asking request itself, and whether its sender may ask."""
         plane = self._plane
         self._line, self._fields = line, fields = parse(plane, head, self.outcome)

@@ -14,24 +14,24 @@ from quotad.core.replies import Refusal
 from quotad.core.request import RequestFields, RequestLine, check_request, host_name
 from quotad.core.routing import AmbiguousPathError
 from quotad.dataplane.caller import RefusedError
-from quotad.dataplane.heads import Heads
+from quotad.dataplane.heads import Head, Heads
 from quotad.dataplane.plane import Plane
 from quotad.dataplane.snapshot import Caller, Entry
 
 _SAID_NOTHING = ("hmac_missing", "signature_missing")
 
 
-def parse(plane: Plane, head: bytes, outcome: Outcome) -> tuple[RequestLine, RequestFields]:
-    """Read a head: its lines, the last one without its CRLF."""
-    outcome.bytes_in = len(head) + 4
+def parse(plane: Plane, head: bytes | Head, outcome: Outcome) -> tuple[RequestLine, RequestFields]:
+    """Read a head, unless it was read before: its lines, the last one without its CRLF."""
     try:
-        known = plane.heads.known(head)
-        if known is None:
-            line, fields = _read(plane.heads, head, outcome)
-        else:
-            line, fields = known
+        if isinstance(head, Head):
+            line, fields = head.line, head.fields
+            outcome.bytes_in = head.size
             outcome.method = line.method_text
             outcome.target = line.target_text
+        else:
+            outcome.bytes_in = len(head) + 4
+            line, fields = _read(plane.heads, head, outcome)
         outcome.host = fields.host_name
         if fields.trace is not None:
             outcome.trace_id = fields.trace.trace_id
@@ -54,7 +54,7 @@ def _read(heads: Heads, head: bytes, outcome: Outcome) -> tuple[RequestLine, Req
     outcome.target = line.target_text
     if block in heads.request_fields:
         fields = heads.request_fields[block]
-        heads.remember(head, line, fields)
+        heads.remember(head + b"\r\n\r\n", line, fields)
     else:
         fields = heads.request_fields[block]
     return line, fields

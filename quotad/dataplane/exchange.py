@@ -31,6 +31,7 @@ from quotad.dataplane.caller import (
 from quotad.dataplane.entrance import authenticate_caller, parse, route
 from quotad.dataplane.flow import EMPTY, pause
 from quotad.dataplane.forward import upload_error
+from quotad.dataplane.heads import Head
 from quotad.dataplane.own_use import OwnUse
 from quotad.dataplane.own_view import own_view
 from quotad.dataplane.plane import Plane
@@ -69,8 +70,8 @@ class Exchange(Switch):
         outcome.request_id = request_id = plane.next_id()
         self._request_id = request_id.encode()
 
-    async def run(self, head: bytes) -> None:
-        """Serve the request with this head: its lines, the last one without its CRLF."""
+    async def run(self, head: bytes | Head) -> None:
+        """Serve the request with this head: its lines, the last one without its CRLF; or what it says."""
         plane, outcome = self._plane, self.outcome
         refusal: Refusal | None = None
         try:
@@ -105,7 +106,10 @@ class Exchange(Switch):
                     return
                 self._settle_proven(response.status)
                 download = self._respond(response)
-                if download is not None:
+                if download is None:
+                    # Nothing was waited for since: it is the same moment.
+                    outcome.ended_s = self._sent_s + outcome.upstream_s
+                else:
                     await self._relay(response, download)
                 self.settle(response.status)
             except RefusedError as refused:

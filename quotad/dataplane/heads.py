@@ -23,6 +23,19 @@ _MEMORY_BYTES = 1024
 
 T = TypeVar("T")
 
+
+class Head:
+    """What a request's head says that was read before."""
+
+    __slots__ = ("fields", "line", "size")
+
+    def __init__(self, line: RequestLine, fields: RequestFields, size: int) -> None:
+        self.line = line
+        self.fields = fields
+        self.size = size
+        """In bytes, with its empty line."""
+
+
 _NOBODY = object()
 """Listens to none of a parser's events: only its errors are wanted."""
 
@@ -86,8 +99,8 @@ class Heads:
         self._header_count = header_count
         self._shapes: dict[bytes, RequestFields] = {}
         """By ``alike.shape``: one of all that differ in the key pair alone."""
-        self._requests: dict[bytes, tuple[RequestLine, RequestFields]] = {}
-        """Of heads that came before, both together."""
+        self._requests: dict[bytes, Head] = {}
+        """By heads that came before, each with its empty line."""
         self.responses: Memory[ResponseHead] = Memory(_checked_response)
         """By a head's lines, each with its CRLF, the last one with it or without. Raises HeadError."""
 
@@ -111,14 +124,14 @@ class Heads:
         """How many kinds of field lines are remembered for callers who differ in their keys."""
         return len(self._shapes)
 
-    def known(self, head: bytes) -> tuple[RequestLine, RequestFields] | None:
-        """What a request's head says that was remembered."""
-        return self._requests.get(head)
+    def known(self, data: bytes) -> Head | None:
+        """What was remembered, if these bytes are a request's head and nothing else: most that come are."""
+        return self._requests.get(data) if len(data) <= _MEMORY_BYTES else None
 
     def remember(self, head: bytes, line: RequestLine, fields: RequestFields) -> None:
-        """Keep what a request's head says, should it come again."""
+        """Keep what a request's head, with its empty line, says, should it come again."""
         requests = self._requests
         if len(head) <= _MEMORY_BYTES:
             if len(requests) >= _MEMORY_HEADS:
                 requests.clear()
-            requests[head] = line, fields
+            requests[head] = Head(line, fields, len(head))

@@ -63,6 +63,7 @@ class Plane:
         "fleet_nonces",
         "heads",
         "id_prefix",
+        "idle_s",
         "listen",
         "networks",
         "nonces",
@@ -121,6 +122,8 @@ class Plane:
         """Who has failed to say who it is, and how often; None: nobody is slowed."""
         self.draining = False
         """True: connections close after the answer that is being made."""
+        self.idle_s = listen.idle_timeout_s
+        """How long a connection may be idle."""
         self.drain_idle_s = 0.0
         """While draining: how long a connection may still be idle, or send nothing after it was made."""
 

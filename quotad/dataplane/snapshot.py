@@ -46,6 +46,7 @@ class Entry:
         "_callers",
         "_mark",
         "_shadows",
+        "_strips",
         "_subjects",
         "_table",
         "_throttled_apis",
@@ -83,6 +84,7 @@ class Entry:
         self.body_bytes = rule.body_bytes
         self.environment = rule.environment
         self.shows_limits = rule.limit_headers
+        self._strips = rule.strip_prefix
         self.response_timeout_s = rule.response_timeout_s
         self.anonymous_lines = f"X-Quotad-Environment: {rule.environment}\r\n".encode()
         self.renew()
@@ -193,10 +195,9 @@ class Entry:
 
     def start_line(self, line: RequestLine) -> bytes:
         """The first line that goes on, with its CRLF."""
-        rule = self.rule
-        if not rule.strip_prefix:
+        if not self._strips:
             return line.start
-        return b"%b %b HTTP/1.1\r\n" % (line.method, strip_prefix(line.target, rule.path_prefix))
+        return b"%b %b HTTP/1.1\r\n" % (line.method, strip_prefix(line.target, self.path_prefix))
 
 
 class Snapshot:

@@ -99,6 +99,7 @@ class Recorder:
     __slots__ = (
         "_anonymous",
         "_keep_refusal",
+        "_last",
         "_log",
         "_rows",
         "_shadows",
@@ -120,6 +121,8 @@ class Recorder:
         self._anonymous = Row("", "", "")
         self._rows: dict[Place, Row] = {self._anonymous.place: self._anonymous}
         self._shadows: dict[Place, ShadowRow] = {}
+        self._last = self._anonymous
+        """Of the request that ended last."""
         self.spans: Take | None = None
         """Takes the Outcomes of requests that are recorded as spans."""
         self.table: Table = PlanTable()
@@ -149,9 +152,15 @@ class Recorder:
 
     def record(self, outcome: Outcome) -> None:
         """Count one ended request, and hand it to the access log."""
-        row = self._rows.get((outcome.service_id, outcome.environment, outcome.plan_id, outcome.api_id))
-        if row is None:
-            row = self._row_for(outcome)
+        row = self._last
+        # Equal words of one configuration are one object: to look the place up is ten times as much.
+        if (
+            row.plan_id is not outcome.plan_id
+            or row.service_id is not outcome.service_id
+            or row.environment is not outcome.environment
+            or row.api_id is not outcome.api_id
+        ):
+            row = self._last = self._row_of(outcome)
         status = outcome.status
         row.classes[_CLASS_INDEX[status] if 0 <= status < _STATUSES else -1] += 1
         if row.secrets is not None:
@@ -269,7 +278,10 @@ class Recorder:
                 reason = outcome.limit
             row.denied[reason] = row.denied.get(reason, 0) + 1
 
-    def _row_for(self, outcome: Outcome) -> Row:
+    def _row_of(self, outcome: Outcome) -> Row:
+        row = self._rows.get((outcome.service_id, outcome.environment, outcome.plan_id, outcome.api_id))
+        if row is not None:
+            return row
         # Only a proven Secret of the configuration makes a row (semantics S10).
         if not outcome.secret_id or outcome.plan_id not in self.table.plans or len(self._rows) >= MAX_ROWS:
             return self._rows.get((outcome.service_id, outcome.environment, "", ""), self._anonymous)

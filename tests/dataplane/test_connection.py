@@ -23,6 +23,28 @@ async def test_pipelining_keeps_the_order() -> None:
         assert backend.connections == 1
 
 
+async def test_a_head_that_came_before_is_served_however_it_comes() -> None:
+    """Once whole, it is the same request alone, in pieces, twice in one piece, or with more behind it."""
+    head = get("/x")
+    async with (
+        running_backend(echo) as backend,
+        running_plane(route(backend.port)) as plane,
+        raw(plane.port) as caller,
+    ):
+        for pieces in ([head], [head], [head], [head[:-2], head[-2:]], [head[:9], head[9:] + head]):
+            for piece in pieces:
+                await caller.send(piece)
+            for _ in range(b"".join(pieces).count(b"GET")):
+                assert (await caller.answer()).body == b"/x|"
+        told = {request.head.partition(b"X-Request-Id")[0] for request in backend.seen}
+        assert len(told) == 1
+        await until(lambda: len(plane.outcomes.all) == 6)
+        assert {outcome.bytes_in for outcome in plane.outcomes.all} == {len(head)}
+        await caller.send(head[:-4])
+        await caller.send(b"\r\nX-Secret-Key: b\r\n\r\n")
+        assert (await caller.answer()).status == 401
+
+
 async def test_http_1_0() -> None:
     """HTTP/1.0 gets no chunks: the end of the body is the end of the connection, or a known length."""
     async with running_backend(echo) as backend, running_plane(route(backend.port)) as plane:

@@ -98,15 +98,19 @@ def test_the_last_line_may_come_without_its_end() -> None:
 
 
 def test_whole_heads_are_remembered_to_a_bound() -> None:
-    """Those that come again are known; long ones and too many are not kept."""
+    """Those that come again are known, alone and whole; long ones and too many are not kept."""
     heads = Heads(100, 10)
     line, fields = heads.request_lines[b"GET / HTTP/1.1"], heads.request_fields[b"Host: a"]
-    heads.remember(b"GET / HTTP/1.1\r\nHost: a", line, fields)
-    assert heads.known(b"GET / HTTP/1.1\r\nHost: a") == (line, fields)
-    assert heads.known(b"GET / HTTP/1.1\r\nHost: b") is None
+    whole = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    heads.remember(whole, line, fields)
+    known = heads.known(whole)
+    assert known is not None
+    assert (known.line, known.fields, known.size) == (line, fields, len(whole))
+    for data in (whole[:-2], whole + b"G", whole.replace(b": a", b": b")):
+        assert heads.known(data) is None
     heads.remember(b"a" * 5000, line, fields)
     assert heads.known(b"a" * 5000) is None
     for number in range(1024):
         heads.remember(b"%d" % number, line, fields)
-    assert heads.known(b"GET / HTTP/1.1\r\nHost: a") is None
-    assert heads.known(b"1023") == (line, fields)
+    assert heads.known(whole) is None
+    assert heads.known(b"1023") is not None

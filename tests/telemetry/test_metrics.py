@@ -51,6 +51,20 @@ def test_a_request_is_counted_once_in_the_class_of_its_status(
     assert row(recorder, SHARED.usage_plan_id).classes == expected
 
 
+def test_places_that_take_turns_are_counted_each_in_its_row(recorder: Recorder) -> None:
+    """The last request's place is no other's, and equal words name one place, whichever objects they are."""
+    for _ in range(3):
+        recorder.record(outcome())
+        other = outcome(404)
+        other.plan_id, other.secret_id = "", ""
+        recorder.record(other)
+        same = outcome()
+        same.plan_id = "".join(list(same.plan_id))
+        recorder.record(same)
+    assert row(recorder, SHARED.usage_plan_id).classes[:3] == [6, 0, 0]
+    assert row(recorder, "").classes[:3] == [0, 0, 3]
+
+
 def test_a_tunnel_is_told_apart(recorder: Recorder) -> None:
     """A request that became a tunnel was quick if its 101 was; its time and bytes are told by themselves."""
     tunnel = outcome(101)
