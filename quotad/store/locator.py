@@ -8,7 +8,6 @@ from typing import Protocol
 from quotad.config.model import StoreConfig
 from quotad.store import passwords, topology
 from quotad.store.endpoint import Endpoint
-from quotad.store.sentinel import SentinelLocator
 
 Found = Callable[[str, int], None]
 """Hears the host and port of the primary, each time that the topology has said it anew."""
@@ -62,6 +61,9 @@ class FixedLocator:
 def locator(url: str, config: StoreConfig) -> Locator:
     """The Locator for a URL of one server, or of Sentinels. Raises ValueError, which never shows the URL."""
     if "+sentinel://" in url.partition("@")[0]:
+        # Sentinels are asked through redis-py: 10 MB, and half of the time that a start takes.
+        from quotad.store.sentinel import SentinelLocator
+
         return SentinelLocator(
             topology.parse_sentinels(url), config.password_file, config.sentinel_password_file
         )

@@ -1,14 +1,13 @@
 """Which node of a Cluster owns which slot. Decides from what nodes say; asks nobody."""
 
+from binascii import crc_hqx
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
-
 from quotad.core.plans import Tagged
 
-SLOTS = REDIS_CLUSTER_HASH_SLOTS
+SLOTS = 16_384
 
 _MEMBERS_AT_MOST = 4096
 """Four times what a Cluster is meant for: a server that lies must not make us connect to the whole world."""
@@ -160,5 +159,5 @@ class SlotBook:
         if slot is None:
             if len(self._known) >= _KEPT:
                 self._known.clear()
-            slot = self._known[subject.tag] = key_slot(subject.tag.encode())
+            slot = self._known[subject.tag] = crc_hqx(subject.tag.encode(), 0) % SLOTS
         return slot

@@ -1,11 +1,13 @@
 import ssl
+from typing import Any
 
 import pytest
+from redis.asyncio.connection import parse_url
 
 from quotad.errors import StoreError
 from quotad.store.endpoint import Endpoint
 from quotad.store.resp import command
-from quotad.store.topology import judge, parse, parse_cluster, parse_sentinels
+from quotad.store.topology import _checks_hostname, _parts, judge, parse, parse_cluster, parse_sentinels
 from tests.support.servers import Engine, engines, running_server
 from tests.support.sinks import ask, running_link
 
@@ -27,6 +29,60 @@ HERE = Endpoint(host="store.internal", password="hidden-word")
 def test_urls(url: str, endpoint: Endpoint) -> None:
     """Each form of URL names its server, its user and its database."""
     assert parse(url) == endpoint
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "redis://",
+            "redis://store",
+            "redis://Store:7000/3",
+            "redis://store/",
+            "redis://store/x",
+            "redis://[::1]:0/1",
+        ),
+        *(
+            "redis://bob@store",
+            "redis://b%20b:p%40%3A%25@store/07",
+            "redis://:p+w@store?db=2",
+            "redis://store/5?db=2",
+        ),
+        *(
+            "redis://store?username=u%2520&password=p%26q",
+            "redis://a:b@store?username=u",
+            "REDIS://store/1#2",
+        ),
+        *("unix:///run/s%20s.sock?db=2", "unix://u:p@/s", "unix://store/path", "redis://store?db=&db=4&db=5"),
+        *(
+            "rediss://store?ssl_ca_certs=%2Fa%20b&ssl_cert_reqs=none",
+            "rediss://store/1?ssl_check_hostname=No",
+        ),
+        *(
+            "redis://store?db=x",
+            "redis://store:99999",
+            "redis://store:x",
+            "http://store",
+            "redis:store",
+            "",
+            "redis://[::1",
+        ),
+    ],
+)
+def test_urls_say_what_they_say_to_redis_py(url: str) -> None:
+    """Its words for a URL are ours, which is read without it; what it refuses is refused."""
+    try:
+        theirs: dict[str, Any] = dict(parse_url(url))
+    except ValueError:
+        with pytest.raises(ValueError, match="well-formed"):
+            _parts(url)
+        return
+    theirs.pop("connection_class", None)
+    ours = _parts(url)
+    checks = [theirs.pop("ssl_check_hostname", True), _checks_hostname({**ours, "ssl_cert_reqs": "required"})]
+    ours.pop("ssl_check_hostname", None)
+    assert ours == theirs
+    assert checks[0] == checks[1]
 
 
 def test_tls_verifies_unless_told_otherwise() -> None:

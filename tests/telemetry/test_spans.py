@@ -77,7 +77,7 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nobody_carries_the_exporter_who_makes_no_spans() -> None:
-    """A process without ``tracing`` loads neither it nor our part; redis-py looks for metrics by itself."""
+    """A process without ``tracing`` loads neither it nor our part."""
     ours = ("opentelemetry.exporter", "quotad.telemetry.spans")
     script = f"import sys, quotad.app; sys.exit(any(name.startswith({ours}) for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
