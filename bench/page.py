@@ -161,5 +161,4 @@ def _versions(everything: Everything) -> str:
     names = dict.fromkeys(name for _, name in everything.samples.by_entry)
     rows = [(peer(name).title, peer(name).version()) for name in names]
     rows += [("store", redis_version()), ("load", program_version("wrk", "-v", r"wrk (\S+)"))]
-    rows.append(("load", program_version("k6", "version", r"k6 v(\S+)")))
     return table(rows, ("what", "version"))
