@@ -108,6 +108,7 @@ class Ground:
         vault = None
         if keys and config.control is not None:
             vault = Vault([(key.key_id, key.key) for key in config.control.master_keys])
+            vault.prepare()
         references = frozenset(route.service_id for route in config.routes)
         return Reading(references, vault, config.store.journal is not None, secrets)
 

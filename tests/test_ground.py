@@ -1,8 +1,12 @@
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from quotad.catalog.vault import Vault
 from quotad.config.file import load
-from quotad.config.model import Address, Admin, Config
+from quotad.config.model import Address, Admin, Config, Control, MasterKey
 from quotad.ground import Ground
 from quotad.telemetry.metrics import Recorder
 from quotad.telemetry.server import Readiness
@@ -79,3 +83,24 @@ async def test_an_embedded_server_is_started_and_ended(tmp_path: Path) -> None:
     assert store.connected
     await ground.close()
     assert not (tmp_path / "data" / "store.sock").exists()
+
+
+@pytest.mark.parametrize("keys", [True, False])
+async def test_who_serves_callers_imports_what_opens_keys_at_its_start(
+    tmp_path: Path, store_server: StoreServer, monkeypatch: pytest.MonkeyPatch, keys: bool
+) -> None:
+    """No caller waits for the import at the first Secret; who only tells a version never imports it."""
+    prepared: list[Vault] = []
+    original: Callable[[Vault], None] = Vault.prepare
+
+    def prepare(vault: Vault) -> None:
+        prepared.append(vault)
+        original(vault)
+
+    monkeypatch.setattr(Vault, "prepare", prepare)
+    made = config(tmp_path, {"url": store_server.url})
+    ground = Ground(replace(made, control=Control((MasterKey("k1", bytes(32)),))))
+    await ground.open_store(await ground.start_server())
+    await ground.follow(keys=keys, secrets=keys)
+    await ground.close()
+    assert len(prepared) == keys

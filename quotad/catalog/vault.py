@@ -3,16 +3,20 @@
 What is sealed says which master key opens it and is bound to its Secret and field: copied into another
 record it does not open. Several master keys make a rotation: the first seals, all of them open.
 
-A Vault imports ``cryptography``, some 7 MB: only a process that seals or opens makes one.
+What it works with is ``cryptography``, 8 MB: imported by a process that seals or opens, when it first does.
 """
 
 import os
 from base64 import urlsafe_b64encode
 from binascii import a2b_base64
 from collections.abc import Sequence
-from typing import Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 from quotad.errors import QuotadError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
@@ -45,12 +49,18 @@ class Vault:
             raise ValueError("one or several master keys, each with an id of its own")
         if any(len(key) != KEY_BYTES for _, key in keys):
             raise ValueError(f"a master key has {KEY_BYTES} bytes")
-        from cryptography.exceptions import InvalidTag
+        self._keys = tuple(keys)
+        self._current = keys[0][0]
+
+    def prepare(self) -> None:
+        """Import now what it works with: whoever serves callers cannot wait tens of ms at the first key."""
+        _ = self._ciphers
+
+    @cached_property
+    def _ciphers(self) -> "dict[str, AESGCM]":
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        self._current = keys[0][0]
-        self._changed = InvalidTag
-        self._ciphers = {key_id: AESGCM(key) for key_id, key in keys}
+        return {key_id: AESGCM(key) for key_id, key in self._keys}
 
     def seal(self, secret_id: str, text: bytes, field: str = KEY_FIELD) -> str:
         """``keyId.nonce.ciphertext``, the latter two in base64url without padding."""
@@ -71,12 +81,19 @@ class Vault:
             # 100,000 are opened at a start.
             content = _decoded(rest)
             return cipher.decrypt(content[:NONCE_BYTES], content[NONCE_BYTES:], _bound_to(secret_id, field))
-        except (self._changed, ValueError):
+        except (_changed(), ValueError):
             raise VaultError("it was changed, or sealed for something else") from None
 
     def is_current(self, sealed: str) -> bool:
         """Whether it is sealed under the first master key."""
         return sealed.partition(".")[0] == self._current
+
+
+def _changed() -> type[Exception]:
+    """What a cipher raises."""
+    from cryptography.exceptions import InvalidTag
+
+    return InvalidTag
 
 
 def _bound_to(secret_id: str, field: str) -> bytes:
