@@ -1,6 +1,7 @@
 """What pages show without being a walk of their own: the lines that stand there, typed in a shell."""
 
 import asyncio
+import json
 import re
 import shlex
 import shutil
@@ -36,7 +37,8 @@ def configuration(folder: Path, store: str, backend: int) -> Path:
         ("127.0.0.1:8080", "127.0.0.1:0"),
         ("127.0.0.1:9090", "127.0.0.1:0"),
         ("127.0.0.1:9000", f"127.0.0.1:{backend}"),
-        ("redis://127.0.0.1:6379/0", store),
+        # A machine that stands still must refuse nobody.
+        ('{url: "redis://127.0.0.1:6379/0"}', json.dumps({"url": store, "deadlineMs": 5000})),
     ):
         assert shown in text
         text = text.replace(shown, there)
