@@ -83,7 +83,7 @@ async def test_what_openssl_says(papers: Papers) -> None:
             ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", *arguments],
             input=b"",
             capture_output=True,
-            timeout=60,
+            timeout=600,
             check=False,
         )
 

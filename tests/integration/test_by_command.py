@@ -28,7 +28,7 @@ class People:
         """What it printed, or, where it is to fail, its errors."""
         command = [sys.executable, "-m", "quotad", *map(str, words), *self._reach]
         done = await asyncio.to_thread(
-            subprocess.run, command, capture_output=True, text=True, check=False, timeout=60
+            subprocess.run, command, capture_output=True, text=True, check=False, timeout=600
         )
         assert done.returncode == status, (done.stdout, done.stderr)
         return str(done.stdout if status == 0 else done.stderr)
@@ -62,7 +62,7 @@ async def test_from_zero(store_server: StoreServer, tmp_path: Path) -> None:
     token = tmp_path / "token"
     first = ("token", "create", "me", "--role", "admin", "--save", token, "-c", config)
     await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-m", "quotad", *map(str, first)], check=True, timeout=60
+        subprocess.run, [sys.executable, "-m", "quotad", *map(str, first)], check=True, timeout=600
     )
     control = await start_quotad(config, command="admin")
     try:

@@ -44,7 +44,7 @@ async def shown_receiver(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess
 async def line(process: asyncio.subprocess.Process) -> str:
     """What it prints next."""
     assert process.stdout is not None
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(AT_MOST_S):
         return (await process.stdout.readline()).decode().strip()
 
 

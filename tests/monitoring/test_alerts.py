@@ -172,7 +172,7 @@ def test_each_alert_fires_on_what_it_is_for_and_on_nothing_else(tmp_path: Path) 
         )
     )
     done = subprocess.run(
-        ["promtool", "test", "rules", tests], capture_output=True, text=True, check=False, timeout=60
+        ["promtool", "test", "rules", tests], capture_output=True, text=True, check=False, timeout=600
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

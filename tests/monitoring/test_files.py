@@ -32,6 +32,6 @@ def test_the_files_say_what_the_tables_say() -> None:
 def test_the_command_writes_them(tmp_path: Path) -> None:
     """``python -m quotad.monitoring FOLDER`` makes the folders and all files."""
     folder = tmp_path / "made" / "here"
-    subprocess.run([sys.executable, "-m", "quotad.monitoring", folder], check=True, cwd=ROOT, timeout=60)
+    subprocess.run([sys.executable, "-m", "quotad.monitoring", folder], check=True, cwd=ROOT, timeout=600)
     made = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert made == set(files())

@@ -128,7 +128,7 @@ def seed(manifests: Manifests) -> None:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=600,
         )
         assert done.returncode == 0, done.stderr
 

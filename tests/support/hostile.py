@@ -123,7 +123,7 @@ class HonestServer:
 
     def __init__(self, server: StoreServer) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.settimeout(5.0)
+        self._socket.settimeout(120.0)
         self._socket.connect(str(server.path))
         self._reader = hiredis.Reader()
 

@@ -21,7 +21,7 @@ def run(program: str, *arguments: str | Path) -> str:
     """What one of the programs prints; its own words where it fails."""
     path = PROGRAMS / program
     assert path.is_file(), f"there is no {program}: run sh .ci/kube"
-    done = subprocess.run([path, *arguments], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([path, *arguments], capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -97,9 +97,11 @@ class SentinelGroup:
         return f"redis+sentinel://{secret}{places}/{NAME}"
 
     def primary(self) -> StoreServer:
-        """Whom most of the Sentinels name now."""
-        named = [sentinel.names() for sentinel in self.sentinels]
-        ports = [port for port in named if port]
+        """Whom most of the Sentinels name now; asked again while none of them answers."""
+        ports: list[int] = []
+        end_s = monotonic_s() + _AT_MOST_S
+        while not ports and monotonic_s() < end_s:
+            ports = [port for sentinel in self.sentinels if (port := sentinel.names())]
         port = max(ports, key=ports.count)
         return next(node for node in self.nodes if node.port == port)
 

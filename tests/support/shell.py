@@ -46,7 +46,9 @@ def control_file(folder: Path, url: str, keys: str = MASTER_KEYS, **more: Any) -
     """A configuration in control mode, without routes."""
     (folder / "master.keys").write_text(keys + "\n")
     control = {"masterKeys": "file:master.keys"}
-    return file_of(folder / "quotad.yaml", {"store": {"url": url}, "control": control, **more})
+    # A machine that stands still must refuse nobody.
+    store = {"url": url, "deadlineMs": 5000}
+    return file_of(folder / "quotad.yaml", {"store": store, "control": control, **more})
 
 
 def quotad(*arguments: object, status: int = 0, **more: Any) -> str:
