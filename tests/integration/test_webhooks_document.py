@@ -18,6 +18,7 @@ from quotad.controlplane.hooks.sender import Fence, Sender
 from quotad.core.deliveries import Delivery
 from quotad.core.plans import Webhook
 from quotad.core.webhook_events import signed_headers
+from tests.support.waiting import AT_MOST_S
 
 PAGE = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text(encoding="utf-8")
 KEY, OLD = b"k" * 32, b"o" * 32
