@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 from quotad import clock
 from quotad.config.model import Config
 from quotad.core.table import PlanTable, Table
-from quotad.store.embedded import EmbeddedServer
 from quotad.store.interface import NO_APIS, ApisOf
 from quotad.store.redis_store import RedisStore
 from quotad.telemetry.access_log import AccessLog
-from quotad.telemetry.admin_line import AdminLineMaker, Ended
 from quotad.telemetry.metrics import Recorder
 from quotad.telemetry.server import Readiness, TelemetryServer
 from quotad.telemetry.sources import Scrape
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from quotad.catalog.live import LiveTable
     from quotad.controlplane.backstage import Backstage
     from quotad.controlplane.hooks.herald import Standing
+    from quotad.telemetry.admin_line import Ended
 
 FindRefusal = Callable[[str], Awaitable[dict[str, Any] | None]]
 
@@ -64,6 +63,8 @@ class Ground:
         embedded = self._config.store.embedded
         if embedded is None:
             return self._config.store.url
+        from quotad.store.embedded import EmbeddedServer
+
         server = EmbeddedServer(embedded.directory)
         url = await server.start()
         self.closers.append(server.stop)
@@ -145,6 +146,8 @@ class Ground:
 
         backstage = await self.open_operations()
         if admin.access_log:
+            from quotad.telemetry.admin_line import AdminLineMaker
+
             lines = AdminLineMaker(clock.wall_s, clock.monotonic_s)
             self._log = AccessLog(admin.access_log, lines, self._log_lock)
             self._log.one_in = admin.access_log_one_in

@@ -1,14 +1,16 @@
 """How people get into the management port, as inert values."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Literal
+
+from quotad.frozen import frozen
 
 Role = Literal["read", "operate", "admin"]
 """What somebody may do on the management port, see ``controlplane.roles``."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AdminTls:
     """TLS on the management port."""
 
@@ -20,7 +22,7 @@ class AdminTls:
     """Names in a certificate, and what whoever shows it may do."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AdminKeyPair:
     """Signs requests of the clouds' formats."""
 

@@ -1,6 +1,5 @@
 """Fields that may be written in several forms: what each becomes, and what an editor is told."""
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
@@ -9,6 +8,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from quotad.config import fields as kind
 from quotad.core.plans import QUOTA_WINDOWS, Environment, QuotaWindow, StatusClass, StoreFailurePolicy
+from quotad.frozen import frozen
 
 _SAID_OTHERWISE = {"publish": "release", "pre-publish": "prepub", "testing": "test"}
 _CLASSES = ["2xx", "3xx", "4xx", "5xx", "others"]
@@ -65,7 +65,7 @@ def _only(key: str, value: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "additionalProperties": False, "required": [key], "properties": {key: value}}
 
 
-@dataclass(frozen=True)
+@frozen
 class ByName:
     """A section that may be given as one of its fields alone: a name."""
 

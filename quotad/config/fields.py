@@ -1,12 +1,9 @@
 """Kinds of field, each with its rule in words and in the JSON Schema."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime
-from difflib import get_close_matches
 from functools import cache
-from importlib import resources
 from ipaddress import ip_network
 from typing import Annotated, Any
 from urllib.parse import parse_qs, urlsplit
@@ -18,6 +15,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from quotad.config.master_keys import parse_master_keys
 from quotad.config.model import Address, MasterKey, UpstreamAddress
 from quotad.config.values import Outside
+from quotad.frozen import frozen
 
 MAX_RATE = 2**31 - 1
 MAX_QUOTA = 2**53 - 1
@@ -46,7 +44,7 @@ def refusal(words: str) -> PydanticCustomError:
     return PydanticCustomError("rule", "{words}", {"words": words})
 
 
-@dataclass(frozen=True)
+@frozen
 class Matches:
     """Text that matches a pattern as a whole: a newline at the end, which ``$`` lets by, is refused."""
 
@@ -69,7 +67,7 @@ class Matches:
         return text
 
 
-@dataclass(frozen=True)
+@frozen
 class Parsed:
     """Text that a function takes apart; its ValueError's words are the Problem."""
 
@@ -190,6 +188,9 @@ def parse_expiry(text: str) -> float:
 @cache
 def zones() -> frozenset[str]:
     """The IANA zones of the ``tzdata`` package: the same on every machine."""
+    # Few files name a zone, and this brings a dozen modules.
+    from importlib import resources
+
     return frozenset(resources.files("tzdata").joinpath("zones").read_text().split())
 
 
@@ -197,8 +198,7 @@ def parse_zone(text: str) -> str:
     """An IANA zone's name. Raises ValueError."""
     if text in zones():
         return text
-    near = get_close_matches(text, zones(), 1)
-    raise ValueError("must be an IANA time zone like UTC or Europe/Berlin" + did_you_mean(near))
+    raise ValueError("must be an IANA time zone like UTC or Europe/Berlin" + did_you_mean(text, zones()))
 
 
 def parse_day(text: str) -> date:
@@ -257,8 +257,11 @@ def _check_servers(form: str, servers: list[str], path: str) -> None:
         )
 
 
-def did_you_mean(near: list[str]) -> str:
-    """``; did you mean x?``, or nothing."""
+def did_you_mean(text: str, known: Collection[str]) -> str:
+    """``; did you mean x?`` for the nearest of what is known, or nothing."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(text, known, 1)
     return f"; did you mean {near[0]}?" if near else ""
 
 

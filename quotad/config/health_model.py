@@ -1,9 +1,9 @@
 """What a route says of its upstreams' health, and of trying again, as inert values."""
 
-from dataclasses import dataclass
+from quotad.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckRules:
     """How an upstream is asked whether it is well."""
 
@@ -19,7 +19,7 @@ class CheckRules:
     """So many answers in a row bring it in, or leave it out."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HealthRules:
     """When an upstream gets no requests, and how it comes back."""
 
@@ -36,7 +36,7 @@ class HealthRules:
     """None: it is judged by its answers alone."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RetryRules:
     """What one request may be tried."""
 

@@ -1,6 +1,6 @@
 """What a process was told to do: inert frozen values, every default and derived number in place."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
@@ -10,9 +10,10 @@ from quotad.config.health_model import HealthRules, RetryRules
 from quotad.config.tenant import UNLIMITED, Limits
 from quotad.core.plans import Environment
 from quotad.core.table import PlanTable
+from quotad.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Address:
     """A TCP address to listen on; port 0 lets the system choose."""
 
@@ -28,7 +29,7 @@ class Address:
             return self.host == "localhost"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UpstreamAddress:
     """Where a backend listens: TCP, or a unix socket when ``path`` is set."""
 
@@ -44,7 +45,7 @@ class UpstreamAddress:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UpstreamTls:
     """How a route's ``https://`` upstreams are spoken to."""
 
@@ -58,7 +59,7 @@ class UpstreamTls:
     verify: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NamedCertificate:
     """A certificate for callers who ask for one of ``names``."""
 
@@ -68,7 +69,7 @@ class NamedCertificate:
     key: Path
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListenTls:
     """TLS on the callers' port, or on that of other proxies."""
 
@@ -85,7 +86,7 @@ class ListenTls:
     """Connections of a process in their handshake; more are closed."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AuthFailureRule:
     """How often one address may fail to say who it is."""
 
@@ -93,7 +94,7 @@ class AuthFailureRule:
     burst: int = 30
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listen:
     """The callers' port and its bounds."""
 
@@ -130,7 +131,7 @@ class Listen:
     """None: addresses may fail as often as they like."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Authorize:
     """The port on which other proxies ask whether a request may pass."""
 
@@ -152,7 +153,7 @@ class Authorize:
     """None: plain HTTP."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignatureRules:
     """What a strong signature must be like (``authentication.signatureRules`` of a route)."""
 
@@ -173,7 +174,7 @@ class SignatureRules:
         return self.max_age_s + 3 * self.skew_s
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AuthRules:
     """How callers of a route may say who they are (``authentication`` of a route)."""
 
@@ -189,7 +190,7 @@ class AuthRules:
     signature_rules: SignatureRules = SignatureRules()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Route:
     """Which service and environment a host and path prefix belong to, and where its backend is."""
 
@@ -232,14 +233,14 @@ class Route:
     health: HealthRules = field(default_factory=HealthRules)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EmbeddedStore:
     """A private server of this machine's own."""
 
     directory: Path
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoreConfig:
     """Where counters live. Exactly one of ``url`` and ``embedded`` is set."""
 
@@ -266,7 +267,7 @@ class StoreConfig:
     """Whether use is also kept by Secret where several Secrets share a plan's counters."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Telemetry:
     """The port for probes and metrics, and the access log."""
 
@@ -278,7 +279,7 @@ class Telemetry:
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tracing:
     """OpenTelemetry spans."""
 
@@ -290,7 +291,7 @@ class Tracing:
     """Of so many requests without a trace one begins one; 0: none."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Admin:
     """The management port."""
 
@@ -336,7 +337,7 @@ class Admin:
         return ListenTls(tls.certificate, tls.key, client_ca=tls.client_ca, client_certificates=shown)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MasterKey:
     """A key that seals SecretKeys in the store."""
 
@@ -345,7 +346,7 @@ class MasterKey:
     key: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Control:
     """Control mode: services, plans, Secrets and bindings are records in the store."""
 
@@ -354,7 +355,7 @@ class Control:
     limits: Limits = UNLIMITED
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Config:
     """One whole configuration."""
 

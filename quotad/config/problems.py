@@ -1,6 +1,5 @@
 """What pydantic found wrong, in our words: the field's path, the rule, and never the value."""
 
-from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -66,7 +65,7 @@ def _unknown(name: str, model: type[BaseModel] | None) -> str:
     if name in ELSEWHERE:
         return ELSEWHERE[name]
     names = [] if model is None else [str(field.alias) for field in model.model_fields.values()]
-    return "is no field of quotad" + did_you_mean(get_close_matches(name, names, 1))
+    return "is no field of quotad" + did_you_mean(name, names)
 
 
 def _model_at(model: type[BaseModel], location: Path_) -> type[BaseModel] | None:

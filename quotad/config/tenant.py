@@ -1,9 +1,9 @@
 """How many there may be of each thing in control mode."""
 
-from dataclasses import dataclass
+from quotad.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """Of one store; 0: any number. The clouds' own numbers are in docs/dialects.md."""
 

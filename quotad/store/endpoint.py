@@ -1,10 +1,12 @@
 """Where one Redis server answers, and who we are there."""
 
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from quotad.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Endpoint:
     """One server's address: a unix socket when ``path`` is set, else TCP, with TLS when ``tls`` is set.
 

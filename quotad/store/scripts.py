@@ -10,11 +10,12 @@ included may include.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha1
 from pathlib import Path
 
 from quotad.errors import StoreError
+from quotad.frozen import frozen
 
 VERBS = ("reserve", "settle", "usage", "adjust", "replay", "history", "attribute", "attributed", "nonce")
 """Every script that the store of counters runs."""
@@ -39,7 +40,7 @@ _PLACES = (_PACKAGE / "_lua", _PACKAGE.parent / "lua")
 """Inside an installed wheel, and beside the package in a checkout (which editable installs use)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Script:
     """One verb, ready for ``SCRIPT LOAD`` and ``EVALSHA``."""
 

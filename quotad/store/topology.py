@@ -1,11 +1,12 @@
 """What a store URL means, and whether the server behind it is fit to count."""
 
 import ssl
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlparse
 
 from quotad.errors import StoreError
+from quotad.frozen import frozen
 from quotad.store.endpoint import Endpoint
 
 OLDEST = (6, 2)
@@ -32,7 +33,7 @@ _SENTINEL_PORT = 26379
 _OF_SENTINELS = ("sentinel_username", "sentinel_password")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Facts:
     """What a server said of itself."""
 
@@ -43,7 +44,7 @@ class Facts:
     append_only: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SentinelPlace:
     """Where Sentinels listen, the name under which they know the primary, and who we are there."""
 
@@ -57,7 +58,7 @@ class SentinelPlace:
     """What redis-py takes for TLS to the Sentinels; empty: none."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClusterPlace:
     """Nodes of a Redis Cluster to begin with, and who we are at each node."""
 

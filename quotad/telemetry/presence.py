@@ -8,11 +8,11 @@ import contextlib
 import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from quotad import __version__
 from quotad.errors import StoreError
+from quotad.frozen import frozen
 from quotad.telemetry.metrics import Recorder
 from quotad.telemetry.refusals import RefusalBook
 from quotad.telemetry.sources import Sources
@@ -42,7 +42,7 @@ class Board(Protocol):
         """Raises StoreError."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Self:
     """What a process knows of itself."""
 

@@ -1,10 +1,11 @@
 """Where the numbers of a scrape come from: what ``app`` hands to the telemetry port."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from quotad.core.histogram import Histogram
+from quotad.frozen import frozen
 from quotad.telemetry.figures import Figures
 from quotad.telemetry.loop_lag import LoopLag
 from quotad.telemetry.metrics import CODE_CLASSES, Place, Recorder
@@ -70,7 +71,7 @@ class Delivering(Protocol):
         """Of the last sweep."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sources:
     """What one process counts: plain numbers, and functions that give them."""
 
@@ -185,7 +186,7 @@ async def _nothing() -> None:
     """A process knows its own numbers at any time."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scrape:
     """What a scrape shows. The functions are called at every scrape."""
 
