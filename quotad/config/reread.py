@@ -3,10 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from pydantic.alias_generators import to_camel
-
 from quotad.config.file import load
 from quotad.config.model import Admin, Config
+from quotad.config.section import to_camel
 from quotad.errors import ConfigError, Problem
 
 FIXED = (

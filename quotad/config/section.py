@@ -3,16 +3,48 @@
 import ast
 import inspect
 import os
+import sys
+from importlib import import_module
 from itertools import pairwise
 from textwrap import dedent
+from types import ModuleType
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
-from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-# Looking for plugins reads what every distribution that is installed says of itself; there are none for this.
-os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+_PLUGINS = "pydantic.plugin._loader"
+
+
+def to_camel(name: str) -> str:
+    """``max_head_bytes`` -> ``maxHeadBytes``. pydantic's own asks three regular expressions each time."""
+    first, *rest = name.split("_")
+    return first + "".join(map(str.capitalize, rest))
+
+
+def _no_plugins() -> None:
+    """Have pydantic look for no plugins: there are none for this.
+
+    It would read what every distribution that is installed says of itself; and though told not to, it would
+    import what reads that: twenty modules, for e-mail and zip files too. They are still there for whatever
+    else it may want of that module.
+    """
+    if os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__") != "__all__":
+        return
+    stand_in = ModuleType(_PLUGINS)
+
+    def other(attribute: str) -> object:
+        if attribute.startswith("__"):
+            raise AttributeError(attribute)
+        if sys.modules.get(_PLUGINS) is stand_in:
+            del sys.modules[_PLUGINS]
+        return getattr(import_module(_PLUGINS), attribute)
+
+    vars(stand_in).update(get_plugins=tuple, __getattr__=other)
+    sys.modules.setdefault(_PLUGINS, stand_in)
+
+
+_no_plugins()
 
 
 class Section(BaseModel):

@@ -1,12 +1,14 @@
 """What all sections share: descriptions are read when a schema is asked for, and only then."""
 
+import os
 import subprocess
 import sys
 
-from pydantic import Field
+import pytest
+from pydantic import Field, alias_generators
 
 from quotad.config.schema import File
-from quotad.config.section import Section
+from quotad.config.section import Section, to_camel
 
 
 class Inner(Section):
@@ -63,3 +65,38 @@ def test_no_sources_are_read_to_check_a_file() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "p"
+
+
+@pytest.mark.parametrize(("given", "printed"), [("", "False"), ("PYDANTIC_DISABLE_PLUGINS", "True")])
+def test_nothing_is_imported_to_look_for_plugins(given: str, printed: str) -> None:
+    """Unless whoever starts the process wants some, the module that would look for them is not read."""
+    script = (
+        "import sys\nfrom quotad.config.schema import Processes\nProcesses.model_validate({})\n"
+        "print(hasattr(sys.modules['pydantic.plugin._loader'], '__file__'))\n"
+    )
+    environ = {name: value for name, value in os.environ.items() if name != "PYDANTIC_DISABLE_PLUGINS"}
+    environ |= {given: "none"} if given else {}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [printed]
+
+
+def test_what_stands_in_for_plugins_is_only_that() -> None:
+    """It answers that there are none; whoever wants anything else of the module gets the module's own."""
+    script = (
+        "import os\nos.environ.pop('PYDANTIC_DISABLE_PLUGINS', None)\n"
+        "import quotad.config.section\nfrom pydantic.plugin import _loader\n"
+        "print(list(_loader.get_plugins()), hasattr(_loader, '__path__'), hasattr(_loader, 'no_such_name'))\n"
+        "from pydantic.plugin._loader import PYDANTIC_ENTRY_POINT_GROUP\n"
+        "print(PYDANTIC_ENTRY_POINT_GROUP)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[] False False", "pydantic"]
+
+
+def test_names_of_fields() -> None:
+    """Written as pydantic would."""
+    for name in ("a", "max_head_bytes", "sha256_sum", "usage_plan_id", "level2"):
+        assert to_camel(name) == alias_generators.to_camel(name)
+    assert to_camel("max_head_bytes") == "maxHeadBytes"
