@@ -2,16 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from quotad.config import (
-    admin_schema,
-    auth_schema,
-    authorize_schema,
-    schema,
-    service_schema,
-    tls_schema,
-    tracing_schema,
-)
+from quotad.config import auth_schema, schema, service_schema, tls_schema
 from quotad.config.admin_model import AdminKeyPair, AdminTls
 from quotad.config.health_model import CheckRules, HealthRules, RetryRules
 from quotad.config.model import (
@@ -43,6 +36,11 @@ from quotad.core.plans import (
     Service,
     UsagePlan,
 )
+
+if TYPE_CHECKING:
+    from quotad.config.admin_schema import AdminSection, AdminTlsSection
+    from quotad.config.authorize_schema import AuthorizeSection
+    from quotad.config.tracing_schema import TracingSection
 
 
 def listen_of(section: schema.ListenSection, folder: Path) -> Listen:
@@ -111,7 +109,7 @@ _ASKED = {
 """By shape: the fields with method, target and Host of the request that is asked about."""
 
 
-def authorize_of(section: authorize_schema.AuthorizeSection, folder: Path) -> Authorize:
+def authorize_of(section: "AuthorizeSection", folder: Path) -> Authorize:
     """The port for other proxies; a relative path starts from the configuration's folder."""
     named = section.headers
     method, uri, host = (
@@ -133,7 +131,7 @@ def authorize_of(section: authorize_schema.AuthorizeSection, folder: Path) -> Au
     )
 
 
-def tracing_of(section: tracing_schema.TracingSection) -> Tracing:
+def tracing_of(section: "TracingSection") -> Tracing:
     """Spans."""
     return Tracing(section.endpoint, section.follow, section.one_in)
 
@@ -152,7 +150,7 @@ def _log_of(target: str, folder: Path) -> str:
     return target if target in ("", "-") else str(folder / target)
 
 
-def admin_of(section: admin_schema.AdminSection, folder: Path) -> Admin:
+def admin_of(section: "AdminSection", folder: Path) -> Admin:
     """The management port; a relative path starts from the configuration's folder."""
     return Admin(
         section.address,
@@ -174,7 +172,7 @@ def admin_of(section: admin_schema.AdminSection, folder: Path) -> Admin:
     )
 
 
-def admin_tls_of(section: admin_schema.AdminTlsSection, folder: Path) -> AdminTls:
+def admin_tls_of(section: "AdminTlsSection", folder: Path) -> AdminTls:
     """TLS on the management port; a relative path starts from the configuration's folder."""
     return AdminTls(
         folder / section.certificate,

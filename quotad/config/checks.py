@@ -2,12 +2,16 @@
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import product
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from quotad.config import admin_schema, authorize_schema, schema, service_schema
+from quotad.config import schema, service_schema
 from quotad.config.document import Document, Path_
 from quotad.config.model import Address
 from quotad.core.plans import Environment
+
+if TYPE_CHECKING:
+    from quotad.config.admin_schema import AdminSection
+    from quotad.config.authorize_schema import AuthorizeSection
 
 
 class ServiceNames:
@@ -93,7 +97,7 @@ def environments_have_rules(
                 document.refuse((*path, "defaultPlan"), f"there is no plan {section.default_plan}")
 
 
-def admin_is_safe(admin: admin_schema.AdminSection, document: Document, *, stored: bool) -> None:
+def admin_is_safe(admin: "AdminSection", document: Document, *, stored: bool) -> None:
     """Nobody without a token, except on loopback and on purpose.
 
     ``stored``: whether there are credentials in the control records, which are tokens enough.
@@ -112,7 +116,7 @@ def admin_is_safe(admin: admin_schema.AdminSection, document: Document, *, store
         document.refuse(("admin", "token"), "is required, or unauthenticatedLoopback: true")
 
 
-def key_pairs_differ(admin: admin_schema.AdminSection, document: Document) -> None:
+def key_pairs_differ(admin: "AdminSection", document: Document) -> None:
     """No two key pairs of admins have the same id."""
     first: dict[str, int] = {}
     for at, pair in enumerate(admin.key_pairs):
@@ -122,7 +126,7 @@ def key_pairs_differ(admin: admin_schema.AdminSection, document: Document) -> No
             document.refuse(path, f"{pair.secret_id} is taken by keyPairs[{before}]")
 
 
-def only_proxies_ask(authorize: authorize_schema.AuthorizeSection, workers: int, document: Document) -> None:
+def only_proxies_ask(authorize: "AuthorizeSection", workers: int, document: Document) -> None:
     """Nobody may ask by accident, and what is held can be settled."""
     path: Path_ = ("authorize",)
     if not authorize.address.is_loopback and authorize.proxies is None:

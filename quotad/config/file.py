@@ -8,7 +8,6 @@ from typing import Any
 from quotad.config.document import read_document
 from quotad.config.linker import Linker
 from quotad.config.model import Config
-from quotad.config.published import published_schema
 from quotad.config.values import Resolver
 from quotad.errors import ConfigError
 
@@ -30,4 +29,6 @@ def load(path: str | Path, environ: Mapping[str, str] = os.environ) -> Config:
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of the file, for editors and ``quotad schema``."""
+    from quotad.config.published import published_schema
+
     return published_schema()

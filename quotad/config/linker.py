@@ -5,14 +5,12 @@ from collections.abc import Mapping
 from hashlib import sha256
 from json import dumps
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
 from quotad.config import (
-    admin_schema,
     api_checks,
-    authorize_schema,
     build,
     checks,
     plan_checks,
@@ -20,18 +18,30 @@ from quotad.config import (
     service_schema,
     store_checks,
     tls_checks,
-    tracing_schema,
     webhook_checks,
-    webhook_schema,
 )
 from quotad.config.document import Document, Path_
 from quotad.config.model import Config, Route
 from quotad.config.problems import note, unknown_field
 from quotad.config.section import Section
-from quotad.core.plans import Binding
+from quotad.core.plans import Binding, Webhook
 from quotad.core.table import PlanTable
 
+if TYPE_CHECKING:
+    from quotad.config.admin_schema import AdminSection
+    from quotad.config.authorize_schema import AuthorizeSection
+    from quotad.config.tracing_schema import TracingSection
+
 _S = TypeVar("_S", bound=Section)
+
+FIELDS = frozenset(
+    (
+        *("listen", "authorize", "telemetry", "tracing", "admin", "store", "control"),
+        *("routes", "services", "plans", "secrets", "bindings", "webhooks"),
+        *("workers", "supervised", "reload"),
+    )
+)
+"""All that stands at the top of a file (``whole_schema.File``)."""
 
 _SECRET_FIELDS = frozenset(("secretKey", "secondaryKey", "token", "masterKeys", "signingKey"))
 
@@ -56,18 +66,15 @@ class Linker:
 
     def config(self) -> Config | None:
         """The whole configuration, or None when anything is wrong."""
-        known = {field.alias for field in schema.File.model_fields.values()}
         for key in self._values:
-            if key not in known:
-                self._document.refuse((key,), unknown_field(key, schema.File))
+            if key not in FIELDS:
+                self._unknown(key)
         listen = self._section("listen", schema.ListenSection)
         telemetry = self._section("telemetry", schema.TelemetrySection)
-        admin = self._section("admin", admin_schema.AdminSection) if "admin" in self._values else None
+        admin = self._admin()
         store = self._store()
         processes = self._processes()
-        tracing = (
-            self._section("tracing", tracing_schema.TracingSection) if "tracing" in self._values else None
-        )
+        tracing = self._tracing()
         authorize = self._authorize(1 if processes is None else processes.workers)
         control = self._section("control", schema.ControlSection) if "control" in self._values else None
         if admin is not None:
@@ -139,8 +146,7 @@ class Linker:
         api_checks.apis_differ(services, self._document)
         api_checks.throttles_have_places(services, self._document)
         checks.environments_have_rules(services, self._named("plans", "usagePlanId"), self._document)
-        webhooks = self._items("webhooks", webhook_schema.WebhookSection)
-        webhook_checks.webhooks_mean_something(webhooks, self._named("plans", "usagePlanId"), self._document)
+        webhooks = self._webhooks()
         linked = self._linked_routes(routes, names)
         bindings = self._linked_bindings(names)
         if self._document.problems:
@@ -150,7 +156,7 @@ class Linker:
             [build.plan_of(plan) for plan in plans.values()],
             [build.secret_of(secret) for secret in secrets.values()],
             bindings,
-            [webhook_schema.webhook_of(webhook) for webhook in webhooks.values()],
+            webhooks,
         )
         return linked, table
 
@@ -193,10 +199,42 @@ class Linker:
             for found in build.bindings_of(binding, service_ids)
         ]
 
-    def _authorize(self, workers: int) -> authorize_schema.AuthorizeSection | None:
+    # A section that the file does not have is not imported: some ms of a start each.
+
+    def _unknown(self, key: str) -> None:
+        from quotad.config.whole_schema import File
+
+        self._document.refuse((key,), unknown_field(key, File))
+
+    def _admin(self) -> "AdminSection | None":
+        if "admin" not in self._values:
+            return None
+        from quotad.config.admin_schema import AdminSection
+
+        return self._section("admin", AdminSection)
+
+    def _tracing(self) -> "TracingSection | None":
+        if "tracing" not in self._values:
+            return None
+        from quotad.config.tracing_schema import TracingSection
+
+        return self._section("tracing", TracingSection)
+
+    def _webhooks(self) -> list[Webhook]:
+        if "webhooks" not in self._values:
+            return []
+        from quotad.config.webhook_schema import WebhookSection, webhook_of
+
+        webhooks = self._items("webhooks", WebhookSection)
+        webhook_checks.webhooks_mean_something(webhooks, self._named("plans", "usagePlanId"), self._document)
+        return [webhook_of(webhook) for webhook in webhooks.values()]
+
+    def _authorize(self, workers: int) -> "AuthorizeSection | None":
         if "authorize" not in self._values:
             return None
-        authorize = self._section("authorize", authorize_schema.AuthorizeSection)
+        from quotad.config.authorize_schema import AuthorizeSection
+
+        authorize = self._section("authorize", AuthorizeSection)
         if authorize is not None:
             checks.only_proxies_ask(authorize, workers, self._document)
             tls_checks.clients_get_a_certificate("authorize", authorize.tls, self._folder, self._document)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from quotad.config import schema
 from quotad.config.document import Document, read_document
 from quotad.config.linker import Linker
 from quotad.config.problems import unknown_field
 from quotad.config.values import Resolver
+from quotad.config.whole_schema import File
 from quotad.core.table import PlanTable
 from quotad.errors import ConfigError
 
@@ -37,10 +37,10 @@ def load_nouns(path: Path, environ: Mapping[str, str] = os.environ) -> Nouns:
     given = document.value if isinstance(document.value, dict) else {}
     if document.value is not None and not isinstance(document.value, dict):
         document.refuse((), "must be a mapping of fields")
-    known = {each.alias for each in schema.File.model_fields.values()}
+    known = {each.alias for each in File.model_fields.values()}
     for key in given:
         if key not in known:
-            document.refuse((key,), unknown_field(key, schema.File))
+            document.refuse((key,), unknown_field(key, File))
     wanted = {name: given[name] for name in SECTIONS if given.get(name) is not None}
     values = Resolver(document, path.absolute().parent, environ).resolve(wanted)
     return Nouns(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from quotad.config.schema import File
+from quotad.config.whole_schema import File
 
 _REFERENCE: dict[str, Any] = {
     "type": "string",

@@ -1,4 +1,4 @@
-"""The file's sections as pydantic reads them: field names, ranges and defaults, nothing that spans two.
+"""The sections that most files have, as pydantic reads them: names, ranges, defaults, nothing that spans two.
 
 Unknown fields are refused. Numbers and true/false are strict: ``"5"`` and ``yes`` are neither. A
 docstring is a field's description in the JSON Schema.
@@ -9,16 +9,11 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from quotad.config import fields as kind
-from quotad.config.admin_schema import AdminSection
 from quotad.config.auth_schema import AuthenticationSection
-from quotad.config.authorize_schema import AuthorizeSection
 from quotad.config.choices import EnvironmentName, OnBreach, OnStoreFailure, StatusClasses
 from quotad.config.section import Section
-from quotad.config.service_schema import ServiceSection
 from quotad.config.tls_schema import ListenTlsSection
-from quotad.config.tracing_schema import TracingSection
 from quotad.config.upstream_schema import HealthSection, RetrySection
-from quotad.config.webhook_schema import WebhookSection
 from quotad.core.plans import UNLIMITED
 
 
@@ -333,34 +328,3 @@ class Processes(Section):
     """true: a supervisor also for one worker, so that SIGUSR2 can swap it."""
     reload: Literal["onSignal", "onChange"] = "onSignal"
     """onChange: read again when a file of the configuration changes, also without SIGHUP."""
-
-
-class File(Processes):
-    """A quotad configuration."""
-
-    listen: ListenSection = Field(default_factory=ListenSection)
-    """The callers' port."""
-    authorize: AuthorizeSection | None = None
-    """Where other proxies ask whether a request may pass; absent: nowhere."""
-    telemetry: TelemetrySection = Field(default_factory=TelemetrySection)
-    """Where probes and metrics are read, and what is logged."""
-    tracing: TracingSection | None = None
-    """OpenTelemetry spans; absent: none."""
-    admin: AdminSection | None = None
-    """The management port; absent: none."""
-    store: StoreSection
-    """Where counters live."""
-    control: ControlSection | None = None
-    """Present: services, plans, Secrets and bindings live in the store; absent: in this file."""
-    routes: list[RouteSection] = Field(default=[])
-    """What is served; the longest prefix of the most exact host wins."""
-    services: list[ServiceSection] = Field(default=[])
-    """Backends."""
-    plans: list[PlanSection] = Field(default=[])
-    """Limits."""
-    secrets: list[SecretSection] = Field(default=[])
-    """Callers."""
-    bindings: list[BindingSection] = Field(default=[])
-    """Which caller has which plan, and where."""
-    webhooks: list[WebhookSection] = Field(default=[])
-    """Who is told when use crosses a part of a quota."""

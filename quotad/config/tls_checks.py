@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from quotad.config import admin_schema, build, certificates, schema, tls_schema
+from quotad.config import build, certificates, schema, tls_schema
 from quotad.config.document import Document, Path_
+
+if TYPE_CHECKING:
+    from quotad.config.admin_schema import AdminSection
 
 
 def clients_get_a_certificate(
@@ -30,7 +34,7 @@ def clients_get_a_certificate(
         document.refuse((*path, *error.path), error.message)
 
 
-def admins_get_a_certificate(admin: admin_schema.AdminSection, folder: Path, document: Document) -> None:
+def admins_get_a_certificate(admin: "AdminSection", folder: Path, document: Document) -> None:
     """The management port has what its TLS needs."""
     tls = admin.tls
     if tls is None:

@@ -2,21 +2,26 @@
 
 from collections.abc import Container, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from quotad.config import certificates
-from quotad.config.admin_schema import AdminSection
 from quotad.config.document import Document, Path_
 from quotad.config.model import UpstreamTls
-from quotad.config.webhook_schema import WebhookSection, check_url
+
+if TYPE_CHECKING:
+    from quotad.config.admin_schema import AdminSection
+    from quotad.config.webhook_schema import WebhookSection
 
 WEBHOOKS_AT_MOST = 100
 """Each is held against every Subject."""
 
 
 def webhooks_mean_something(
-    webhooks: Mapping[int, WebhookSection], plan_ids: Container[str], document: Document
+    webhooks: Mapping[int, "WebhookSection"], plan_ids: Container[str], document: Document
 ) -> None:
     """Plans that are there, and what is sent stays between two."""
+    from quotad.config.webhook_schema import check_url
+
     if len(webhooks) > WEBHOOKS_AT_MOST:
         document.refuse(("webhooks",), f"must have at most {WEBHOOKS_AT_MOST} items")
     for at, webhook in webhooks.items():
@@ -44,7 +49,7 @@ def somebody_delivers(given: Mapping[str, object], document: Document) -> None:
             document.refuse(("webhooks", at, "signingKey"), "is required")
 
 
-def authorities_are_readable(admin: AdminSection, folder: Path, document: Document) -> None:
+def authorities_are_readable(admin: "AdminSection", folder: Path, document: Document) -> None:
     """The file of those who vouch for receivers is there."""
     if admin.webhooks.ca is None:
         return

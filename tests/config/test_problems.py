@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from quotad.config import admin_schema, schema
+from quotad.config import admin_schema, schema, whole_schema
 from quotad.config.document import Document
 from quotad.config.problems import note, unknown_field
 from quotad.config.section import Section
@@ -71,7 +71,7 @@ def test_nested_paths() -> None:
 
 def test_fields_that_are_none() -> None:
     """A misspelled field is refused with the one that was meant."""
-    assert unknown_field("rotues", schema.File) == "is no field of quotad; did you mean routes?"
+    assert unknown_field("rotues", whole_schema.File) == "is no field of quotad; did you mean routes?"
 
 
 SECRET_VALUES = st.one_of(

@@ -7,8 +7,8 @@ import sys
 import pytest
 from pydantic import Field, alias_generators
 
-from quotad.config.schema import File
 from quotad.config.section import Section, to_camel
+from quotad.config.whole_schema import File
 
 
 class Inner(Section):
