@@ -10,6 +10,21 @@ from typing import Final, NamedTuple
 from quotad.core.quota import Answer, Call, DayNumbers, Memory
 from quotad.engine.leases import Stock
 
+_new_tuple: Final = tuple.__new__
+
+_UNUSED: Final[dict[int, DayNumbers]] = {}
+_UNUSED_MOST: Final = 64
+"""Days of which there is nothing to tell, by their ends: the same for all Subjects."""
+
+
+def _unused(end_us: int) -> DayNumbers:
+    numbers = _UNUSED.get(end_us)
+    if numbers is None:
+        if len(_UNUSED) >= _UNUSED_MOST:
+            _UNUSED.clear()
+        numbers = _UNUSED[end_us] = DayNumbers(end_us, 0, 0)
+    return numbers
+
 
 class Day:
     """Numbers of one day. ``granted`` and ``at_once`` are the store's, as last heard."""
@@ -34,7 +49,12 @@ class Day:
         """What is sent to the store; made once per change."""
         told = self._told
         if told is None:
-            told = self._told = DayNumbers(self.end_us, self.closed, self.given_back)
+            if self.closed or self.given_back:
+                # What DayNumbers(...) does, without its call in Python.
+                told = _new_tuple(DayNumbers, (self.end_us, self.closed, self.given_back))
+            else:
+                told = _unused(self.end_us)
+            self._told = told
         return told
 
     def close(self, units: int, given_back: int) -> None:

@@ -59,7 +59,6 @@ class Limiter:
         self._combiner = Combiner(store, self, self._loop.call_soon, monotonic_s)
         self.outage = Outage(monotonic_s)
         self._upkeep = Upkeep(
-            self._lanes,
             self._combiner,
             self.outage,
             hold_s=hold_s,
@@ -155,6 +154,7 @@ class Limiter:
         """A Subject that is new, or has another plan now."""
         if lane is None:
             lane = self._lanes[subject.tag] = Lane(subject)
+            self._upkeep.take(lane)
         before, plan = lane.subject.plan, subject.plan
         if (before.lease, before.on_store_failure) != (plan.lease, plan.on_store_failure):
             self._upkeep.give_back(lane)

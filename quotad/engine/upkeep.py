@@ -63,7 +63,6 @@ class Upkeep:
 
     def __init__(
         self,
-        lanes: dict[str, Lane],
         combiner: Combiner,
         outage: Outage,
         *,
@@ -71,7 +70,7 @@ class Upkeep:
         monotonic_s: MonotonicClock,
         call_later: CallLater,
     ) -> None:
-        self._lanes = lanes
+        self._lanes: list[Lane] = []
         self._combiner = combiner
         self._outage = outage
         self._beat_s = hold_s / HEARTBEATS_PER_HOLD
@@ -82,7 +81,8 @@ class Upkeep:
         self._stocked: list[Lane] = []
         self._denied: dict[Lane, None] = {}
         self._to_push: list[Lane] = []
-        self._to_beat: list[Lane] = []
+        self._to_beat = 0
+        """How many Lanes, the eldest ones, this round has not looked at yet."""
         self._reconnects = combiner.reconnects
         self._heartbeat: Timer | None = None
         self._beating: Timer | None = None
@@ -91,6 +91,10 @@ class Upkeep:
         """Called when one was made in the place of an earlier one."""
         self.resolved = asyncio.Event()
         """Set whenever a call is resolved."""
+
+    def take(self, lane: Lane) -> None:
+        """Look after a Lane from now on, for as long as the process lives."""
+        self._lanes.append(lane)
 
     # Numbers that must reach the store.
 
@@ -229,18 +233,21 @@ class Upkeep:
         """Renew Entries that hold units and were silent, let go of those of which nothing is asked."""
         self._heartbeat = self._call_later(self._beat_s / 2, self.beat)
         if not self._to_beat:
-            self._to_beat = list(self._lanes.values())
+            self._to_beat = len(self._lanes)
             self._beat_some()
 
     def _beat_some(self) -> None:
-        lanes = self._to_beat[-BEATEN_AT_ONCE:]
-        del self._to_beat[-BEATEN_AT_ONCE:]
+        end = self._to_beat
+        start = self._to_beat = max(0, end - BEATEN_AT_ONCE)
         silent_since_s = self._monotonic_s() - self._beat_s
-        for lane in lanes:
+        for lane in self._lanes[start:end]:
             lane.idle_beats = 0 if lane.asked != lane.asked_before else lane.idle_beats + 1
             lane.asked_before = lane.asked
+            if lane.busy or (lane.sent_s > silent_since_s and lane.idle_beats < IDLE_BEATS):
+                # Nothing else of it is looked at: of 100,000 Lanes it is in no cache of the processor.
+                continue
             stock = lane.stock
-            if lane.busy or (stock is not None and stock.left):
+            if stock is not None and stock.left:
                 continue
             if lane.is_in_use:
                 if lane.sent_s <= silent_since_s:
@@ -258,7 +265,7 @@ class Upkeep:
 
     def push(self) -> None:
         """The store may have lost writes: tell it what this process remembers, the busiest Subjects first."""
-        lanes = [lane for lane in self._lanes.values() if lane.entry.seen_us]
+        lanes = [lane for lane in self._lanes if lane.entry.seen_us]
         lanes.sort(key=lambda lane: (lane.idle_beats, -lane.asked))
         is_new = not self._to_push
         self._to_push = [lane for lane in lanes if lane.is_in_use or lane.idle_beats < IDLE_BEATS]
@@ -282,7 +289,7 @@ class Upkeep:
             async with asyncio.timeout(within_s):
                 while self._retire():
                     await self._settled()
-                for lane in self._lanes.values():
+                for lane in self._lanes:
                     if lane.entry.generation and not lane.entry.open:
                         self._leave(lane)
                 await self._settled()
@@ -292,7 +299,7 @@ class Upkeep:
 
     def _retire(self) -> bool:
         """Take nothing more ahead, give back what is there. False when nothing is left to be told."""
-        for lane in self._lanes.values():
+        for lane in self._lanes:
             lane.wants = False
             if lane.stock is not None:
                 lane.stock.retire()

@@ -12,8 +12,9 @@ from quotad.store.resp import bulk
 _CALL_HEAD: Final = b"$%d\r\n" % CALL_BYTES
 _BETWEEN_CALLS: Final = b"\r\n" + _CALL_HEAD
 
-_KEPT: Final = 65_536
-"""Encoded keys that are kept; a table with more Subjects starts over now and then."""
+_KEPT: Final = 262_144
+"""Subjects whose encoded keys are kept, some 300 bytes each; with more it starts over now and then."""
+_TERMS_KEPT: Final = 65_536
 
 
 class PayloadBuilder:
@@ -25,22 +26,26 @@ class PayloadBuilder:
         """8 bytes."""
         self._sidecar_id = bulk(sidecar_id)
         self._hold_us = hold_us
-        # By identity: a table hands out the same objects again and again, and hashing a whole plan
-        # costs more than encoding. The object is kept beside its bytes, so no id is used twice.
-        self._keys: dict[int, tuple[Subject, bytes]] = {}
+        # By tag, which says all that keys say: what looks a Subject up has its hash at hand.
+        self._keys: dict[str, bytes] = {}
+        # By identity: hashing a whole plan costs more than encoding. The object is kept beside its bytes, so
+        # no id is used twice.
         self._terms: dict[int, tuple[Terms, bytes]] = {}
         self._batches: dict[int, bytes] = {}
 
     def keys(self, subject: Subject) -> bytes:
         """A Subject's two keys as two bulk strings. Raises ValueError for characters keys may not have."""
-        known = self._keys.get(id(subject))
+        known = self._keys.get(subject.tag)
         if known is None:
-            state, total = subject_keys(self._namespace, subject)
-            known = (subject, bulk(state) + bulk(total))
+            known = self._encoded(subject)
             if len(self._keys) >= _KEPT:
                 self._keys.clear()
-            self._keys[id(subject)] = known
-        return known[1]
+            self._keys[subject.tag] = known
+        return known
+
+    def _encoded(self, subject: Subject) -> bytes:
+        state, total = subject_keys(self._namespace, subject)
+        return bulk(state) + bulk(total)
 
     def decide(self, sha: bytes, calls: Sequence[Call], keys: Sequence[bytes]) -> bytes:
         """One call of ``reserve`` or ``settle``; a Terms object that several Calls share travels once.
@@ -111,7 +116,7 @@ class PayloadBuilder:
         known = self._terms.get(id(terms))
         if known is None:
             known = (terms, bulk(pack_terms(terms)))
-            if len(self._terms) >= _KEPT:
+            if len(self._terms) >= _TERMS_KEPT:
                 self._terms.clear()
             self._terms[id(terms)] = known
         return known[1]

@@ -2,7 +2,7 @@
 
 from quotad.core.plans import Subject, UsagePlan
 from quotad.core.quota import Answer, Call, DayNumbers, Limits, Terms, Windows
-from quotad.engine.entries import Entry, Heard
+from quotad.engine.entries import Day, Entry, Heard
 
 DAY = 1_000_000
 NEXT_DAY = 2_000_000
@@ -103,3 +103,14 @@ def test_charged_units_can_be_given_back_by_name() -> None:
     assert entry.give_back_charged(1, DAY)
     assert not entry.give_back_charged(2, DAY)
     assert entry.day.numbers() == (DAY, 0, 1)
+
+
+def test_days_of_which_nothing_is_told_share_what_is_sent() -> None:
+    """However many days there are, each tells its own end; what one of them tells later is its own."""
+    days = [Day(DAY + number) for number in range(200)]
+    assert [day.numbers() for day in days] == [(DAY + number, 0, 0) for number in range(200)]
+    one, other = Day(DAY), Day(DAY)
+    assert one.numbers() is other.numbers()
+    one.close(2, 1)
+    assert (one.numbers(), other.numbers()) == ((DAY, 2, 1), (DAY, 0, 0))
+    assert isinstance(one.numbers(), DayNumbers)

@@ -4,6 +4,7 @@ from quotad.core.plans import Subject, UsagePlan
 from quotad.core.quota import Call, DayNumbers, Limits, Terms, Windows
 from quotad.store import codec
 from quotad.store.payload import PayloadBuilder
+from quotad.store.resp import bulk
 
 SHA = b"0123456789" * 4
 WINDOWS = Windows(0, 86_400, 172_800, 0, 2_678_400, 5_097_600)
@@ -72,3 +73,11 @@ def test_what_is_kept_belongs_to_the_object() -> None:
         command = sent(builder.decide(SHA, [one], [builder.keys(one.subject)]))
         assert command[3:5] == [*codec_keys(subject(number))]
         assert command[7] == codec.pack_terms(terms(number))
+
+
+def test_keys_are_known_by_the_tag() -> None:
+    """Subjects with the same tag have the same keys; others, however many came before, have their own."""
+    builder = PayloadBuilder("ns", b"sidecar1", 1)
+    first = builder.keys(subject(1))
+    assert builder.keys(subject(1)) is first
+    assert builder.keys(subject(2)) == b"".join(bulk(key) for key in codec_keys(subject(2)))
