@@ -1,4 +1,4 @@
-"""The garbage collector, told not to look while much is made that is none."""
+"""The garbage collector, told not to look while much is made that is none, nor ever at what stays."""
 
 import contextlib
 import gc
@@ -19,3 +19,14 @@ def left_alone() -> Iterator[None]:
     finally:
         if looks:
             gc.enable()
+
+
+@contextlib.contextmanager
+def made_to_stay() -> Iterator[None]:
+    """``left_alone``, and what there is after the block is never looked at: modules, a configuration.
+
+    A look through all that a start imports takes 20 ms, in which no caller is answered, and finds 0.2 MB.
+    """
+    with left_alone():
+        yield
+        gc.freeze()

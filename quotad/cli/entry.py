@@ -7,7 +7,7 @@ from pathlib import Path
 
 from quotad.cli.files import FileError, load_config
 from quotad.errors import QuotadError
-from quotad.garbage import left_alone
+from quotad.garbage import made_to_stay
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
 def serve(path: Path) -> int:
     """``quotad serve``: until a signal ends it. Raises QuotadError."""
     # What is imported stays: looking for garbage in it is a twentieth of the CPU of a start.
-    with left_alone():
+    with made_to_stay():
         config = load_config(path)
         if config.workers > 1 or config.supervised:
             from quotad.workers.supervisor import run
@@ -50,7 +50,7 @@ def serve(path: Path) -> int:
 
 def admin(path: Path) -> int:
     """``quotad admin``: until a signal ends it. Raises QuotadError."""
-    with left_alone():
+    with made_to_stay():
         from quotad.admin import run
 
         config = load_config(path)
@@ -59,8 +59,8 @@ def admin(path: Path) -> int:
 
 def _worker(channel: str, log_lock: str, slots: str) -> int:
     """Started by ``serve`` itself."""
-    from quotad.workers.worker import run
-
+    with made_to_stay():
+        from quotad.workers.worker import run
     return run(int(channel), int(log_lock), slots)
 
 

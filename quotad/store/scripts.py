@@ -24,9 +24,10 @@ CONTROL_VERBS = ("commit", "tally")
 WEBHOOK_VERBS = ("lead", "announce", "attempted")
 """Those of webhooks, which only processes that serve the admin port run."""
 
-_INCLUDE = re.compile(r"^--@(include|rare) ([a-z]+)$", re.MULTILINE)
-_CONSTANT = re.compile(r"^local ([A-Z][A-Z_]*) = ('[^']*'|\d+)\n", re.MULTILINE)
-_NAME = re.compile(r"\b[A-Z][A-Z_]*\b(?!')")
+# Each begins with letters to look for, and only then asks what is before them: most text is passed over.
+_INCLUDE = re.compile(r"--@(?<![^\n]--@)(include|rare) ([a-z]+)$", re.MULTILINE)
+_CONSTANT = re.compile(r"local (?<![^\n]local )([A-Z][A-Z_]*) = ('[^']*'|\d+)\n")
+_NAME = re.compile(r"[A-Z](?<!\w[A-Z])[A-Z_]*\b(?!')")
 _RARE = """\
 local made_{name}
 local function {name}(...)
@@ -63,28 +64,40 @@ def load(name: str, clock_text: str | None = None) -> Script:
 
     Raises StoreError when a file is missing.
     """
-    root = directory()
-
-    def included(match: re.Match[str]) -> str:
-        kind, part = match.groups()
-        if part == "clock" and clock_text is not None:
-            return clock_text
-        text = _INCLUDE.sub(included, _read(root / f"{part}.lua"))
-        return text if kind == "include" else _RARE.format(name=part, text=text)
-
-    text = _inline(_INCLUDE.sub(included, _read(root / f"{name}.lua")))
-    return Script(name, text, sha1(text.encode(), usedforsecurity=False).hexdigest().encode())
+    return load_all(clock_text, (name,))[name]
 
 
 def load_all(clock_text: str | None = None, verbs: Sequence[str] = VERBS) -> dict[str, Script]:
-    """Each of these verbs by its name."""
-    return {name: load(name, clock_text) for name in verbs}
+    """Each of these verbs by its name; a file that several include is read once. Raises StoreError."""
+    root = directory()
+    whole: dict[str, str] = {} if clock_text is None else {"clock": clock_text}
+
+    def part(name: str) -> str:
+        if name not in whole:
+            whole[name] = _INCLUDE.sub(included, _read(root / f"{name}.lua"))
+        return whole[name]
+
+    def included(match: re.Match[str]) -> str:
+        kind, name = match.groups()
+        return part(name) if kind == "include" else _RARE.format(name=name, text=part(name))
+
+    return {name: _script(name, _inline(part(name))) for name in verbs}
+
+
+def _script(name: str, text: str) -> Script:
+    return Script(name, text, sha1(text.encode(), usedforsecurity=False).hexdigest().encode())
 
 
 def _inline(text: str) -> str:
     """Put the constants' values in the place of their names. Redis' own words stand in quotes."""
-    constants = dict(_CONSTANT.findall(text))
-    return _NAME.sub(lambda match: constants.get(match[0], match[0]), _CONSTANT.sub("", text))
+    constants: dict[str, str] = {}
+
+    def noted(match: re.Match[str]) -> str:
+        constants[match[1]] = match[2]
+        return ""
+
+    text = _CONSTANT.sub(noted, text)
+    return _NAME.sub(lambda match: constants.get(match[0], match[0]), text)
 
 
 def _read(path: Path) -> str:

@@ -19,6 +19,22 @@ def test_every_verb_is_assembled_whole() -> None:
         assert script.sha == hashlib.sha1(script.text.encode(), usedforsecurity=False).hexdigest().encode()
 
 
+def test_constants_stand_where_their_names_stood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines that define one go, and only whole words become values; words of Redis, in quotes, stay."""
+    (tmp_path / "reserve.lua").write_text(
+        "local ONE = 1\nlocal TWO_B = 'b'\n--@include part\n"
+        "  local INNER = 3\nreturn ONE + xONE + ONEx .. TWO_B .. 'ONE' .. INNER .. (ONE)"
+    )
+    (tmp_path / "part.lua").write_text(
+        "local THREE = 3\nlocal lower = 4\nreturn THREE, ONE\n--@includes part"
+    )
+    monkeypatch.setattr(scripts, "_PLACES", (tmp_path,))
+    assert scripts.load("reserve").text == (
+        "local lower = 4\nreturn 3, 1\n--@includes part\n"
+        "  local INNER = 3\nreturn 1 + xONE + ONEx .. 'b' .. 'ONE' .. INNER .. (1)"
+    )
+
+
 def test_servers_know_a_script_by_the_same_name(store_server: StoreServer) -> None:
     """SCRIPT LOAD compiles every verb and answers the SHA1 that EVALSHA is sent."""
     with store_server.client() as client:
