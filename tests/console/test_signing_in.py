@@ -1,9 +1,10 @@
 """Signing in and out, sessions that end, two tabs, roles."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Route
 
 from quotad import clock
 from quotad.controlplane import access
@@ -65,6 +66,30 @@ async def test_a_session_that_ends_keeps_what_was_typed(
         assert await page.get_by_label("Plan name").input_value() == "written before the end"
         await shown.sign_in()
         await page.get_by_role("heading", name="written before the end", level=1).wait_for()
+
+
+async def test_an_answer_that_comes_after_signing_out_changes_nothing(signed_in: Console) -> None:
+    """What the page had asked is refused when the session is over; the console says what was done."""
+    page, asked, out = signed_in.page, asyncio.Event(), asyncio.Event()
+
+    async def late(route: Route) -> None:
+        asked.set()
+        await out.wait()
+        await route.continue_()
+
+    await page.route("**/v1/refusals*", late)
+    await page.evaluate("location.hash = '#/refusals'")
+    await asked.wait()
+    await signed_in.press("Sign out")
+    await signed_in.says("You are signed out.")
+    async with page.expect_response("**/v1/refusals*") as heard:
+        out.set()
+    assert (await heard.value).status == 401
+    # Twice: what an answer changes is painted in the next frame.
+    for _ in range(2):
+        await page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    await signed_in.says("You are signed out.")
+    await signed_in.sign_in()
 
 
 async def test_two_tabs(signed_in: Console) -> None:

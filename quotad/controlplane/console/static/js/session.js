@@ -16,6 +16,7 @@ export class SignIn {
     this.onEntered = () => {};
     this.isAsked = false;
     this.isKnown = false;
+    this.isOut = false;
     this.token = "";
     this.refused = "";
     this.words = "";
@@ -45,7 +46,7 @@ export class SignIn {
   }
 
   enter(who) {
-    this.isAsked = false;
+    this.isAsked = this.isOut = false;
     this.token = this.refused = this.words = "";
     this.onEntered(who);
     for (const done of this.waiting.splice(0)) done();
@@ -53,6 +54,8 @@ export class SignIn {
 
   /** Somebody must sign in before it goes on; what is on the page stays. */
   ask(problem) {
+    // Asked before somebody signed out, answered after it: nobody waits for it.
+    if (this.isOut) return new Promise(() => {});
     if (!this.isAsked) {
       this.isAsked = true;
       this.words = problem.code === "session_ended"
@@ -65,6 +68,8 @@ export class SignIn {
 
   signedOut() {
     this.words = "You are signed out.";
+    this.isAsked = false;
+    this.isOut = true;
     this.waiting = [];
   }
 
