@@ -13,6 +13,7 @@ from quotad.telemetry.server import Readiness
 from quotad.telemetry.sources import Scrape, Sources
 from tests.support.processes import write_config
 from tests.support.servers import StoreServer
+from tests.support.waiting import until
 
 SCRAPE = Scrape(Sources(Recorder()).figures)
 
@@ -80,7 +81,7 @@ async def test_an_embedded_server_is_started_and_ended(tmp_path: Path) -> None:
     url = await ground.start_server()
     assert url.startswith("unix://")
     store = await ground.open_store(url)
-    assert store.connected
+    await until(lambda: store.connected)
     await ground.close()
     assert not (tmp_path / "data" / "store.sock").exists()
 

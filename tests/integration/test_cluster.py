@@ -116,7 +116,7 @@ async def test_many_subjects_are_decided_where_they_live(cluster: Cluster) -> No
     plan, count = terms(), 300
     of = [subject(each) for each in range(count)]
     async with running_store(cluster.url) as store:
-        assert store.connected
+        await until(lambda: store.connected)
         batch = submit(store, [call(each, plan, cost=place + 1) for place, each in enumerate(of)])
         assert [answer.granted for answer in await batch.answers()] == list(range(1, count + 1))
         assert batch.heard == ["done"]
@@ -162,7 +162,7 @@ async def test_a_slot_that_moved_is_found_again(cluster: Cluster) -> None:
         assert (answer.granted, answer.day_charged) == (4, 10)
         # None when a survey happened to come first.
         assert store.redirects <= 1
-        assert store.connected
+        await until(lambda: store.connected)
 
 
 @pytest.mark.parametrize("engine", engines())

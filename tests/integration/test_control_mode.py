@@ -160,7 +160,7 @@ async def test_workers_follow_each_for_itself(tmp_path: Path, server: StoreServe
             await world.becomes(403)
         text = await world.metrics()
         assert "quotad_control_age_seconds" in text
-        assert 'quotad_control_failures_total{reason="store"} 0.0' in text
+        assert 'quotad_control_failures_total{reason="store"}' in text
         assert "master" not in "".join(world.quotads[0].errors)
 
 

@@ -17,6 +17,7 @@ from quotad.store.topology import parse_sentinels
 from tests.support.certificates import Authority
 from tests.support.servers import ServerOptions, StoreServer
 from tests.support.sinks import ask, running_link
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.debian
 
@@ -95,7 +96,7 @@ async def test_a_store_starts_over_tls(tls: TlsServer) -> None:
     """The whole set-up passes: login, scripts, INFO."""
     store = RedisStore(tls.url(), StoreConfig(url=tls.url()), os.urandom(8))
     await store.start()
-    assert store.connected
+    await until(lambda: store.connected)
     await store.close()
 
 
@@ -151,7 +152,7 @@ async def test_sentinels_are_asked_over_tls(tmp_path: Path) -> None:
             assert (found.port, found.tls is not None) == (tls.server.port, True)
             store = RedisStore(url, StoreConfig(url=url), os.urandom(8))
             await store.start()
-            assert store.connected
+            await until(lambda: store.connected)
             await store.close()
         finally:
             sentinel.kill()

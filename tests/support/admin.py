@@ -30,6 +30,7 @@ from quotad.store.redis_store import RedisStore
 from tests.support.batches import call, submit, terms
 from tests.support.described import check_described
 from tests.support.samples import TABLE
+from tests.support.waiting import until
 
 TOKEN = "a-token-of-twenty-characters"
 (SHARED, *_) = TABLE.subjects()
@@ -102,9 +103,8 @@ async def used_port(url: str, path: Path) -> AsyncIterator[Port]:
     """Upon a store in which seven requests were made today under the first plan, four by one Secret."""
     store = RedisStore(url, StoreConfig(deadline_s=5.0), os.urandom(8))
     await store.start()
-    now_us = store.now_us()
-    assert now_us is not None
-    plan = terms()._replace(windows=windows(now_us, "UTC", 1))
+    await until(lambda: store.connected)
+    plan = terms()._replace(windows=windows(store.now_us() or 0, "UTC", 1))
     (answer,) = await submit(store, [call(SHARED, plan, cost=7)]).answers()
     await store.attribute([Portion(SHARED, answer.day_end_us, 1, {"AKIDa": 4, "AKIDb": 3})])
     async with Port(store, path).serving() as running:

@@ -212,7 +212,7 @@ class StoreServer:
             return
         for line in output:
             self.log.append(line.rstrip())
-            if "eady to accept connections" in line or "Running mode=sentinel" in line:
+            if "eady to accept connections" in line or "Sentinel ID is" in line:
                 self._listens = True
                 self._ready.set()
         self._ready.set()

@@ -1,13 +1,16 @@
 """Use of quotas, made as a sidecar makes it, and as the store has it."""
 
 import os
+from contextlib import suppress
 
 from quotad.config.model import StoreConfig
 from quotad.core.plans import Subject
+from quotad.core.quota import Usage
 from quotad.engine.terms import TermsBook
+from quotad.errors import StoreError
 from quotad.store.redis_store import RedisStore
 from tests.support.batches import call, submit
-from tests.support.waiting import until
+from tests.support.waiting import until, until_true
 
 
 async def spend(url: str, subject: Subject, cost: int) -> int:
@@ -27,8 +30,16 @@ async def charged_and_open(url: str, subject: Subject) -> tuple[int, int]:
     """Of the day, as the store has it now."""
     store = RedisStore.from_url(url)
     await store.start()
+    usages: list[Usage] = []
+
+    async def are_told() -> bool:
+        """A store that stands still is asked again."""
+        with suppress(StoreError):
+            usages.extend(await store.usage([subject]))
+        return bool(usages)
+
     try:
-        (usage,) = await store.usage([subject])
+        await until_true(are_told)
     finally:
         await store.close()
-    return usage.day_charged, usage.day_open
+    return usages[0].day_charged, usages[0].day_open
