@@ -29,7 +29,7 @@ from quotad.store.resp import command
 from quotad.store.stats import StoreStats
 
 _ASKED_S = 2.0
-"""For what is asked beside the requests."""
+"""For what is asked beside the requests, unless these have longer."""
 
 
 class RedisStore:
@@ -53,14 +53,10 @@ class RedisStore:
         self._route = access.route(self._loop, url, config, options)
         self._at_most = self._route.subjects_per_call
         self._namespace = config.namespace
+        self._asked_s = max(_ASKED_S, config.deadline_s)
         self._archive = Archive(self._route, self._payloads, self._scripts, self.stats, self._ask)
         self.notices = Notices(config.namespace, self._ask)
         """What Sidecars tell of themselves."""
-
-    @classmethod
-    def from_url(cls, url: str, namespace: str = "quotad") -> "RedisStore":
-        """A store with every default, as a Sidecar of its own."""
-        return cls(url, StoreConfig(url=url, namespace=namespace), os.urandom(8))
 
     @property
     def connected(self) -> bool:
@@ -226,7 +222,7 @@ class RedisStore:
             self._route.post(subject, payload, inquiry.at(place), durable)
         self._route.flush()
         try:
-            async with asyncio.timeout(_ASKED_S):
+            async with asyncio.timeout(self._asked_s):
                 return await inquiry.all
         except TimeoutError:
             self.stats.failed("deadline")

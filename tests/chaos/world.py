@@ -17,6 +17,7 @@ from tests.chaos.load import Load
 from tests.chaos.plans import TestedPlan
 from tests.chaos.sidecars import Sidecar
 from tests.chaos.stores import Behind
+from tests.support.patient import patient_store
 from tests.support.waiting import until
 
 LOAD_AT_MOST_S = 60.0
@@ -151,7 +152,7 @@ class World:
 
     async def at_rest(self) -> dict[str, AtRest]:
         """The counters by plan id, once nothing is held and nothing changes, or as they are after a while."""
-        reader = RedisStore.from_url(self.store.reader_url)
+        reader = patient_store(self.store.reader_url)
         await reader.start()
         try:
             return await self._settled(reader)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from quotad.store.redis_store import RedisStore
 from tests.support.consoles import Console
+from tests.support.patient import patient_store
 from tests.support.servers import StoreServer
 
 pytestmark = [pytest.mark.debian, pytest.mark.asyncio(loop_scope="session")]
@@ -15,7 +15,7 @@ async def test_sidecars_and_refusals(signed_in: Console, store_server: StoreServ
     await signed_in.says("No sidecar was heard")
     await signed_in.visit("refusals", "Refusals")
     await signed_in.says("Nobody was refused")
-    store = RedisStore.from_url(store_server.url)
+    store = patient_store(store_server.url)
     await store.start()
     now_us = store.now_us()
     assert now_us is not None

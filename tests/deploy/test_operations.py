@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from quotad.core.plans import Subject
-from quotad.store.redis_store import RedisStore
 from tests.support.backends import running_backend
+from tests.support.patient import patient_store
 from tests.support.processes import REQUEST, SUBJECT, Quotad, running_quotad, start_quotad, write_config
 from tests.support.servers import StoreServer, running_server
 from tests.support.storm import exchange
@@ -28,7 +28,7 @@ async def statuses(quotad: Quotad, count: int) -> list[int]:
 
 async def used(url: str, subject: Subject = SUBJECT) -> int:
     """What the store says of the day."""
-    store = RedisStore.from_url(url)
+    store = patient_store(url)
     await store.start()
     try:
         return (await store.usage([subject]))[0].day_charged

@@ -15,6 +15,7 @@ from quotad.engine.shares import PORTIONS_AT_ONCE, SECRETS_PER_PORTION, ShareBoo
 from quotad.errors import StoreError
 from quotad.store.redis_store import RedisStore
 from tests.support.servers import StoreServer
+from tests.support.waiting import AT_MOST_S
 
 DAY_END_US = 1_900_000_000_000_000
 NO_ANSWER = Answer(*[0] * len(Answer._fields))
@@ -75,7 +76,7 @@ async def test_each_use_reaches_its_day(flaky: Flaky) -> None:
     assert await book.tell()
     assert await shares(flaky, subject()) == {"AKIDa": 2, "AKIDb": 1, "AKIDc": 1}
     assert await shares(flaky, subject(), DAY_END_US + 1) == {"AKIDa": 1}
-    assert await book.close(5.0)
+    assert await book.close(AT_MOST_S)
     assert len(flaky.told) == 2
 
 
@@ -88,7 +89,7 @@ async def test_what_may_have_arrived_goes_again_as_it_was(flaky: Flaky) -> None:
     book.count(verdict(subject()), "AKIDa")
     assert not await book.tell()
     flaky.fault = ""
-    assert await book.close(5.0)
+    assert await book.close(AT_MOST_S)
     first, again, once_more, second = flaky.told
     assert first is again is once_more
     assert second.number > first.number
@@ -108,7 +109,7 @@ async def test_random_faults_lose_and_double_nothing(flaky: Flaky, seed: int) ->
         flaky.fault = chance.choice(["", "call", "reply", "some"])
         await book.tell()
     flaky.fault = ""
-    assert await book.close(5.0)
+    assert await book.close(AT_MOST_S)
     for of in range(4):
         of_subject = {secret_id: units for (each, secret_id), units in counted.items() if each == of}
         assert await shares(flaky, subject(of)) == of_subject
@@ -121,7 +122,7 @@ async def test_many_secrets_and_many_subjects(flaky: Flaky) -> None:
         book.count(verdict(subject()), f"AKID{each}")
     for each in range(1, PORTIONS_AT_ONCE + 2):
         book.count(verdict(subject(each)), "AKIDa")
-    assert await book.close(5.0)
+    assert await book.close(AT_MOST_S)
     assert len(await shares(flaky, subject())) == 2 * SECRETS_PER_PORTION + 1
     assert await shares(flaky, subject(PORTIONS_AT_ONCE + 1)) == {"AKIDa": 1}
     assert max(len(portion.units) for portion in flaky.told) == SECRETS_PER_PORTION
@@ -133,7 +134,7 @@ async def test_a_store_that_is_away_is_no_end(flaky: Flaky) -> None:
     book.start()
     book.count(verdict(subject()), "AKIDa")
     flaky.fault = "call"
-    assert not await book.close(5.0)
+    assert not await book.close(AT_MOST_S)
     assert flaky.told == []
 
 
@@ -141,5 +142,5 @@ async def test_nothing_to_tell_asks_nobody(flaky: Flaky) -> None:
     """Without use there is no message."""
     book = ShareBook(flaky)
     book.start()
-    assert await book.close(5.0)
+    assert await book.close(AT_MOST_S)
     assert flaky.told == []

@@ -10,8 +10,8 @@ from quotad.client.signing import Unsigned, strong_headers
 from quotad.clock import monotonic_s, wall_s
 from quotad.core.plans import EnvironmentRule, Subject, UsagePlan
 from quotad.core.table import throttle_of
-from quotad.store.redis_store import RedisStore
 from tests.support.backends import OK, Seen, running_backend
+from tests.support.patient import patient_store
 from tests.support.processes import REQUEST, SUBJECT, Quotad, running_quotad, write_config
 from tests.support.servers import StoreServer
 from tests.support.storm import exchange, storm
@@ -44,7 +44,7 @@ def ports(running: list[Quotad]) -> list[int]:
 
 async def charged(url: str, *subjects: Subject) -> list[int]:
     """What each day has charged."""
-    store = RedisStore.from_url(url)
+    store = patient_store(url)
     await store.start()
     try:
         return [usage.day_charged + usage.day_open for usage in await store.usage(subjects)]

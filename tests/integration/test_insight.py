@@ -10,8 +10,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from quotad.core.plans import Subject, UsagePlan
-from quotad.store.redis_store import RedisStore
 from tests.support.backends import running_backend
+from tests.support.patient import patient_store
 from tests.support.processes import REQUEST, SUBJECT, Quotad, running_quotad, write_config
 from tests.support.servers import StoreServer
 from tests.support.storm import exchange
@@ -58,7 +58,7 @@ async def admin(quotad: Quotad, target: str) -> httpx.Response:
 
 async def used(url: str, subject: Subject) -> int:
     """What the day has charged."""
-    store = RedisStore.from_url(url)
+    store = patient_store(url)
     await store.start()
     try:
         return (await store.usage([subject]))[0].day_charged

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import httpx
 
-from quotad.store.redis_store import RedisStore
 from tests.support.backends import running_backend
+from tests.support.patient import patient_store
 from tests.support.processes import REQUEST, SUBJECT, Quotad, running_quotad, write_config
 from tests.support.servers import StoreServer
 from tests.support.storm import exchange
@@ -63,7 +63,7 @@ async def test_over_a_soft_quota_requests_pass_and_are_counted(
                 "allow",
             )
             assert (month["inUse"], month["overage"], month["onBreach"]) == (8, 0, "deny")
-    store = RedisStore.from_url(store_server.url)
+    store = patient_store(store_server.url)
     await store.start()
     assert (await store.usage([SUBJECT]))[0].day_charged == 8
     await store.close()

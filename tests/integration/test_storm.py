@@ -10,6 +10,7 @@ import pytest
 
 from quotad.errors import StoreError
 from quotad.store.redis_store import RedisStore
+from tests.support.patient import patient_store
 from tests.support.processes import REQUEST, SUBJECT, running_quotad, write_config
 from tests.support.servers import running_server
 from tests.support.storm import storm
@@ -68,7 +69,7 @@ async def test_a_storm_through_four_processes_gets_exactly_the_quota(tmp_path: P
     with running_server() as server:
         port = backend.sockets[0].getsockname()[1]
         config = write_config(tmp_path / "quotad.yaml", {"url": server.url}, port, plan)
-        reader = RedisStore.from_url(server.url)
+        reader = patient_store(server.url)
         await reader.start()
         seen: list[tuple[int, int]] = []
         over = asyncio.Event()

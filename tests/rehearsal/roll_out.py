@@ -11,12 +11,12 @@ from pathlib import Path
 import redis
 
 from quotad.core.plans import Subject, UsagePlan
-from quotad.store.redis_store import RedisStore
 from tests.rehearsal.callers import Callers
 from tests.rehearsal.network import HOST, open_network
 from tests.rehearsal.pod import Pod, ending
 from tests.rehearsal.roots import Root
 from tests.support.manifests import KUBERNETES, Manifests, containers, pod_of, rendered
+from tests.support.patient import patient_store
 from tests.support.waiting import until, until_true
 
 FORGOTTEN_S = 2.0
@@ -82,7 +82,7 @@ async def reached(callers: Callers, calling: asyncio.Future[None], address: str,
 
 async def missing(callers: Callers) -> list[str]:
     """What callers lost, and how counts differ from what they got."""
-    store = RedisStore.from_url(f"redis://quotad:only-to-try-it@{HOST}:6379/0")
+    store = patient_store(f"redis://quotad:only-to-try-it@{HOST}:6379/0")
     await store.start()
     try:
         # The last settles are told a moment after the last answer.

@@ -16,6 +16,7 @@ from tests.support.busy import PLANS, SERVICES, fill
 from tests.support.consoles import Console, browser, console
 from tests.support.hooked import LOOPBACK
 from tests.support.offices import TOKEN, OfficePort, office
+from tests.support.patient import patient_store
 from tests.support.receivers import receiver
 from tests.support.servers import running_server
 
@@ -120,7 +121,7 @@ async def main() -> None:
             told.answer = lambda came: 503 if came.id == told.ids[0] else 204
             there = {"url": told.url, "allowHttp": True}
             await port.done("PATCH", f"/v1/webhooks/{webhook_id}", json=there)
-            store = RedisStore.from_url(server.url)
+            store = patient_store(server.url)
             await store.start()
             now_us = store.now_us() or 0
             await use(store, now_us)

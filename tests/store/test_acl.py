@@ -19,6 +19,7 @@ from quotad.store.scripts import load_all
 from quotad.store.sentinel import SentinelLocator
 from quotad.store.topology import parse_sentinels
 from tests.support.batches import call, subject, submit, terms
+from tests.support.patient import patient_store
 from tests.support.sentinels import NAME, running_sentinels
 from tests.support.servers import Engine, StoreServer, every_engine, running_server
 from tests.support.waiting import until
@@ -79,7 +80,7 @@ async def ask(store: RedisStore, call: Call, *, settle_only: bool = False) -> An
 @pytest.mark.parametrize("database", [0, 3])
 async def test_the_documented_rights_are_enough(server: StoreServer, database: int) -> None:
     """As the documented user the store starts, loads its scripts, reserves, settles and reads use."""
-    store = RedisStore.from_url(as_quotad(server, database))
+    store = patient_store(as_quotad(server, database))
     await store.start()
     try:
         now_us = store.now_us()

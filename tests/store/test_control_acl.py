@@ -10,10 +10,10 @@ from quotad.core.deliveries import Attempt
 from quotad.errors import StoreError
 from quotad.store import scripts
 from quotad.store.control import Change, Head
-from quotad.store.redis_store import RedisStore
 from tests.support.batches import call, subject, submit, terms
 from tests.support.control import all_members, committed, control_store, everything, secret, whole_log
 from tests.support.delivering import DAY_END_US, deliveries, told
+from tests.support.patient import patient_store
 from tests.support.servers import Engine, StoreServer, every_engine, running_server
 from tests.support.users import NEWER, by, documented, run, secured
 
@@ -33,7 +33,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[StoreServer]:
 
 async def use_counters(url: str) -> None:
     """Reserve, read, and tell of itself as a sidecar does."""
-    store = RedisStore.from_url(url)
+    store = patient_store(url)
     await store.start()
     try:
         (answer,) = await submit(store, [call(subject(1), terms())]).answers()

@@ -154,8 +154,9 @@ async def test_commits_wait_while_their_slot_moves(engine: Engine) -> None:
             assert refusal.value.kind in ("ask", "tryagain", "deadline")
             assert refusal.value.executed is False
             migration.move()
-            with pytest.raises(StoreError, match=r"ASK|TRYAGAIN"):
+            with pytest.raises(StoreError) as refusal:
                 await store.commit(Change(base, [secret(2)]))
+            assert refusal.value.kind in ("ask", "tryagain", "deadline")
             migration.finish()
             made = await committed(store, secret(3))
             assert made.version == base.version + 1

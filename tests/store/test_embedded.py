@@ -14,7 +14,7 @@ import redis
 from quotad.errors import EmbeddedStoreError
 from quotad.store import embedded, programs
 from quotad.store.embedded import EmbeddedServer
-from quotad.store.redis_store import RedisStore
+from tests.support.patient import patient_store
 from tests.support.waiting import until
 
 ROOT = Path(__file__).parent.parent.parent
@@ -72,7 +72,7 @@ def alive(pid: int) -> bool:
 async def test_quotad_counts_on_it(tmp_path: Path) -> None:
     """Its URL is one that the Redis store takes, and the server is fit."""
     async with running(tmp_path / "data") as server:
-        store = RedisStore.from_url(server.url)
+        store = patient_store(server.url)
         await store.start()
         assert store.now_us() is not None
         assert store.facts is not None

@@ -4,7 +4,7 @@ import pytest
 
 from quotad.store.keys import fleet_key
 from quotad.store.notices import MINUTE_US, SILENT_US, Notices
-from quotad.store.redis_store import RedisStore
+from tests.support.patient import patient_store
 from tests.support.servers import StoreServer
 
 NOW_US = 2_000_000_000 * 1_000_000
@@ -14,7 +14,7 @@ BEGIN_US = NOW_US // MINUTE_US * MINUTE_US
 @pytest.fixture
 async def notices(store_server: StoreServer) -> AsyncIterator[Notices]:
     """On a real server."""
-    store = RedisStore.from_url(store_server.url)
+    store = patient_store(store_server.url)
     await store.start()
     yield store.notices
     await store.close()

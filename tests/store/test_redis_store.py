@@ -10,6 +10,7 @@ import pytest
 from quotad.config.model import StoreConfig
 from quotad.core.quota import Answer, DayNumbers
 from quotad.errors import StoreError
+from quotad.store import redis_store
 from quotad.store.redis_store import RedisStore
 from quotad.store.route import SUBJECTS_PER_CALL
 from quotad.store.wire import OpenCall, Wire
@@ -162,6 +163,16 @@ async def test_a_late_answer_is_still_an_answer() -> None:
             (answer,) = await batch.answers()
             assert answer.granted == 3
             assert batch.heard == ["late", "done"]
+
+
+async def test_who_gives_requests_long_gives_questions_as_long(
+    store_server: StoreServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A longer deadline of the configuration holds for what is asked beside the requests."""
+    monkeypatch.setattr(redis_store, "_ASKED_S", 0.0)
+    async with running_store(store_server.url) as store:
+        (usage,) = await store.usage([subject(1)])
+        assert usage.day_charged == 0
 
 
 async def test_it_goes_on_after_a_restart_without_data() -> None:

@@ -10,6 +10,7 @@ from quotad.engine.terms import TermsBook
 from quotad.errors import StoreError
 from quotad.store.redis_store import RedisStore
 from tests.support.batches import call, submit
+from tests.support.patient import patient_store
 from tests.support.waiting import until, until_true
 
 
@@ -28,7 +29,7 @@ async def spend(url: str, subject: Subject, cost: int) -> int:
 
 async def charged_and_open(url: str, subject: Subject) -> tuple[int, int]:
     """Of the day, as the store has it now."""
-    store = RedisStore.from_url(url)
+    store = patient_store(url)
     await store.start()
     usages: list[Usage] = []
 

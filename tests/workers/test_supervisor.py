@@ -13,8 +13,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from quotad.core.quota import Usage
-from quotad.store.redis_store import RedisStore
 from tests.support.backends import OK, running_backend
+from tests.support.patient import patient_store
 from tests.support.processes import REQUEST, SUBJECT, Quotad, running_quotad, start_quotad, write_config
 from tests.support.servers import StoreServer
 from tests.support.storm import exchange, storm
@@ -65,7 +65,7 @@ async def scraped(quotad: Quotad, **expected: float) -> dict[str, float]:
 
 async def usage(url: str) -> Usage:
     """What the store says is in use."""
-    store = RedisStore.from_url(url)
+    store = patient_store(url)
     await store.start()
     try:
         return (await store.usage([SUBJECT]))[0]

@@ -16,6 +16,7 @@ from quotad.store.keys import subject_keys, webhooks_key
 from quotad.store.redis_store import RedisStore
 from tests.chaos.plans import zone_at
 from tests.support.delivering import deliveries
+from tests.support.patient import patient_store
 from tests.support.servers import StoreServer
 from tests.support.spending import spend
 
@@ -65,7 +66,7 @@ class World:
 @pytest.fixture
 async def world(store_server: StoreServer) -> AsyncIterator[World]:
     """On a real server."""
-    store = RedisStore.from_url(store_server.url)
+    store = patient_store(store_server.url)
     await store.start()
     async with deliveries(store_server.url) as board:
         assert await board.lead("me", 600_000)

@@ -217,6 +217,7 @@ function changeTheme() {
 }
 
 async function leave() {
+  signIn.signingOut();
   await signOut();
   ctx.leave();
   ctx.who = null;

@@ -66,10 +66,14 @@ export class SignIn {
     return new Promise((done) => this.waiting.push(done));
   }
 
+  /** Before it is told: what is answered from now on belongs to a session that is over. */
+  signingOut() {
+    this.isOut = true;
+  }
+
   signedOut() {
     this.words = "You are signed out.";
     this.isAsked = false;
-    this.isOut = true;
     this.waiting = [];
   }
 
