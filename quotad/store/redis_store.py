@@ -4,7 +4,6 @@ One script call takes 64 Subjects; on a Cluster one, since a script may touch on
 """
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping, Sequence
 
 from quotad.clock import monotonic_s
