@@ -10,15 +10,16 @@ from quotad.core.request import RequestFields
 
 # Visible ASCII only: as the value of a field like these it is neither refused nor read in another way,
 # whatever it is.
-_PAIR: Final = re.compile(rb"(\r\n[Xx]-[Ss]ecret-(?:[Ii]d|[Kk]ey): )([!-~]+)(?=\r\n|\Z)")
+_PAIR: Final = re.compile(rb"((?:\A|\r\n)[Xx]-[Ss]ecret-(?:[Ii]d|[Kk]ey): )([!-~]+)(?=\r\n|\Z)")
 _PARTS: Final = 7
+_WORD: Final = re.compile(rb"[!-~]+")
 
 
 def cut(block: bytes) -> list[bytes] | None:
     """Cut the values of X-Secret-Id and X-Secret-Key out of field lines.
 
     Answers what is before, name and value, what is between, name and value, what is behind. None unless
-    there are two such lines, neither of them the first, whose values are words.
+    there are two such lines, whose values are words.
     """
     parts = _PAIR.split(block)
     return parts if len(parts) == _PARTS else None
@@ -34,16 +35,67 @@ def shape(parts: list[bytes]) -> bytes:
     return b"\0".join((before, first_name, between, second_name, behind))
 
 
-def with_pair(like: RequestFields, block: bytes, parts: list[bytes]) -> RequestFields:
-    """What ``block`` says, which was cut like that of ``like``, whose ``only_key_pair`` holds."""
-    _, first_name, first, _, second_name, second, _ = parts
+class Like:
+    """Field lines that were read and whose ``only_key_pair`` holds, as what others are held against."""
+
+    __slots__ = ("_ahead", "_behind", "_between", "_fields", "_is_id_first", "_names", "_parts", "_start")
+
+    def __init__(self, fields: RequestFields, parts: list[bytes], line: bytes = b"") -> None:
+        """``parts``: their block, cut; ``line``: what is before it, with its CRLF (``under``)."""
+        before, first_name, _, between, second_name, _, behind = parts
+        self._fields = fields
+        self._parts = parts
+        self._start = len(line)
+        self._ahead = line + before + first_name
+        self._between = between + second_name
+        self._behind = behind
+        self._names = first_name.lstrip(b"\r\n"), second_name.lstrip(b"\r\n")
+        # There is one of each, and the id's name is the shorter one.
+        self._is_id_first = len(self._names[0]) < len(self._names[1])
+
+    def under(self, line: bytes) -> "Like":
+        """The same for whole heads, which begin with this line (with its CRLF) and end in an empty one.
+
+        ``read`` then takes a head, and says what its field lines say.
+        """
+        *parts, behind = self._parts
+        return Like(self._fields, [*parts, behind.removesuffix(b"\r\n") + b"\r\n\r\n"], line)
+
+    def read(self, block: bytes) -> RequestFields | None:
+        """What ``block`` says, whose lines end as those that were cut; None unless it is alike.
+
+        It is the same bytes up to the first value, between the values and behind them, and what is left for
+        either value is a word, which ends no line: so its lines are the same lines, but for these two values.
+        """
+        ahead, found, rest = block.partition(self._between)
+        if not found or not ahead.startswith(self._ahead) or not rest.endswith(self._behind):
+            return None
+        first, second = ahead[len(self._ahead) :], rest[: len(rest) - len(self._behind)]
+        if not (_is_word(first) and _is_word(second)):
+            return None
+        if self._start:
+            block = block[self._start : len(block) - 2]
+        return self.with_pair(block, first, second)
+
+    def with_pair(self, block: bytes, first: bytes, second: bytes) -> RequestFields:
+        """What ``block`` says, which differs in nothing but the values, in the order in which they stand."""
+        fields = _with_pair(self._fields, block if block.endswith(b"\r\n") else block + b"\r\n")
+        if self._is_id_first:
+            fields.secret_id, fields.secret_key = first, second
+        else:
+            fields.secret_id, fields.secret_key = second, first
+        first_name, second_name = self._names
+        fields.secret_lines = b"%b%b\r\n%b%b\r\n" % (first_name, first, second_name, second)
+        return fields
+
+
+def _is_word(value: bytes) -> bool:
+    """Whether ``_PAIR`` takes it for a value: most are letters and digits, which is quicker to say."""
+    return value.isalnum() or _WORD.fullmatch(value) is not None
+
+
+def _with_pair(like: RequestFields, block: bytes) -> RequestFields:
     fields = RequestFields(block)
-    # There is one of each, and the id's name is the shorter one.
-    if len(first_name) < len(second_name):
-        fields.secret_id, fields.secret_key = first, second
-    else:
-        fields.secret_id, fields.secret_key = second, first
-    fields.secret_lines = b"%b%b%b%b\r\n" % (first_name[2:], first, second_name, second)
     fields.made = like.made
     fields.kept = like.kept
     fields.host = like.host

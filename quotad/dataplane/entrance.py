@@ -52,12 +52,7 @@ def _read(heads: Heads, head: bytes, outcome: Outcome) -> tuple[RequestLine, Req
     line = heads.request_lines[first]
     outcome.method = line.method_text
     outcome.target = line.target_text
-    if block in heads.request_fields:
-        fields = heads.request_fields[block]
-        heads.remember(head + b"\r\n\r\n", line, fields)
-    else:
-        fields = heads.request_fields[block]
-    return line, fields
+    return line, heads.fields(line, head, block)
 
 
 def route(plane: Plane, line: RequestLine, fields: RequestFields, outcome: Outcome) -> Entry:

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, HttpResponseParser
 
 from quotad.core import alike
+from quotad.core.alike import Like
 from quotad.core.http import HeadError
 from quotad.core.request import RequestFields, RequestLine, read_request_fields, read_request_line
 from quotad.core.response import ResponseHead, read_response
@@ -20,6 +21,9 @@ from quotad.core.response import ResponseHead, read_response
 _MEMORY_HEADS = 1024
 _MEMORY_BYTES = 1024
 """How many heads are remembered, and up to which length: at most a megabyte of each kind."""
+
+_LIKELY = 2
+"""So many kinds of heads that differ in the key pair alone are tried before a head is cut."""
 
 T = TypeVar("T")
 
@@ -50,10 +54,14 @@ class Memory(dict[bytes, T], Generic[T]):
     def __missing__(self, head: bytes) -> T:
         meaning = self._read(head)
         if len(head) <= _MEMORY_BYTES:
-            if len(self) >= _MEMORY_HEADS:
-                self.clear()
-            self[head] = meaning
+            self.keep(head, meaning)
         return meaning
+
+    def keep(self, head: bytes, meaning: T) -> None:
+        """Remember what some bytes mean."""
+        if len(self) >= _MEMORY_HEADS:
+            self.clear()
+        self[head] = meaning
 
 
 def _ended(lines: bytes) -> bytes:
@@ -86,37 +94,87 @@ def _checked_response(head: bytes) -> ResponseHead:
     return response
 
 
-class Heads:
-    """The readers of one listener."""
+class Sightings:
+    """Which bytes came before, not long ago. Forgets all when full, as ``Memory`` does."""
 
-    __slots__ = ("_header_count", "_requests", "_shapes", "request_fields", "request_lines", "responses")
+    __slots__ = ("_marks",)
 
-    def __init__(self, target_bytes: int, header_count: int) -> None:
-        self.request_lines: Memory[RequestLine] = Memory(lambda line: read_request_line(line, target_bytes))
-        """By a request line, without its CRLF. Raises HeadError."""
-        self.request_fields: Memory[RequestFields] = Memory(self._read_fields)
-        """By the field lines, each with its CRLF, the last one with it or without. Raises HeadError."""
+    def __init__(self) -> None:
+        self._marks: set[int] = set()
+        """Hashes: to keep the bytes would be what this is to spare."""
+
+    def again(self, head: bytes) -> bool:
+        """Whether they came before; they did from now on."""
+        mark, marks = hash(head), self._marks
+        if mark in marks:
+            return True
+        if len(marks) >= _MEMORY_HEADS:
+            marks.clear()
+        marks.add(mark)
+        return False
+
+
+class FieldsMemory(Memory[RequestFields]):
+    """Field lines -> what they say, each with its CRLF, the last one with it or without. Raises HeadError."""
+
+    def __init__(self, header_count: int) -> None:
+        super().__init__(self.read)
         self._header_count = header_count
-        self._shapes: dict[bytes, RequestFields] = {}
+        self._shapes: dict[bytes, Like] = {}
         """By ``alike.shape``: one of all that differ in the key pair alone."""
-        self._requests: dict[bytes, Head] = {}
-        """By heads that came before, each with its empty line."""
-        self.responses: Memory[ResponseHead] = Memory(_checked_response)
-        """By a head's lines, each with its CRLF, the last one with it or without. Raises HeadError."""
+        self._likely: list[Like] = []
+        """Those of the last kinds that came, the latest first."""
+        self._sightings = Sightings()
+        self.like: Like | None = None
+        """What the block that was read last is like; None: nothing that came before."""
 
-    def _read_fields(self, block: bytes) -> RequestFields:
-        parts = alike.cut(block) if len(block) <= _MEMORY_BYTES else None
-        if parts is None:
+    def __missing__(self, block: bytes) -> RequestFields:
+        return self.read(block)
+
+    def read(self, block: bytes) -> RequestFields:
+        """What a block that is not remembered says. Raises HeadError."""
+        self.like = None
+        if len(block) > _MEMORY_BYTES:
             return _checked_request_fields(block, self._header_count)
+        for like in self._likely:
+            fields = like.read(block)
+            if fields is not None:
+                return self._cheap(block, fields, like)
+        parts = alike.cut(block)
+        if parts is None:
+            fields = _checked_request_fields(block, self._header_count)
+            self.keep(block, fields)
+            return fields
+        return self._cut(block, parts)
+
+    def _cut(self, block: bytes, parts: list[bytes]) -> RequestFields:
         shapes, shape = self._shapes, alike.shape(parts)
         known = shapes.get(shape)
         if known is not None:
-            return alike.with_pair(known, _ended(block), parts)
+            self._expect(known)
+            return self._cheap(block, known.with_pair(block, parts[2], parts[5]), known)
         fields = _checked_request_fields(block, self._header_count)
+        self.keep(block, fields)
         if fields.only_key_pair:
             if len(shapes) >= _MEMORY_HEADS:
                 shapes.clear()
-            shapes[shape] = fields
+            like = shapes[shape] = Like(fields, parts)
+            self._expect(like)
+        return fields
+
+    def _expect(self, like: Like) -> None:
+        likely = self._likely
+        likely.insert(0, like)
+        del likely[_LIKELY:]
+
+    def _cheap(self, block: bytes, fields: RequestFields, like: Like) -> RequestFields:
+        """Remember what was cheap to read only if it comes for the second time within some thousand blocks.
+
+        Where so many callers come in turn that none is found again, to keep them costs more than to read.
+        """
+        self.like = like
+        if self._sightings.again(block):
+            self.keep(block, fields)
         return fields
 
     @property
@@ -124,9 +182,74 @@ class Heads:
         """How many kinds of field lines are remembered for callers who differ in their keys."""
         return len(self._shapes)
 
+
+class Heads:
+    """The readers of one listener."""
+
+    __slots__ = (
+        "_likely",
+        "_requests",
+        "_sightings",
+        "_unlike",
+        "request_fields",
+        "request_lines",
+        "responses",
+    )
+
+    def __init__(self, target_bytes: int, header_count: int) -> None:
+        self.request_lines: Memory[RequestLine] = Memory(lambda line: read_request_line(line, target_bytes))
+        """By a request line, without its CRLF. Raises HeadError."""
+        self.request_fields = FieldsMemory(header_count)
+        self._requests: dict[bytes, Head] = {}
+        """By heads that came before, each with its empty line."""
+        self._likely: list[tuple[RequestLine, Like, Like]] = []
+        """What the last heads were like that differed in the key pair alone: their line, what their fields
+        are like, and both together. The latest first."""
+        self._unlike: tuple[RequestLine, Like] | None = None
+        """The same of the latest one that was like none of these."""
+        self._sightings = Sightings()
+        self.responses: Memory[ResponseHead] = Memory(_checked_response)
+        """By a head's lines, each with its CRLF, the last one with it or without. Raises HeadError."""
+
     def known(self, data: bytes) -> Head | None:
-        """What was remembered, if these bytes are a request's head and nothing else: most that come are."""
-        return self._requests.get(data) if len(data) <= _MEMORY_BYTES else None
+        """What these bytes say, if they are a request's head and nothing else, and it came before.
+
+        Most that come are. One that differs in the key pair alone came before, too.
+        """
+        if len(data) > _MEMORY_BYTES:
+            return None
+        head = self._requests.get(data)
+        if head is None:
+            for line, _, whole in self._likely:
+                fields = whole.read(data)
+                if fields is not None:
+                    if self._sightings.again(data):
+                        self.remember(data, line, fields)
+                    return Head(line, fields, len(data))
+        return head
+
+    def fields(self, line: RequestLine, head: bytes, block: bytes) -> RequestFields:
+        """What a head's field lines say, ``line`` being its first one; both without their last CRLF.
+
+        Raises HeadError.
+        """
+        fields = self.request_fields.get(block)
+        if fields is not None:
+            self.remember(head + b"\r\n\r\n", line, fields)
+            return fields
+        fields = self.request_fields.read(block)
+        like, unlike = self.request_fields.like, self._unlike
+        if like is not None:
+            if unlike is None or unlike[0] is not line or unlike[1] is not like:
+                # Where each head asks for something else, none is worth to be held against the next.
+                self._unlike = line, like
+            else:
+                # Heads that come several at a time are alike, too, but not known by their bytes.
+                others = [each for each in self._likely if each[0] is not line or each[1] is not like]
+                whole = like.under(head[: len(head) - len(block)])
+                self._likely = [(line, like, whole), *others[: _LIKELY - 1]]
+                self._unlike = None
+        return fields
 
     def remember(self, head: bytes, line: RequestLine, fields: RequestFields) -> None:
         """Keep what a request's head, with its empty line, says, should it come again."""

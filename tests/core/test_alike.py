@@ -3,10 +3,11 @@
 from inspect import isdatadescriptor
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from quotad.core import alike
+from quotad.core.alike import Like
 from quotad.core.http import HeadError
 from quotad.core.proven import Proven
 from quotad.core.request import RequestFields
@@ -50,6 +51,11 @@ _MEMBERS = {name for name, member in vars(RequestFields).items() if isdatadescri
     "made",
     "proven",
 }
+_IDS = (b"X-Secret-Id", b"x-secret-id")
+_KEYS = (b"X-Secret-Key", b"x-secret-key")
+_VALUE = st.sampled_from(
+    [b"w1", b"some-long_word=", b"v2", b"two words", b"", b"\xff", b"\0", b"a\r\nb", b"a:"]
+)
 _BLOCK = st.lists(_LINE, max_size=7).map(b"\r\n".join)
 
 
@@ -79,15 +85,16 @@ def test_what_was_read_before_changes_nothing(blocks: list[bytes], data: st.Data
     "names",
     [(b"X-Secret-Id", b"X-Secret-Key"), (b"x-secret-key", b"x-secret-id"), (b"x-Secret-id", b"X-secret-Key")],
 )
-def test_callers_of_one_program_are_read_once(names: tuple[bytes, bytes]) -> None:
+@pytest.mark.parametrize("start", [b"Host: a\r\n", b""])
+def test_callers_of_one_program_are_read_once(names: tuple[bytes, bytes], start: bytes) -> None:
     """Heads of other callers share all that was read of the first, whichever line comes first."""
     heads = Heads(100, 10)
     blocks = [
-        b"Host: a\r\n%b: %b1\r\nX-A: b\r\n%b: %b2\r\n" % (names[0], word, names[1], word)
-        for word in (b"p", b"q", b"r")
+        start + b"%b: %b1\r\nX-A: b\r\n%b: %b2\r\n" % (names[0], word, names[1], word)
+        for word in (b"p", b"q", b"r", b"r-")
     ]
     first, *others = [heads.request_fields[block] for block in blocks]
-    for fields, word in zip(others, (b"q", b"r"), strict=True):
+    for fields, word in zip(others, (b"q", b"r", b"r-"), strict=True):
         assert fields.made is first.made
         pair = {fields.secret_id, fields.secret_key}
         assert pair == {word + b"1", word + b"2"}
@@ -103,12 +110,46 @@ def test_callers_of_one_program_are_read_once(names: tuple[bytes, bytes]) -> Non
         b"Host: a\r\n" + PAIR % (b"b", b"\0"),
         b"Host: a\r\n" + PAIR % (b"b", b"c\n"),
         b"Host: a\r\n" + PAIR % (b"b", b"\xff"),
-        PAIR % (b"b", b"c"),
+        b"Host: a\r\n " + PAIR % (b"b", b"c"),
     ],
 )
 def test_what_is_not_cut(block: bytes) -> None:
     """Only two values that are words are cut out: all else is read whole."""
     assert alike.cut(block) is None
+
+
+@st.composite
+def _near(draw: st.DrawFn) -> tuple[bytes, bytes]:
+    """A block that is cut, and one that is nearly the same."""
+    names = draw(st.permutations([draw(st.sampled_from(_IDS)), draw(st.sampled_from(_KEYS))]))
+    others = [draw(st.lists(_LINE, max_size=2)) for _ in range(3)]
+    end = draw(st.sampled_from([b"", b"\r\n"]))
+
+    def block(values: list[bytes]) -> bytes:
+        first, second = [name + b": " + value for name, value in zip(names, values, strict=True)]
+        return b"\r\n".join([*others[0], first, *others[1], second, *others[2]]) + end
+
+    one = block([b"v1", b"v2"])
+    other = block([draw(_VALUE), draw(_VALUE)])
+    start, size = draw(st.integers(0, len(other))), draw(st.integers(0, 3))
+    put = draw(st.sampled_from([other[start : start + size], b"", b"\r\n", b"\0", b"x"]))
+    return one, other[:start] + put + other[start + size :]
+
+
+@given(_near())
+def test_what_is_held_against_one_is_what_would_be_cut_alike(blocks: tuple[bytes, bytes]) -> None:
+    """A block is read without being cut if, and only if, it would be cut into the same but for two words."""
+    parts, other = alike.cut(blocks[0]), alike.cut(blocks[1])
+    assume(parts is not None)
+    assert parts is not None
+    like = Like(RequestFields(blocks[0]), parts)
+    fields = like.read(blocks[1])
+    if other is None or alike.shape(other) != alike.shape(parts):
+        assert fields is None
+    else:
+        assert fields is not None
+        assert {fields.secret_id, fields.secret_key} == {other[2], other[5]}
+        assert fields.block == blocks[1].removesuffix(b"\r\n") + b"\r\n"
 
 
 def test_a_nul_is_like_nothing_that_was_read() -> None:
@@ -130,7 +171,7 @@ def test_shapes_are_remembered_to_a_bound() -> None:
     for number in range(3000):
         block = b"Host: a\r\nX-A: %d\r\n" % number + PAIR % (b"b%d" % number, b"c")
         assert heads.request_fields[block].secret_id == b"b%d" % number
-    assert heads.shapes <= 1024
+    assert heads.request_fields.shapes <= 1024
 
 
 def test_what_one_caller_has_proven_is_no_proof_for_others() -> None:
