@@ -1,15 +1,11 @@
-"""HTTP dates as signed requests carry them (RFC 9110, section 5.6.7)."""
+"""HTTP dates, as signed requests carry them and as answers do (RFC 9110, section 5.6.7)."""
 
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
 
-_MONTHS = {
-    month: number
-    for number, month in enumerate(
-        (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"), 1
-    )
-}
+_MONTH_NAMES = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_MONTHS = {month: number for number, month in enumerate(_MONTH_NAMES, 1)}
 _SHORT_DAYS = (b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun")
 _LONG_DAYS = (b"Monday", b"Tuesday", b"Wednesday", b"Thursday", b"Friday", b"Saturday", b"Sunday")
 
@@ -25,6 +21,14 @@ _RFC850 = re.compile(
 _ASCTIME = re.compile(
     _SHORT_DAY + rb" " + _MONTH + rb" (?P<day>[ 0-9][0-9]) " + _TIME + rb" (?P<year>[0-9]{4})"
 )
+
+
+def http_date(seconds: int) -> bytes:
+    """IMF-fixdate of so many seconds since the epoch. ``email.utils`` has it too, and brings ten modules."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    day, month = _SHORT_DAYS[moment.weekday()], _MONTH_NAMES[moment.month - 1]
+    time = (moment.hour, moment.minute, moment.second)
+    return b"%b, %02d %b %04d %02d:%02d:%02d GMT" % (day, moment.day, month, moment.year, *time)
 
 
 def parse_http_date(text: bytes, now_s: float) -> int | None:

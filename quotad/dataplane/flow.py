@@ -3,11 +3,11 @@
 import asyncio
 import types
 from collections.abc import Generator
-from email.utils import formatdate
 from math import inf
 from typing import Any, Final, Protocol
 
 from quotad.clock import MonotonicClock, WallClock, monotonic_s, wall_s
+from quotad.core.http_date import http_date
 
 EMPTY: Final = b""
 NEVER_S: Final = inf
@@ -135,7 +135,7 @@ class DateLine:
         second = int(now_s)
         if second != self._second:
             self._second = second
-            self._text = formatdate(second, usegmt=True).encode()
+            self._text = http_date(second)
         return self._text
 
     def now(self) -> bytes:

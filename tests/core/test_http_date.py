@@ -1,6 +1,10 @@
-import pytest
+from email.utils import formatdate
 
-from quotad.core.http_date import parse_http_date
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quotad.core.http_date import http_date, parse_http_date
 
 NOW_S = 1_795_000_000.0
 """In November 2026."""
@@ -51,3 +55,11 @@ def test_dates(text: bytes, expected: int) -> None:
 def test_no_dates(text: bytes) -> None:
     """Anything else is no date: wrong zone, case, day of the week, digits, range."""
     assert parse_http_date(text, NOW_S) is None
+
+
+@given(st.integers(min_value=0, max_value=253_402_300_799))
+def test_a_date_is_written_as_the_standard_library_does(seconds: int) -> None:
+    """Every second until the year 9999; read again it is the same."""
+    text = http_date(seconds)
+    assert text == formatdate(seconds, usegmt=True).encode()
+    assert parse_http_date(text, seconds) == seconds
