@@ -77,6 +77,8 @@ def client_context(tls: UpstreamTls) -> ssl.SSLContext:
     """For connections to backends. Raises CertificateError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     _set_defaults(context, "1.2")
+    # Debian 12's Python 3.11.2 sets it for every context: an answer that was cut would look whole.
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
     if not tls.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
