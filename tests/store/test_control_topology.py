@@ -148,15 +148,15 @@ async def test_commits_wait_while_their_slot_moves(engine: Engine) -> None:
             migration.begin()
             migration.move(control_key("quotad", "meta"))
             assert await store.head() == base
+            # Sent back and forth until its time is over: what it was told last may be any.
+            ends = {("ask", False), ("tryagain", False), ("deadline", None)}
             with pytest.raises(StoreError) as refusal:
                 await store.commit(Change(base, [secret(2)]))
-            # Sent back and forth until its time is over: what it was told last may be any.
-            assert refusal.value.kind in ("ask", "tryagain", "deadline")
-            assert refusal.value.executed is False
+            assert (refusal.value.kind, refusal.value.executed) in ends
             migration.move()
             with pytest.raises(StoreError) as refusal:
                 await store.commit(Change(base, [secret(2)]))
-            assert refusal.value.kind in ("ask", "tryagain", "deadline")
+            assert (refusal.value.kind, refusal.value.executed) in ends
             migration.finish()
             made = await committed(store, secret(3))
             assert made.version == base.version + 1

@@ -97,11 +97,15 @@ class Stream:
 
 @contextlib.asynccontextmanager
 async def streaming(
-    locator: Locator, *, deadline_s: float = 0.05, min_replicas: int = 0
+    locator: Locator, *, deadline_s: float = 0.05, min_replicas: int = 0, stuck_s: float = 1.0
 ) -> AsyncIterator[Stream]:
     """A stream of calls over a link as a store would have it; all calls have ended afterwards."""
     options = LinkOptions(
-        deadline_s=deadline_s, scripts=(SCRIPT,), doubt=locator.doubt, min_replicas=min_replicas
+        deadline_s=deadline_s,
+        scripts=(SCRIPT,),
+        doubt=locator.doubt,
+        min_replicas=min_replicas,
+        stuck_s=stuck_s,
     )
     link = Link(asyncio.get_running_loop(), locator.locate, options)
     stream = Stream(link)
