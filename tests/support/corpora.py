@@ -84,7 +84,9 @@ def unpacked(project: str) -> Path:
             _download(project, release, folder)
             (archive,) = Path(folder).glob("*.tar.gz")
             with tarfile.open(archive) as packed:
-                packed.extractall(folder, filter="data")
+                # Debian 12's Python knows of no filters, and passes over this.
+                packed.extraction_filter = getattr(tarfile, "data_filter", None)
+                packed.extractall(folder)
             # Another process, or thread, may have been first: a folder with something in it stays.
             with contextlib.suppress(OSError):
                 (Path(folder) / sources.name).rename(sources)
