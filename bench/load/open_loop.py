@@ -144,7 +144,9 @@ class Loop:
             self.late_ns.append(time.monotonic_ns() - due_ns)
 
     def _receive(self, file: int) -> None:
-        sender = self._busy[file]
+        sender = self._busy.get(file)
+        if sender is None:
+            raise BenchError("a connection ended, or was told something, while nothing was asked on it")
         answer = sender.answer()
         if answer is None:
             return

@@ -134,7 +134,7 @@ async def test_a_store_that_is_away_is_no_end(flaky: Flaky) -> None:
     book.start()
     book.count(verdict(subject()), "AKIDa")
     flaky.fault = "call"
-    assert not await book.close(AT_MOST_S)
+    assert not await book.close(5.0)
     assert flaky.told == []
 
 
