@@ -2,7 +2,7 @@
 # Variables: PYTHON=/path/to/python3.12  CHECK=1  QUICK=1  PYTEST="-k link"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint compiled test-compiled attacks chaos rehearsal model screenshots smuggling fuzz rest storm bench clean
+.PHONY: help demo test test-all lint compiled test-compiled properties attacks chaos rehearsal model screenshots smuggling fuzz rest storm bench clean
 SHELL := /bin/sh
 
 BIN := .venv/bin
@@ -53,6 +53,10 @@ test-compiled: compiled ## the tests of the hot path and of the whole, on the co
 	cd $(COMPILED) && $(CPYTHON) -c 'import quotad.engine.limiter as it; assert it.__file__.endswith(".so"), it'
 	cd $(COMPILED) && $(CPYTHON) -m pytest -n 2 --dist worksteal -m "not debian and not pure" $(or $(PYTEST),tests/core tests/engine \
 		tests/store tests/dataplane tests/integration tests/test_app.py)
+
+properties: ## what is tried on made-up examples, on others in each run, so many times as many (TIMES=20)
+	@sh .ci/venv embedded,dev
+	QUOTAD_EXAMPLES=$(or $(TIMES),20) $(BIN)/python -m pytest -n 2 --dist worksteal --timeout=0 -m hypothesis $(PYTEST)
 
 chaos: ## faults against real processes and servers; writes bench/results/chaos.md (QUICK=1: three minutes, writes nothing)
 	@sh .ci/tools $(DEBIAN) $(FAULTS)

@@ -1,29 +1,21 @@
 """What every test stands on: the store fixtures, one Hypothesis profile, patient clients."""
 
 import functools
-import os
 import ssl
 from pathlib import Path
 from typing import Any
 
 from httpx._config import DEFAULT_TIMEOUT_CONFIG, create_ssl_context
 from httpx._transports import default as transports
-from hypothesis import HealthCheck, settings
 
 from quotad.store import scripts
+from tests.support.properties import load_profile
 from tests.support.servers import shared_store, store_server
 from tests.support.waiting import AT_MOST_S
 
 __all__ = ["shared_store", "store_server"]
 
-# A busy machine must not fail a property, and a failure must come back with the command that repeats it.
-settings.register_profile(
-    "quotad",
-    deadline=None,
-    print_blob=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quotad"))
+load_profile()
 
 # httpx gives up after five seconds, which a machine may stand still.
 for part in ("connect", "read", "write", "pool"):

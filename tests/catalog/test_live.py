@@ -3,7 +3,7 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quotad.catalog.live import Changes, LiveTable
@@ -12,6 +12,7 @@ from quotad.core.plans import ENVIRONMENTS, Binding, EnvironmentRule, Service
 from quotad.core.table import PlanTable
 from quotad.store.control import Write
 from tests.support.catalog import PLAN_ID, SERVICE_ID, plan, secret, service
+from tests.support.properties import examples
 
 SERVICES = ["service-a", "service-b"]
 PLANS = ["plan-a", "plan-b", "plan-c"]
@@ -129,7 +130,7 @@ def built(records: Records) -> PlanTable:
     )
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.lists(st.lists(WRITES, max_size=4), max_size=8), st.booleans())
 def test_it_equals_a_table_built_anew(commits: list[list[Write]], adopted: bool) -> None:
     """After any commits every lookup answers as a table does that is built of the records there are."""

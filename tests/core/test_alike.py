@@ -3,7 +3,7 @@
 from inspect import isdatadescriptor
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quotad.core import alike
@@ -56,6 +56,8 @@ _KEYS = (b"X-Secret-Key", b"x-secret-key")
 _VALUE = st.sampled_from(
     [b"w1", b"some-long_word=", b"v2", b"two words", b"", b"\xff", b"\0", b"a\r\nb", b"a:"]
 )
+_OTHER = _LINE.filter(lambda line: not line.lower().startswith(b"x-secret-"))
+"""Nothing is held against a block that names a Secret twice: its caller is refused."""
 _BLOCK = st.lists(_LINE, max_size=7).map(b"\r\n".join)
 
 
@@ -122,7 +124,7 @@ def test_what_is_not_cut(block: bytes) -> None:
 def _near(draw: st.DrawFn) -> tuple[bytes, bytes]:
     """A block that is cut, and one that is nearly the same."""
     names = draw(st.permutations([draw(st.sampled_from(_IDS)), draw(st.sampled_from(_KEYS))]))
-    others = [draw(st.lists(_LINE, max_size=2)) for _ in range(3)]
+    others = [draw(st.lists(_OTHER, max_size=2)) for _ in range(3)]
     end = draw(st.sampled_from([b"", b"\r\n"]))
 
     def block(values: list[bytes]) -> bytes:
@@ -140,7 +142,6 @@ def _near(draw: st.DrawFn) -> tuple[bytes, bytes]:
 def test_what_is_held_against_one_is_what_would_be_cut_alike(blocks: tuple[bytes, bytes]) -> None:
     """A block is read without being cut if, and only if, it would be cut into the same but for two words."""
     parts, other = alike.cut(blocks[0]), alike.cut(blocks[1])
-    assume(parts is not None)
     assert parts is not None
     like = Like(RequestFields(blocks[0]), parts)
     fields = like.read(blocks[1])

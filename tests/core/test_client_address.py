@@ -1,10 +1,11 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quotad.core.client_address import FOR, FORWARDED, Behind, Networks, Origin, Said, plain_address
+from tests.support.properties import examples
 
 TRUSTED = Networks(["10.0.0.0/8", "fd00::/8", "192.0.2.1/32"])
 
@@ -244,7 +245,7 @@ PIECES = st.sampled_from(
 SAID = st.lists(PIECES, max_size=12).map(b"".join)
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(st.sampled_from((FOR, FORWARDED)), st.lists(SAID, max_size=3), SAID, SAID)
 def test_whatever_a_trusted_hop_says(header: bytes, hops: list[bytes], proto: bytes, host: bytes) -> None:
     """What goes on is one caller and clean lines, and read again it says the same."""

@@ -3,10 +3,11 @@ from hashlib import md5, sha256, sha512
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quotad.core.digests import BodyDigest, read_content_digest
+from tests.support.properties import examples
 
 
 def said(name: str, digest: bytes) -> bytes:
@@ -32,7 +33,7 @@ def test_known_answers() -> None:
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(0, 200), max_size=5), st.booleans())
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_in_whatever_pieces(body: bytes, cuts: list[int], wrong: bool) -> None:
     """How a body is cut makes no difference; one byte more does."""
     digest = BodyDigest({"sha-256": sha256(body).digest(), "sha-512": sha512(body).digest()})

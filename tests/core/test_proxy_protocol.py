@@ -3,10 +3,11 @@ import random
 import struct
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quotad.core.proxy_protocol import V2_BYTES, ProxyProtocolError, crc32c, read_header
+from tests.support.properties import examples
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 V4 = bytes([192, 0, 2, 7, 10, 0, 0, 1]) + struct.pack(">HH", 50000, 443)
@@ -162,7 +163,7 @@ def test_garbage_never_waits_for_long() -> None:
             assert read_header(data) is not None
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(st.sampled_from([header for header, _ in GOOD]), st.integers(0, 60), st.binary(max_size=4), st.data())
 def test_any_bytes(header: bytes, at: int, piece: bytes, data: st.DataObject) -> None:
     """Any bytes are a header, the beginning of one or none, and stay what they are when more follow."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from http_message_signatures import HTTPMessageSigner, HTTPSignatureKeyResolver, algorithms
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quotad.config.model import AuthRules, SignatureRules
@@ -14,6 +14,7 @@ from quotad.core.plans import Secret
 from quotad.core.replies import ROWS
 from quotad.core.request import read_request_fields
 from quotad.core.signature import Message, Proof, is_signed, verify
+from tests.support.properties import examples
 from tests.support.signed import signed_message
 
 NOW_S = 1_618_884_500.0
@@ -328,7 +329,7 @@ def test_too_many_components() -> None:
 
 
 @given(st.binary(max_size=80), st.binary(max_size=40), st.binary(max_size=20))
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_garbage(said: bytes, signature: bytes, host: bytes) -> None:
     """Whatever the fields hold, the answer is a refusal, never an error."""
     message = PLAIN._replace(

@@ -4,7 +4,7 @@ from typing import Any
 
 import http_sf
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quotad.core.structured import (
@@ -20,6 +20,7 @@ from quotad.core.structured import (
     serialize_dictionary,
     serialize_member,
 )
+from tests.support.properties import examples
 
 
 def one(text: str) -> Member:
@@ -135,7 +136,7 @@ MEMBERS = ITEMS | st.builds(InnerList, st.lists(ITEMS, max_size=3).map(tuple), P
 
 
 @given(st.dictionaries(KEYS, MEMBERS, max_size=4))
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_there_and_back(members: Dictionary) -> None:
     """What is written is read as what it was, and written again is the same text."""
     text = serialize_dictionary(members)
@@ -152,7 +153,7 @@ GARBAGE = st.text(st.sampled_from('ab*=,;()"\\: \t?01.-@%c3\u00e9\x00'), max_siz
 
 
 @given(GARBAGE)
-@settings(max_examples=500, deadline=None)
+@examples(500)
 def test_garbage(text: str) -> None:
     """Any text is a Dictionary or a ValueError, and what is one is the same when written and read again."""
     try:
@@ -172,7 +173,7 @@ def refuse_duplicate(key: str, context: str) -> None:
         KEYS, st.builds(InnerList, st.lists(ITEMS, max_size=3).map(tuple), PARAMETERS), max_size=3
     )
 )
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_another_reader_agrees(members: Dictionary) -> None:
     """The structure of what is written is the same to a reader that shares no code with this one."""
     theirs: Any = http_sf.parse(

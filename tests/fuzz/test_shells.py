@@ -3,13 +3,14 @@
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fuzz import shells
 from tests.fuzz.inputs import SIZES, from_backend, from_caller, seeds
 from tests.fuzz.wires import World
 from tests.smuggling.mutants import PIECES, mutated_streams
+from tests.support.properties import examples
 from tests.support.rawhttp import get
 
 STREAMS = 4_000
@@ -48,7 +49,7 @@ async def test_our_own_answers_are_nobodys() -> None:
 TOKENS = st.one_of(st.binary(max_size=8), st.sampled_from([*PIECES, get(), b"HTTP/1.1 ", b"\r\n\r\n"]))
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.binary(min_size=1, max_size=1), st.lists(TOKENS, max_size=12))
 async def test_bytes_of_no_kind(how: bytes, tokens: list[bytes]) -> None:
     """Bytes that are hardly HTTP at all keep the promises too, from both sides."""

@@ -4,12 +4,13 @@ What goes on is read by h11, which shares no code with quotad's readers.
 """
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.dataplane import Plane, route, running_plane
 from tests.support.feeding import WAYS, feed, statuses
 from tests.support.independent import Witness, read_all, running_witness
+from tests.support.properties import examples
 from tests.support.rawhttp import PAIR, get, post, post_chunked
 
 HIDDEN = b"GET /hidden HTTP/1.1\r\nHost: a\r\n" + PAIR + b"\r\n"
@@ -140,7 +141,7 @@ async def compare(stream: bytes, plane: Plane, witness: Witness) -> None:
             del rest[: rest.index((each.method, each.target, each.body)) + 1]
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.lists(st.tuples(st.sampled_from(SEEDS), EDITS), min_size=1, max_size=2))
 async def test_mutated_heads(requests: list[tuple[bytes, list[tuple[float, int, bytes]]]]) -> None:
     """A mutated request is refused, or the backend reads in what it gets what h11 reads in the original."""

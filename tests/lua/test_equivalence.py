@@ -1,7 +1,4 @@
-"""Random lives of Subjects through the Lua on real servers and through the reference: equal at every step.
-
-``QUOTAD_EXAMPLES`` says how many lives are tried per server.
-"""
+"""Random lives of Subjects through the Lua on real servers and through the reference: equal at every step."""
 
 import os
 from typing import NamedTuple
@@ -25,10 +22,11 @@ from quotad.core.quota import (
     Window,
 )
 from quotad.core.windows import windows
+from tests.support.properties import TIMES
 from tests.support.servers import StoreServer
 from tests.support.twins import DAY_US, Twins, subject
 
-EXAMPLES = int(os.environ.get("QUOTAD_EXAMPLES", "100"))
+EXAMPLES = 100 * TIMES
 PHASES = tuple(Phase) if os.environ.get("QUOTAD_SHRINK") else (Phase.explicit, Phase.reuse, Phase.generate)
 """Shrinking a life of forty steps takes minutes: QUOTAD_SHRINK=1 asks for it."""
 HUGE = 2**53 - 1
