@@ -9,6 +9,7 @@ from httpx._config import DEFAULT_TIMEOUT_CONFIG, create_ssl_context
 from httpx._transports import default as transports
 
 from quotad.store import scripts
+from tests.support.midnight import pass_midnight
 from tests.support.properties import load_profile
 from tests.support.servers import shared_store, store_server
 from tests.support.waiting import AT_MOST_S
@@ -46,3 +47,8 @@ def load(name: str, clock_text: str | None = None) -> scripts.Script:
 
 
 vars(scripts)["load"] = load
+
+
+def pytest_runtest_setup() -> None:
+    """Real servers count by real days."""
+    pass_midnight()
