@@ -87,19 +87,19 @@ async def missing(callers: Callers) -> list[str]:
     try:
         # The last settles are told a moment after the last answer.
         async def is_told() -> bool:
-            return not (await store.usage([SUBJECT]))[0].day_open
+            return not (await store.usage([SUBJECT]))[0].total_open
 
         with contextlib.suppress(TimeoutError):
             await until_true(is_told)
         (usage,) = await store.usage([SUBJECT])
     finally:
         await store.close()
-    print(f"answers: {dict(callers.statuses)}; counted: {usage.day_charged}, held: {usage.day_open}")
+    print(f"answers: {dict(callers.statuses)}; counted: {usage.total_charged}, held: {usage.total_open}")
     problems = list(callers.problems)
     if set(callers.statuses) != {200}:
         problems.append(f"not all answers are 200: {dict(callers.statuses)}")
-    if (usage.day_charged, usage.day_open) != (callers.statuses[200], 0):
-        problems.append(f"{usage.day_charged} were counted and {usage.day_open} are held")
+    if (usage.total_charged, usage.total_open) != (callers.statuses[200], 0):
+        problems.append(f"{usage.total_charged} were counted and {usage.total_open} are held")
     return problems
 
 
