@@ -94,7 +94,10 @@ class Decision(Exchange):
 
     def count(self) -> None:
         """It is over; who tells a status has been counted with the request that it is about."""
-        if not (self._settles and self.outcome.status == 204):
+        if self._settles and self.outcome.status == 204:
+            # From now on its connection waits for the next question.
+            self.outcome.ended_s = self._plane.clock()
+        else:
             super().count()
 
     def _read(self, head: bytes | Head) -> None:

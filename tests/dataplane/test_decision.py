@@ -21,6 +21,7 @@ from quotad.core.plans import (
 )
 from quotad.core.table import PlanTable
 from quotad.core.verdict import Verdict
+from quotad.dataplane.decision import IDLE_S
 from quotad.dataplane.flow import Wheel
 from quotad.dataplane.listener import Listener
 from quotad.dataplane.snapshot import Snapshot
@@ -182,6 +183,25 @@ async def test_a_status_is_told_later(status: int, counted: bool) -> None:
         assert plane.listener.statuses_told["unknown"] == 1
         (answer,) = await ask(plane, b"GET /settle HTTP/1.1\r\nHost: proxy\r\n\r\n")
         assert (answer.status, key_of(answer)) == (405, "settle-method")
+
+
+async def test_who_told_a_status_keeps_its_connection() -> None:
+    """It waits for the next question as long as any, however long the machine has been up."""
+    now_s = 30 * 86_400.0
+    wheel = Wheel(tick_s=0.005, clock=lambda: now_s)
+    rules = replace(CADDY, settles=True)
+    async with (
+        running_plane(NOWHERE, listen=Asking(rules), condition=ONLY_2XX, wheel=wheel) as plane,
+        raw(plane.port) as proxy,
+    ):
+        await proxy.send(question())
+        (request_id,) = (await proxy.answer()).values(b"x-quotad-settle")
+        await proxy.send(settle(request_id, 200))
+        assert (await proxy.answer()).status == 204
+        now_s += IDLE_S - 1
+        wheel.advance(now_s)
+        await proxy.send(question())
+        assert (await proxy.answer()).status == 200
 
 
 async def test_without_a_later_status_each_admission_is_counted() -> None:

@@ -66,8 +66,8 @@ WAYS: dict[str, dict[str, Way]] = {
     "CONTRIBUTING.md": {
         "make lint": InCi("make test-all"),
         "make test PYTEST=": MADE,
+        "make properties TIMES=": MADE,
         ".venv/bin/pytest": TRIED,
-        "QUOTAD_EXAMPLES=": TRIED,
     },
     "bench/README.md": {".venv/bin/python -m bench": TRIED},
     "docs/cli.md": {"": CLI},

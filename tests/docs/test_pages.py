@@ -191,12 +191,15 @@ def test_a_part_of_the_tests_or_of_the_bench(page: str) -> None:
         subprocess.run(["sh", "-c", mine + long], cwd=ROOT, check=True, capture_output=True, text=True)
 
 
-def test_make_runs_a_part_of_the_tests() -> None:
+@pytest.mark.parametrize(
+    ("target", "handed_on"), [("test", "tests/core -x"), ("properties", "-m hypothesis tests/lua")]
+)
+def test_make_runs_a_part_of_the_tests(target: str, handed_on: str) -> None:
     """The line of CONTRIBUTING.md hands its words on to pytest."""
-    (typed,) = [line for line in commands("CONTRIBUTING.md") if line.startswith("make test ")]
+    (typed,) = [line for line in commands("CONTRIBUTING.md") if line.startswith(f"make {target} ")]
     assert shutil.which("make")
     done = subprocess.run(
         ["sh", "-c", typed.replace("make", "make --dry-run", 1)],
         cwd=ROOT, check=True, capture_output=True, text=True,
     )  # fmt: skip
-    assert re.search(r"pytest .*tests/core -x$", done.stdout, re.MULTILINE)
+    assert re.search(rf"pytest .*{handed_on}$", done.stdout, re.MULTILINE)
