@@ -20,9 +20,12 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
+from librt.strings import BytesWriter
+
 from quotad.core.breach import is_soft, number_of
 from quotad.core.plans import UNLIMITED
 from quotad.core.verdict import Verdict
+from quotad.core.written import NATIVE, write_decimal
 
 DAY_S = 86_400
 MONTH_S = 31 * DAY_S
@@ -60,19 +63,46 @@ _KINDS = (
 class _Form:
     """All lines where one kind of limit binds. Times are written into them once a second."""
 
-    __slots__ = ("_lines", "day_s", "month_s", "pick", "text")
+    __slots__ = ("_lines", "_pick", "_picked", "_pieces", "_text", "day_s", "month_s")
 
     def __init__(self, lines: str, picked: list[int]) -> None:
         self._lines = lines
-        self.pick: Callable[[tuple[int, ...]], Any] = itemgetter(*picked)
-        """Of all numbers those that ``text`` takes."""
+        self._picked = picked
+        self._pick: Callable[[tuple[int, ...]], Any] = itemgetter(*picked)
         self.write(0, 0)
 
     def write(self, day_s: int, month_s: int) -> None:
         """Until the ends of day and month there are so many seconds."""
         self.day_s, self.month_s = day_s, month_s
         times = self._lines.replace(_DAY_S, str(day_s)).replace(_MONTH_S, str(month_s))
-        self.text = times.encode()
+        self._text = times.encode()
+        self._pieces = self._text.split(b"%d")
+
+    def filled(self, numbers: tuple[int, ...]) -> bytes:
+        """With these of all numbers."""
+        told: tuple[int, ...] = self._pick(numbers)
+        return self._text % told
+
+    def written(self, rate_left: int, day_left: int, month_left: int, total_left: int, full_s: int) -> bytes:
+        """The same of the first five numbers, without making objects of them."""
+        writer = BytesWriter()
+        place = 0
+        for at in self._picked:
+            writer.write(self._pieces[place])
+            place += 1
+            if at == 0:
+                number = rate_left
+            elif at == 1:
+                number = day_left
+            elif at == 2:
+                number = month_left
+            elif at == 3:
+                number = total_left
+            else:
+                number = full_s
+            write_decimal(writer, number)
+        writer.write(self._pieces[place])
+        return writer.getvalue()
 
 
 class _Layout:
@@ -85,11 +115,12 @@ class _Layout:
         "_of_rate",
         "_of_total",
         "_soft",
+        "_special",
         "day",
         "limits",
         "month",
+        "native",
         "rate",
-        "special",
         "tokens",
         "total",
     )
@@ -108,8 +139,9 @@ class _Layout:
         """What one request is of each limit."""
         self._soft = tuple(number_of(bound) if is_soft(bound) else -1 for bound in (day, month, total))
         """The soft quotas of day, month and total; -1: it is none."""
-        self.special = max(bounds) > _SF_INTEGER_MAX or max(self._soft) >= 0
-        """Whether its numbers need a second look (``specially``)."""
+        self._special = max(bounds) > _SF_INTEGER_MAX or max(self._soft) >= 0
+        """Whether its numbers need a second look."""
+        self.native = NATIVE and not self._special
         present = [(kind, bound) for kind, bound in zip(_KINDS, bounds, strict=True) if bound != UNLIMITED]
         policy = ", ".join(_policy_item(kind, bound, rate) for kind, bound in present)
         limits = ", ".join(_limit_item(kind, bound) for kind, bound in present)
@@ -133,11 +165,13 @@ class _Layout:
             share, binding = day_share, 1
         return self._forms[0 if rate_left * self._of_rate < share else binding]
 
-    def specially(self, numbers: tuple[int, ...], *used: int) -> tuple[int, ...]:
+    def told(self, numbers: tuple[int, ...], *used: int) -> tuple[int, ...]:
         """The numbers as a structured field can hold them, and those of soft quotas.
 
         Of each of these what is left, and how far use is beyond it.
         """
+        if not self._special:
+            return numbers
         told = [min(number, _SF_INTEGER_MAX) for number in numbers]
         for kind, quota, units in zip(_KINDS[1:], self._soft, used, strict=True):
             left = min(quota - units, _SF_INTEGER_MAX)
@@ -252,8 +286,8 @@ def limit_headers(verdict: Verdict) -> bytes:
     form = layout.form(verdict.limit, rate_left, day_left, month_left, total_left)
     if day_s != form.day_s or month_s != form.month_s:
         form.write(day_s, month_s)
-    numbers: tuple[int, ...] = (rate_left, day_left, month_left, total_left, -(-full_us // 1_000_000) or 1)
-    if layout.special:
-        numbers = layout.specially(numbers, day_used - place, month_used - place, total_used - place)
-    told: tuple[int, ...] = form.pick(numbers)
-    return form.text % told
+    full_s = -(-full_us // 1_000_000) or 1
+    if layout.native:
+        return form.written(rate_left, day_left, month_left, total_left, full_s)
+    numbers = rate_left, day_left, month_left, total_left, full_s
+    return form.filled(layout.told(numbers, day_used - place, month_used - place, total_used - place))

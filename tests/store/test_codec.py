@@ -1,4 +1,5 @@
 import struct
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -42,10 +43,11 @@ def test_terms_are_fifteen_doubles_in_order() -> None:
     assert struct.unpack("<15d", codec.pack_terms(TERMS)) == (*range(1, 13), 1, 0, 15)
 
 
-@given(st.lists(WHOLE, min_size=14, max_size=14))
-def test_a_call_keeps_every_whole_number(numbers: list[int]) -> None:
-    """Doubles hold all numbers below 2**53 exactly."""
-    assert struct.unpack("<15d", codec.pack_call(3, call_of(numbers))) == (3, *numbers)
+@pytest.mark.parametrize("pack", [codec.pack_call, codec.written_call])
+@given(numbers=st.lists(WHOLE, min_size=14, max_size=14))
+def test_a_call_keeps_every_whole_number(pack: Callable[[int, Call], bytes], numbers: list[int]) -> None:
+    """Doubles hold all numbers below 2**53 exactly, interpreted and compiled."""
+    assert struct.unpack("<15d", pack(3, call_of(numbers))) == (3, *numbers)
 
 
 @given(st.lists(WHOLE, min_size=24, max_size=24))
