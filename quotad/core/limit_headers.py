@@ -286,7 +286,7 @@ def limit_headers(verdict: Verdict) -> bytes:
     form = layout.form(verdict.limit, rate_left, day_left, month_left, total_left)
     if day_s != form.day_s or month_s != form.month_s:
         form.write(day_s, month_s)
-    full_s = -(-full_us // 1_000_000) or 1
+    full_s = max(1, -(-full_us // 1_000_000))
     if layout.native:
         return form.written(rate_left, day_left, month_left, total_left, full_s)
     numbers = rate_left, day_left, month_left, total_left, full_s
