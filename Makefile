@@ -55,6 +55,7 @@ test-compiled: compiled ## the tests of the hot path and of the whole, on the co
 		tests/store tests/dataplane tests/integration tests/test_app.py)
 
 properties: ## what is tried on made-up examples, on others in each run, so many times as many (TIMES=20)
+	@sh .ci/tools redis-server:redis-server
 	@sh .ci/venv embedded,dev
 	QUOTAD_EXAMPLES=$(or $(TIMES),20) $(BIN)/python -m pytest -n 2 --dist worksteal --timeout=0 -m hypothesis $(PYTEST)
 
